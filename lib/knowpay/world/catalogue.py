@@ -1,0 +1,90 @@
+"""Catalogue: courses with a topic, a true quality, a price, a length and bilingual titles and abstracts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from . import settings as s
+
+SUBJECTS = {
+    "business": (("商业写作", "Business writing"), ("项目管理", "Project management"), ("个人理财", "Personal finance"),
+                 ("谈判", "Negotiation"), ("用户增长", "User growth")),
+    "technology": (("数据分析", "Data analysis"), ("Python 编程", "Python programming"), ("人工智能", "Artificial intelligence"),
+                   ("产品设计", "Product design"), ("办公自动化", "Office automation")),
+    "exam": (("考研英语", "Graduate entrance English"), ("公务员考试", "Civil service exam"), ("注册会计师", "CPA exam"),
+             ("教师资格证", "Teacher certificate"), ("法律职业考试", "Bar exam")),
+    "language": (("商务英语", "Business English"), ("日语", "Japanese"), ("英语口语", "Spoken English"),
+                 ("法语", "French"), ("普通话表达", "Mandarin speaking")),
+    "psychology": (("情绪管理", "Managing emotions"), ("亲密关系", "Close relationships"), ("认知心理学", "Cognitive psychology"),
+                   ("高效学习", "Learning to learn"), ("自我成长", "Personal growth")),
+    "history": (("中国通史", "History of China"), ("世界艺术", "Art of the world"), ("哲学导论", "Introduction to philosophy"),
+                ("经典文学", "Classic literature"), ("建筑之美", "Architecture")),
+    "parenting": (("儿童阅读", "Reading with children"), ("亲子沟通", "Talking with children"), ("小学数学", "Primary mathematics"),
+                  ("家庭教育", "Education at home"), ("青春期", "The teenage years")),
+    "health": (("科学健身", "Training by evidence"), ("营养", "Nutrition"), ("睡眠", "Sleep"),
+               ("中医养生", "Traditional wellness"), ("正念", "Mindfulness")),
+}  # fmt: skip
+# form: (title, English title, product_type, price points in yuan, lessons from-to)
+FORMS = (
+    ("入门课", "foundations", "course", (49, 69, 99), (12, 30)),
+    ("训练营", "camp", "camp", (199, 299, 399), (14, 28)),
+    ("专栏", "column", "column", (99, 129, 199), (30, 80)),
+    ("音频精讲", "in audio", "audiobook", (19, 29, 39), (8, 20)),
+    ("体验课", "taster class", "course", (9.9,), (3, 5)),
+)
+FORM_SHARE = np.array([0.34, 0.12, 0.22, 0.22, 0.10])
+LEVELS = ("beginner", "intermediate", "advanced")
+
+
+def catalogue(n: int, seed: int) -> pd.DataFrame:
+    """Return one row per course: ``topic`` (index), ``v_0..7``, ``quality`` (s.d. 1), ``price`` (yuan), ``lessons``, titles."""
+    rng = s.stream(seed, "catalogue")
+    topic = np.arange(n) % len(s.TOPICS)
+    subject = rng.integers(0, 5, n)
+    form = rng.choice(len(FORMS), size=n, p=FORM_SHARE)
+    vector = 0.22 * rng.standard_normal((n, len(s.TOPICS)))
+    vector[np.arange(n), topic] += 1.0
+    price = np.array([rng.choice(FORMS[f][3]) for f in form], dtype=float)
+    lessons = np.array([rng.integers(*FORMS[f][4], endpoint=True) for f in form])
+    courses = pd.DataFrame(
+        {
+            "topic": topic,
+            "form": form,
+            "quality": rng.standard_normal(n),
+            "popularity": 0.5
+            * rng.standard_normal(n),  # what a place on the home page does, beyond taste and quality
+            "price": price,
+            "lessons": lessons,
+            "lesson_seconds": rng.integers(6, 25, n) * 60,
+            "level": rng.choice(3, size=n, p=[0.5, 0.35, 0.15]),
+            "published": np.where(rng.random(n) < 0.8, -rng.random(n) * 400, rng.random(n) * 400) * s.DAY,
+            "teacher": rng.integers(1, 1 + max(8, n // 6), n),
+        }
+    )
+    names = [
+        (s.TOPICS[t], SUBJECTS[s.TOPICS[t]][j], FORMS[f])
+        for t, j, f in zip(topic, subject, form, strict=True)
+    ]
+    edition = courses.assign(j=subject).groupby(["topic", "j", "form"]).cumcount() + 1
+    courses["title_zh"] = [
+        f"{sub[0]}{f[0]}" + (f"·第{e}期" if e > 1 else "")
+        for (_, sub, f), e in zip(names, edition, strict=True)
+    ]
+    courses["title_en"] = [
+        f"{sub[1]}, {f[1]}" + (f" {e}" if e > 1 else "")
+        for (_, sub, f), e in zip(names, edition, strict=True)
+    ]
+    courses["abstract_en"] = [
+        f"{sub[1]} for {s.TOPICS[t]} learners: {k} short lessons, exercises after each, {LEVELS[lv]} level."
+        for (_, sub, _), t, k, lv in zip(names, topic, lessons, courses["level"], strict=True)
+    ]
+    courses["abstract_zh"] = [
+        f"{sub[0]}：{k} 节短课，节节有练习。" for (_, sub, _), k in zip(names, lessons, strict=True)
+    ]
+    return courses.assign(**{f"v_{k}": vector[:, k] for k in range(vector.shape[1])})
+
+
+def vectors(courses: pd.DataFrame) -> np.ndarray:
+    """Return the course vectors, shape (courses, topics)."""
+    return courses[[f"v_{k}" for k in range(len(s.TOPICS))]].to_numpy()
