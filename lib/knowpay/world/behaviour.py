@@ -36,9 +36,7 @@ def log(
     second = has_two[visits["user"]] & (rng.random(len(visits)) < 0.4)
     of_page = pages["visit"].to_numpy()
 
-    def rows(
-        event: str, time, user, course=-1, lesson=0, logged_in=True, second=False
-    ) -> dict[str, np.ndarray]:
+    def rows(event: str, time, user, course=-1, lesson=0, logged_in=True, second=False) -> dict[str, np.ndarray]:
         size = len(time)
         columns = {"time": time, "event": CODE[event], "user": user, "course": course, "lesson": lesson,
                    "logged_in": logged_in, "second": second}  # fmt: skip
@@ -52,13 +50,9 @@ def log(
     carted = page_in & (rng.random(len(pages)) < 0.03)
     asked = carted & (rng.random(len(pages)) < 0.5)
     buy_time, buyer, bought = (purchases[c].to_numpy() for c in ("time", "user", "course"))
-    led = purchases[
-        "campaign"
-    ].to_numpy()  # these people came because of the campaign: their visit is made here
+    led = purchases["campaign"].to_numpy()  # these people came because of the campaign: their visit is made here
     joined = np.flatnonzero(users["created"].to_numpy() >= 0)
-    step_time, step_user, step_course, number = (
-        steps[c].to_numpy() for c in ("time", "user", "course", "number")
-    )
+    step_time, step_user, step_course, number = (steps[c].to_numpy() for c in ("time", "user", "course", "number"))
     ends = number == np.ceil(0.8 * steps["total"].to_numpy())
     parts = [
         rows("page_viewed", start, who, logged_in=~anonymous, second=second),

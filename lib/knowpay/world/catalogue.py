@@ -52,8 +52,7 @@ def catalogue(n: int, seed: int) -> pd.DataFrame:
             "topic": topic,
             "form": form,
             "quality": rng.standard_normal(n),
-            "popularity": 0.5
-            * rng.standard_normal(n),  # what a place on the home page does, beyond taste and quality
+            "popularity": 0.5 * rng.standard_normal(n),  # what a place on the home page does, beyond taste and quality
             "price": price,
             "lessons": lessons,
             "lesson_seconds": rng.integers(6, 25, n) * 60,
@@ -62,18 +61,13 @@ def catalogue(n: int, seed: int) -> pd.DataFrame:
             "teacher": rng.integers(1, 1 + max(8, n // 6), n),
         }
     )
-    names = [
-        (s.TOPICS[t], SUBJECTS[s.TOPICS[t]][j], FORMS[f])
-        for t, j, f in zip(topic, subject, form, strict=True)
-    ]
+    names = [(s.TOPICS[t], SUBJECTS[s.TOPICS[t]][j], FORMS[f]) for t, j, f in zip(topic, subject, form, strict=True)]
     edition = courses.assign(j=subject).groupby(["topic", "j", "form"]).cumcount() + 1
     courses["title_zh"] = [
-        f"{sub[0]}{f[0]}" + (f"·第{e}期" if e > 1 else "")
-        for (_, sub, f), e in zip(names, edition, strict=True)
+        f"{sub[0]}{f[0]}" + (f"·第{e}期" if e > 1 else "") for (_, sub, f), e in zip(names, edition, strict=True)
     ]
     courses["title_en"] = [
-        f"{sub[1]}, {f[1]}" + (f" {e}" if e > 1 else "")
-        for (_, sub, f), e in zip(names, edition, strict=True)
+        f"{sub[1]}, {f[1]}" + (f" {e}" if e > 1 else "") for (_, sub, f), e in zip(names, edition, strict=True)
     ]
     courses["abstract_en"] = [
         f"{sub[1]} for {s.TOPICS[t]} learners: {k} short lessons, exercises after each, {LEVELS[lv]} level."

@@ -29,12 +29,8 @@ def write(size: str, seed: int, data_dir: Path, truth_dir: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in tables.items():
             pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
-    (data_dir / "manifest.yml").write_text(
-        yaml.safe_dump(manifest(company), sort_keys=False), encoding="utf-8"
-    )
-    (truth_dir / "truth.yml").write_text(
-        yaml.safe_dump(constants(company), sort_keys=False), encoding="utf-8"
-    )
+    (data_dir / "manifest.yml").write_text(yaml.safe_dump(manifest(company), sort_keys=False), encoding="utf-8")
+    (truth_dir / "truth.yml").write_text(yaml.safe_dump(constants(company), sort_keys=False), encoding="utf-8")
 
 
 def manifest(company: Company) -> dict:
@@ -74,16 +70,12 @@ def constants(company: Company) -> dict:
     }
 
 
-def numbered(
-    prefix: str, numbers: np.ndarray | pd.Series, width: int, none: np.ndarray | None = None
-) -> pa.Array:
+def numbered(prefix: str, numbers: np.ndarray | pd.Series, width: int, none: np.ndarray | None = None) -> pa.Array:
     """Return ids like ``u000042`` from numbers; null where ``none`` is true."""
     text = pc.utf8_lpad(pc.cast(pa.array(np.asarray(numbers, dtype=np.int64)), pa.string()), width, "0")
     ids = pc.binary_join_element_wise(prefix, text, "")
     return (
-        ids
-        if none is None
-        else pc.if_else(pa.array(np.asarray(none, dtype=bool)), pa.scalar(None, pa.string()), ids)
+        ids if none is None else pc.if_else(pa.array(np.asarray(none, dtype=bool)), pa.scalar(None, pa.string()), ids)
     )
 
 
@@ -435,16 +427,12 @@ def truth_tables(company: Company) -> dict[str, pa.Table]:
                 "user_id": user_ids(company, devices["user"]),
             }
         ),
-        "orders": pa.table(
-            {"order_id": numbered("o", np.arange(1, len(o) + 1), 7), "total": yuan(o["total"])}
-        ),
+        "orders": pa.table({"order_id": numbered("o", np.arange(1, len(o) + 1), 7), "total": yuan(o["total"])}),
         "spoiled": pa.table(
             {
                 "table": pa.array(["events"] * len(planted) + ["orders"] * len(fen)),
                 "source_row": pa.array(np.concatenate([planted, fen]) + 1),
-                "id": pa.concat_arrays(
-                    [numbered("m", e["message"].to_numpy()[planted], 9), numbered("o", fen + 1, 7)]
-                ),
+                "id": pa.concat_arrays([numbered("m", e["message"].to_numpy()[planted], 9), numbered("o", fen + 1, 7)]),
                 "fault": pa.array([*e["fault"].to_numpy()[planted], *(["fen"] * len(fen))]),
             }
         ),

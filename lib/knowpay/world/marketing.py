@@ -27,11 +27,7 @@ def purchase_probability(users: pd.DataFrame, courses: pd.DataFrame) -> tuple[np
 def message_effect(users: pd.DataFrame) -> np.ndarray:
     """Return the effect of a delivered message on the logit scale, shape (users,)."""
     sensitivity = (users["price_sensitivity"].to_numpy() - 0.95) / 0.30
-    return (
-        s.LIFT_LEVEL
-        + s.LIFT_PRICE_SENSITIVITY * sensitivity
-        + s.LIFT_ENGAGEMENT * users["engagement"].to_numpy()
-    )
+    return s.LIFT_LEVEL + s.LIFT_PRICE_SENSITIVITY * sensitivity + s.LIFT_ENGAGEMENT * users["engagement"].to_numpy()
 
 
 def campaigns(
@@ -62,9 +58,7 @@ def campaigns(
     delivered = message & (rng.random(n) < s.DELIVERED)
     if_delivered = (shown - (1 - s.DELIVERED) * hidden) / s.DELIVERED
     bought = rng.random(n) < np.where(delivered, if_delivered, hidden)
-    touches = touches.assign(
-        message=message, p_control=hidden, p_message=shown, bought=bought, delivered=delivered
-    )
+    touches = touches.assign(message=message, p_control=hidden, p_message=shown, bought=bought, delivered=delivered)
     delay = np.minimum(rng.exponential(2.5, n), s.CAMPAIGN_WINDOW_DAYS - 0.1) * s.DAY
     purchases = touches[bought].assign(time=touches["time"] + delay)[["user", "course", "time"]]
     return touches, purchases.drop_duplicates(["user", "course"])
@@ -76,12 +70,8 @@ def settle(touches: pd.DataFrame, purchases: pd.DataFrame, spontaneous: pd.DataF
     Inside a campaign's window the purchase of the promoted course follows the campaign's own probability only, so
     spontaneous purchases of it by people on the list are left out; that keeps the potential outcomes exact.
     """
-    window = spontaneous.merge(
-        touches[["user", "course", "time"]], on=["user", "course"], suffixes=("", "_touch")
-    )
-    inside = window["time"].between(
-        window["time_touch"], window["time_touch"] + s.CAMPAIGN_WINDOW_DAYS * s.DAY
-    )
+    window = spontaneous.merge(touches[["user", "course", "time"]], on=["user", "course"], suffixes=("", "_touch"))
+    inside = window["time"].between(window["time_touch"], window["time_touch"] + s.CAMPAIGN_WINDOW_DAYS * s.DAY)
     drop = pd.MultiIndex.from_frame(window.loc[inside, ["user", "course"]])
     kept = spontaneous[~pd.MultiIndex.from_frame(spontaneous[["user", "course"]]).isin(drop)]
     both = pd.concat([kept.assign(campaign=False), purchases.assign(campaign=True)], ignore_index=True)

@@ -37,9 +37,7 @@ def memberships(users: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFr
     cause = (rng.random(len(user))[:, None] > share.cumsum(axis=1)[:, :-1]).sum(axis=1)
 
     first_paid = day + s.TRIAL_DAYS
-    visible = (
-        np.ceil((s.DAYS - first_paid) / s.PERIOD_DAYS).astype(int).clip(0)
-    )  # periods that begin inside the window
+    visible = np.ceil((s.DAYS - first_paid) / s.PERIOD_DAYS).astype(int).clip(0)  # periods that begin inside the window
     count = np.where(paid, np.minimum(lifetime, visible), 0)
     ended = paid & (lifetime <= visible) & (first_paid + lifetime * s.PERIOD_DAYS <= s.DAYS)
     members = pd.DataFrame(
@@ -59,9 +57,7 @@ def memberships(users: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFr
     last = number == count[row]
     stopped = np.where(number == 0, ~paid[row], last & ended[row])
     over = end <= s.DAYS
-    status = np.where(
-        ~over, np.where(number == 0, "trialing", "active"), np.where(stopped, "canceled", "expired")
-    )
+    status = np.where(~over, np.where(number == 0, "trialing", "active"), np.where(stopped, "canceled", "expired"))
     # Half of those who leave a trial say so on its first day; the others cancel somewhere in their last period.
     leave = np.where(
         (number == 0) & (rng.random(len(row)) < 0.5),

@@ -14,9 +14,7 @@ from . import settings as s
 DUPLICATED = 0.012  # of events: sent again with the same message id
 SKEWED = 0.02  # of devices: clock wrong by 20 minutes to 12 hours
 LATE = 0.01  # of device-days: offline, delivered 2 hours to 5 days later
-MISDATED = (
-    0.10  # of the late ones: the tracker stamps sent_at at the first try, so the time drifts to the arrival
-)
+MISDATED = 0.10  # of the late ones: the tracker stamps sent_at at the first try, so the time drifts to the arrival
 BOT_EVENTS = 0.025  # of events
 FEN_WEEKS = ("2025-03-03", "2025-03-31")  # the mini program sent fen in these weeks
 
@@ -50,9 +48,7 @@ def observe(events: pd.DataFrame, users: pd.DataFrame, seed: int) -> pd.DataFram
     misdated = late & (rng.random(len(first))[inverse] < MISDATED)
     seen["received"] = seen["time"] + np.where(late, delay, 0.0) + rng.uniform(0.2, 4.0, n)
     seen["original"] = seen["time"] + offset
-    seen["sent"] = np.where(
-        misdated, seen["original"], seen["received"] - rng.uniform(0.05, 0.15, n) + offset
-    )
+    seen["sent"] = np.where(misdated, seen["original"], seen["received"] - rng.uniform(0.05, 0.15, n) + offset)
     # A row has at most one label; a late row of a device with a wrong clock is labelled by its clock.
     seen.loc[late, "fault"] = "late"
     seen.loc[misdated, "fault"] = "late_misdated"

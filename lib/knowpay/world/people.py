@@ -74,9 +74,7 @@ def people(n: int, seed: int) -> pd.DataFrame:
             "age": pick(rng, AGE_SHARE, segment),
             "woman": rng.random(n) < WOMEN_SHARE[segment],
             "occupation": pick(rng, OCCUPATION_SHARE, segment),
-            "province": rng.choice(
-                len(PROVINCES), size=n, p=np.arange(12, 2, -1) / np.arange(12, 2, -1).sum()
-            ),
+            "province": rng.choice(len(PROVINCES), size=n, p=np.arange(12, 2, -1) / np.arange(12, 2, -1).sum()),
             "device": rng.choice(len(DEVICES), size=n, p=[0.44, 0.27, 0.11, 0.18]),
             "marketing_denied": rng.random(n) < 0.12,
             "opted_out": rng.random(n) < 0.06,

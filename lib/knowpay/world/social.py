@@ -33,13 +33,9 @@ def interactions(users: pd.DataFrame, inviter: np.ndarray, pages: pd.DataFrame, 
     rng = s.stream(seed, "interactions")
     created = users["created"].to_numpy()
     joined = np.flatnonzero((inviter >= 0) & (created > s.DAY))
-    invite_time = np.maximum(
-        created[joined] - rng.exponential(1.0, len(joined)) * s.DAY, created[inviter[joined]] + 1
-    )
+    invite_time = np.maximum(created[joined] - rng.exponential(1.0, len(joined)) * s.DAY, created[inviter[joined]] + 1)
     vain = rng.choice(len(users), size=len(joined) * 3, p=users["social"] / users["social"].sum())
-    vain_time = np.maximum(created[vain], 0) + rng.random(len(vain)) * (
-        s.DAYS * s.DAY - np.maximum(created[vain], 0)
-    )
+    vain_time = np.maximum(created[vain], 0) + rng.random(len(vain)) * (s.DAYS * s.DAY - np.maximum(created[vain], 0))
     invites = pd.DataFrame(
         {"time": invite_time, "user": inviter[joined], "target": -1, "action": "invite", "accepts": joined}
     )

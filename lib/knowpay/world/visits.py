@@ -65,9 +65,7 @@ def course_pages(users: pd.DataFrame, courses: pd.DataFrame, visit: pd.DataFrame
     for first in range(0, len(users), CHUNK):
         part = users.iloc[first : first + CHUNK]
         appeal = (
-            tastes(part) @ vectors(courses).T
-            + 0.4 * courses["quality"].to_numpy()
-            + courses["popularity"].to_numpy()
+            tastes(part) @ vectors(courses).T + 0.4 * courses["quality"].to_numpy() + courses["popularity"].to_numpy()
         )
         weight = np.exp(appeal - appeal.max(axis=1, keepdims=True))
         edges = weight.cumsum(axis=1)
@@ -75,14 +73,10 @@ def course_pages(users: pd.DataFrame, courses: pd.DataFrame, visit: pd.DataFrame
         edges += np.arange(len(part))[:, None]
         lo, hi = np.searchsorted(user, [first, first + len(part)])
         draw = rng.random(hi - lo) * (1 - 1e-12) + (user[lo:hi] - first)
-        course[lo:hi] = np.searchsorted(edges.ravel(), draw, side="right") - (user[lo:hi] - first) * len(
-            courses
-        )
+        course[lo:hi] = np.searchsorted(edges.ravel(), draw, side="right") - (user[lo:hi] - first) * len(courses)
     nth = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
     time = visit["start"].to_numpy()[row] + 20 + 70 * nth + 40 * rng.random(len(row))
-    pages = pd.DataFrame(
-        {"visit": row, "user": user, "course": np.minimum(course, len(courses) - 1), "time": time}
-    )
+    pages = pd.DataFrame({"visit": row, "user": user, "course": np.minimum(course, len(courses) - 1), "time": time})
     published = courses["published"].to_numpy()[pages["course"]] <= pages["time"].to_numpy()
     return pages[published].reset_index(drop=True)
 
@@ -98,9 +92,7 @@ def interest(users: pd.DataFrame, courses: pd.DataFrame) -> np.ndarray:
     )
 
 
-def spontaneous_purchases(
-    users: pd.DataFrame, courses: pd.DataFrame, pages: pd.DataFrame, seed: int
-) -> pd.DataFrame:
+def spontaneous_purchases(users: pd.DataFrame, courses: pd.DataFrame, pages: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return purchases made at a course page without a campaign: ``user, course, time``; a first purchase per pair."""
     rng = s.stream(seed, "purchases")
     p = s.logistic(s.VISIT_LEVEL + interest(users.iloc[pages["user"]], courses.iloc[pages["course"]]))
