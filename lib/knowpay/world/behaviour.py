@@ -8,9 +8,9 @@ import pandas as pd
 from . import settings as s
 
 EVENTS = (
-    "page_viewed", "signed_up", "logged_in", "product_list_viewed", "products_searched", "product_viewed", "product_added",
-    "checkout_started", "order_completed", "trial_started", "lesson_started", "lesson_completed", "course_completed",
-    "product_shared",
+    "page_viewed", "signed_up", "logged_in", "product_list_viewed", "products_searched", "product_viewed",
+    "product_added", "checkout_started", "order_completed", "trial_started", "lesson_started", "lesson_completed",
+    "course_completed", "product_shared",
 )  # fmt: skip
 CODE = {name: code for code, name in enumerate(EVENTS)}
 NOT_LOGGED_IN = 0.10  # share of visits made without logging in
@@ -26,9 +26,10 @@ def log(
     shares: pd.DataFrame,
     seed: int,
 ) -> pd.DataFrame:
-    """Return one row per event: ``time, event`` (code), ``user, course`` (-1 none), ``lesson`` (0 none), ``logged_in``, ``second``.
+    """Return one row per event: ``time, event`` (code), ``user, course`` (-1 none), ``lesson`` (0 none), and two flags.
 
-    ``second`` says that the person's second device was used. Rows are sorted by time, ties by user.
+    ``logged_in`` says whether the tracker knew the person, ``second`` that the second device was used.
+    Rows are sorted by time, ties by user.
     """
     rng = s.stream(seed, "log")
     anonymous = rng.random(len(visits)) < NOT_LOGGED_IN

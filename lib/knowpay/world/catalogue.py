@@ -7,24 +7,64 @@ import pandas as pd
 
 from . import settings as s
 
-SUBJECTS = {
-    "business": (("商业写作", "Business writing"), ("项目管理", "Project management"), ("个人理财", "Personal finance"),
-                 ("谈判", "Negotiation"), ("用户增长", "User growth")),
-    "technology": (("数据分析", "Data analysis"), ("Python 编程", "Python programming"), ("人工智能", "Artificial intelligence"),
-                   ("产品设计", "Product design"), ("办公自动化", "Office automation")),
-    "exam": (("考研英语", "Graduate entrance English"), ("公务员考试", "Civil service exam"), ("注册会计师", "CPA exam"),
-             ("教师资格证", "Teacher certificate"), ("法律职业考试", "Bar exam")),
-    "language": (("商务英语", "Business English"), ("日语", "Japanese"), ("英语口语", "Spoken English"),
-                 ("法语", "French"), ("普通话表达", "Mandarin speaking")),
-    "psychology": (("情绪管理", "Managing emotions"), ("亲密关系", "Close relationships"), ("认知心理学", "Cognitive psychology"),
-                   ("高效学习", "Learning to learn"), ("自我成长", "Personal growth")),
-    "history": (("中国通史", "History of China"), ("世界艺术", "Art of the world"), ("哲学导论", "Introduction to philosophy"),
-                ("经典文学", "Classic literature"), ("建筑之美", "Architecture")),
-    "parenting": (("儿童阅读", "Reading with children"), ("亲子沟通", "Talking with children"), ("小学数学", "Primary mathematics"),
-                  ("家庭教育", "Education at home"), ("青春期", "The teenage years")),
-    "health": (("科学健身", "Training by evidence"), ("营养", "Nutrition"), ("睡眠", "Sleep"),
-               ("中医养生", "Traditional wellness"), ("正念", "Mindfulness")),
-}  # fmt: skip
+SUBJECTS = {  # topic: (Chinese, English) subjects
+    "business": (
+        ("商业写作", "Business writing"),
+        ("项目管理", "Project management"),
+        ("个人理财", "Personal finance"),
+        ("谈判", "Negotiation"),
+        ("用户增长", "User growth"),
+    ),
+    "technology": (
+        ("数据分析", "Data analysis"),
+        ("Python 编程", "Python programming"),
+        ("人工智能", "Artificial intelligence"),
+        ("产品设计", "Product design"),
+        ("办公自动化", "Office automation"),
+    ),
+    "exam": (
+        ("考研英语", "Graduate entrance English"),
+        ("公务员考试", "Civil service exam"),
+        ("注册会计师", "CPA exam"),
+        ("教师资格证", "Teacher certificate"),
+        ("法律职业考试", "Bar exam"),
+    ),
+    "language": (
+        ("商务英语", "Business English"),
+        ("日语", "Japanese"),
+        ("英语口语", "Spoken English"),
+        ("法语", "French"),
+        ("普通话表达", "Mandarin speaking"),
+    ),
+    "psychology": (
+        ("情绪管理", "Managing emotions"),
+        ("亲密关系", "Close relationships"),
+        ("认知心理学", "Cognitive psychology"),
+        ("高效学习", "Learning to learn"),
+        ("自我成长", "Personal growth"),
+    ),
+    "history": (
+        ("中国通史", "History of China"),
+        ("世界艺术", "Art of the world"),
+        ("哲学导论", "Introduction to philosophy"),
+        ("经典文学", "Classic literature"),
+        ("建筑之美", "Architecture"),
+    ),
+    "parenting": (
+        ("儿童阅读", "Reading with children"),
+        ("亲子沟通", "Talking with children"),
+        ("小学数学", "Primary mathematics"),
+        ("家庭教育", "Education at home"),
+        ("青春期", "The teenage years"),
+    ),
+    "health": (
+        ("科学健身", "Training by evidence"),
+        ("营养", "Nutrition"),
+        ("睡眠", "Sleep"),
+        ("中医养生", "Traditional wellness"),
+        ("正念", "Mindfulness"),
+    ),
+}
 # form: (title, English title, product_type, price points in yuan, lessons from-to)
 FORMS = (
     ("入门课", "foundations", "course", (49, 69, 99), (12, 30)),
@@ -38,7 +78,7 @@ LEVELS = ("beginner", "intermediate", "advanced")
 
 
 def catalogue(n: int, seed: int) -> pd.DataFrame:
-    """Return one row per course: ``topic`` (index), ``v_0..7``, ``quality`` (s.d. 1), ``price`` (yuan), ``lessons``, titles."""
+    """Return one row per course: ``topic`` (index), ``v_0..7``, ``quality``, ``price`` (yuan), ``lessons``, titles."""
     rng = s.stream(seed, "catalogue")
     topic = np.arange(n) % len(s.TOPICS)
     subject = rng.integers(0, 5, n)

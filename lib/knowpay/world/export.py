@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 
-from . import behaviour, catalogue, marketing, money, observe, people
+from . import behaviour, catalogue, marketing, observe, people
 from . import settings as s
 from .company import Company, generate
 

@@ -8,8 +8,8 @@ import pandas as pd
 from . import settings as s
 
 REVIEW = {  # (aspect, positive): sentences
-    ("content", True): ("内容扎实，例子很贴近工作。", "Clear structure, and every example is one I could use.", "老师讲得透彻，听完就能用。"),
-    ("content", False): ("内容太浅，都是网上能找到的。", "Too shallow for the price, mostly definitions.", "讲得太快，跟不上。"),
+    ("content", True): ("内容扎实，例子很贴近工作。", "Clear, with examples I could use.", "老师讲得透彻，听完就能用。"),
+    ("content", False): ("内容太浅，都是网上能找到的。", "Too shallow, mostly definitions.", "讲得太快，跟不上。"),
     ("price", True): ("这个价格很值。", "Worth every yuan.", "活动价买的，超值。"),
     ("price", False): ("有点贵，内容撑不起价格。", "Expensive for what it is.", "刚买完就打折，很失望。"),
     ("service", True): ("助教回复很快。", "The assistants answer within the hour.", "客服耐心，点赞。"),
@@ -35,7 +35,10 @@ REVIEWED, ANSWERED, ANSWERED_WRONG = (
 def reviews(
     users: pd.DataFrame, courses: pd.DataFrame, progress: pd.DataFrame, periods: pd.DataFrame, seed: int
 ) -> pd.DataFrame:
-    """Return ``time, user, course`` (-1 for a plan), ``kind, rating, body, language`` and the true ``aspect, sentiment, cause``."""
+    """Return one row per review or cancel reason: ``time, user, course`` (-1 for a plan), ``kind, rating, body, language``.
+
+    The true ``aspect, sentiment`` (1 or -1) and ``cause`` stand beside the words.
+    """
     rng = s.stream(seed, "reviews")
     read = progress[progress["started"] & (rng.random(len(progress)) < REVIEWED)]
     mood = courses["quality"].to_numpy()[read["course"]] + 0.8 * rng.standard_normal(len(read)) + 0.4

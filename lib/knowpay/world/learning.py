@@ -13,7 +13,7 @@ from .people import tastes
 def enrolments(
     users: pd.DataFrame, courses: pd.DataFrame, purchases: pd.DataFrame, periods: pd.DataFrame, seed: int
 ) -> pd.DataFrame:
-    """Return one row per course a person may study: ``user, course, time``; bought, or chosen in a membership period."""
+    """Return one row per course a person may study, bought or chosen as a member: ``user, course, time``."""
     rng = s.stream(seed, "enrolments")
     row = np.repeat(np.arange(len(periods)), 2)
     user = periods["user"].to_numpy()[row]
@@ -40,15 +40,16 @@ def lessons(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return (progress, steps).
 
-    progress: the enrolments with ``started``, ``done`` (lessons finished) and ``completed``. steps: one row per finished
-    lesson with ``user, course, time, number, length`` (number starts at 1), inside the window.
+    progress: the enrolments with ``started``, ``done`` (lessons finished) and ``completed``. steps: one row per
+    finished lesson with ``user, course, time, number, length`` (number starts at 1), inside the window.
     """
     rng = s.stream(seed, "lessons")
     person, course = users.iloc[enrolment["user"]], courses.iloc[enrolment["course"]]
     total = course["lessons"].to_numpy()
     started = rng.random(len(enrolment)) < s.logistic(1.1 + 0.3 * person["engagement"].to_numpy())
     keep_on = s.logistic(
-        1.55 + 1.8 * (person["patience"].to_numpy() - 0.5) + 0.35 * course["quality"].to_numpy() + 0.25 * person["engagement"].to_numpy()
+        1.55 + 1.8 * (person["patience"].to_numpy() - 0.5) + 0.35 * course["quality"].to_numpy()
+        + 0.25 * person["engagement"].to_numpy()
         + 0.9 * (course["form"].to_numpy() == 1)
     )  # fmt: skip
     done = np.where(started, np.minimum(rng.geometric(1 - keep_on), total), 0)

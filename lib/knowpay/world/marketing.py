@@ -1,4 +1,4 @@
-"""Marketing: randomised campaigns, each person's purchase probability with and without the message, and what was bought.
+"""Marketing: randomised campaigns, each person's purchase probability with and without the message, the purchases.
 
 Both potential outcomes are probabilities of the same logit, so the individual effect is an exact number. Heavy users
 tend to be annoyed (sleeping dogs); price-sensitive people are won over (persuadables).

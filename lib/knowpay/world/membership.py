@@ -19,7 +19,8 @@ def memberships(users: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFr
 
     members: one row per user who started a trial: ``user`` (row index), ``trial_start``, ``paid``, ``hazard`` (churn
     probability of each paid period, nan when never paid), ``cause`` (index into CAUSES, -1 while active) and the cause
-    probabilities ``cause_0..6``. periods: one row per period with ``user, period_no, start, end, status, canceled_at, cause``.
+    probabilities ``cause_0..6``. periods: one row per period with ``user, period_no, start, end, status,
+    canceled_at, cause``.
     """
     rng = s.stream(seed, "membership")
     engagement = users["engagement"].to_numpy()

@@ -14,7 +14,7 @@ REFUNDED, FEE, APP_STORE_FEE, COMMISSION = 0.05, 0.01, 0.15, 0.10
 def orders(
     users: pd.DataFrame, courses: pd.DataFrame, purchases: pd.DataFrame, periods: pd.DataFrame, seed: int
 ) -> pd.DataFrame:
-    """Return one row per order, sorted by time: ``user, course`` (-1 for the membership), ``total, fee, commission, refund, ...``."""
+    """Return one row per order by time: ``user, course`` (-1: the membership), ``total, fee, commission, refund``."""
     rng = s.stream(seed, "orders")
     paid = periods[periods["period_no"] > 0]
     bought = pd.DataFrame(
@@ -49,7 +49,7 @@ def orders(
 
 
 def spend(users: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return own media spend: ``month`` (timestamp), ``channel`` (index), ``value`` (yuan), with 10 % month-to-month noise."""
+    """Return own media spend: ``month``, ``channel`` (index), ``value`` (yuan), with 10 % noise from month to month."""
     rng = s.stream(seed, "spend")
     joined = users[users["created"] >= 0]
     month = (s.START + pd.to_timedelta(joined["created"], unit="s")).dt.strftime("%Y-%m-01")

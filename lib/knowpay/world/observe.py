@@ -22,8 +22,8 @@ FEN_WEEKS = ("2025-03-03", "2025-03-31")  # the mini program sent fen in these w
 def observe(events: pd.DataFrame, users: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Return the event export in order of arrival, seconds from START throughout.
 
-    Adds to the clean columns: ``message`` (number), ``anonymous`` (device number), ``original``, ``sent``, ``received``,
-    ``device`` (platform index), ``unknown_agent`` and the planted ``fault`` ("" for a clean row).
+    Adds to the clean columns: ``message`` (number), ``anonymous`` (device number), ``original``, ``sent``,
+    ``received``, ``device`` (platform index), ``unknown_agent`` and the planted ``fault`` ("" for a clean row).
     """
     rng = s.stream(seed, "observe")
     seen = pd.concat([events, bots(len(events), len(users), rng)], ignore_index=True)
@@ -66,7 +66,7 @@ def observe(events: pd.DataFrame, users: pd.DataFrame, seed: int) -> pd.DataFram
 
 
 def bots(events: int, users: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Return page views of bots (user below 0): many one-page ids, and two crawlers that open a page every 30 seconds."""
+    """Return page views of bots (user below 0): many one-page ids, and two crawlers with a page every 30 seconds."""
     total = int(events * BOT_EVENTS)
     crawler = total // 4
     single = total - 2 * crawler
@@ -79,8 +79,8 @@ def bots(events: int, users: int, rng: np.random.Generator) -> pd.DataFrame:
     )
     who = -1 - np.concatenate([np.arange(single), np.full(crawler, single), np.full(crawler, single + 1)])
     return pd.DataFrame(
-        {"time": np.clip(time, 0, window), "event": np.int8(0), "user": who, "course": -1, "lesson": 0, "logged_in": False,
-         "second": False}
+        {"time": np.clip(time, 0, window), "event": np.int8(0), "user": who, "course": -1, "lesson": 0,
+         "logged_in": False, "second": False}
     )  # fmt: skip
 
 

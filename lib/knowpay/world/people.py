@@ -50,7 +50,7 @@ def people(n: int, seed: int) -> pd.DataFrame:
 
     Latents: ``segment`` (index), ``taste_0..7`` (utility units), ``price_sensitivity`` (per log price),
     ``engagement`` (standard normal around the segment), ``patience`` (0-1), ``social`` (invites in expectation),
-    ``weekly_rate`` (visits a week when fresh), ``fade_days`` (time constant of interest), ``created`` (seconds from START).
+    ``weekly_rate`` (visits a week when fresh), ``fade_days`` (time constant of interest), ``created`` (seconds).
     """
     rng = s.stream(seed, "people")
     segment = rng.choice(len(s.SEGMENTS), size=n, p=s.SEGMENT_SHARE)

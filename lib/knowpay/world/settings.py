@@ -62,7 +62,8 @@ CHANNEL_SHARE = np.array(
     ]
 )
 COST_PER_REGISTRATION = {  # yuan, media only
-    "paid_search": 58.0, "paid_social": 66.0, "organic": 0.0, "referral": 12.0, "wechat_official": 15.0, "app_store": 30.0,
+    "paid_search": 58.0, "paid_social": 66.0, "organic": 0.0, "referral": 12.0, "wechat_official": 15.0,
+    "app_store": 30.0,
 }  # fmt: skip
 
 # How the days differ (multipliers of the visit rate): the two shopping festivals, the new year talk, term starts.
@@ -111,7 +112,7 @@ def seconds(when: pd.Timestamp | str) -> float:
 
 
 def day_factor() -> np.ndarray:
-    """Return the multiplier of the visit rate for each day, shape (DAYS,): year's season, terms, festivals, trend break."""
+    """Return the multiplier of the visit rate for each day, shape (DAYS,): season, terms, festivals, trend break."""
     day = np.arange(DAYS)
     year = 1 + 0.12 * np.cos(2 * np.pi * (day - 150) / 365.25)  # more in winter evenings
     factor = year * np.where(day >= seconds("2025-04-01") / DAY, 1.08, 1.0)  # one break: the new app version
@@ -124,7 +125,7 @@ def day_factor() -> np.ndarray:
 
 def is_weekend() -> np.ndarray:
     """Return for each day whether it is a Saturday or Sunday, shape (DAYS,)."""
-    return (START + pd.to_timedelta(np.arange(DAYS), unit="D")).dayofweek.to_numpy() >= 5
+    return (START + pd.to_timedelta(np.arange(DAYS), unit="D")).day_of_week.to_numpy() >= 5
 
 
 def logistic(x: np.ndarray) -> np.ndarray:

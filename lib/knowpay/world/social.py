@@ -29,7 +29,7 @@ def invitations(users: pd.DataFrame, seed: int) -> np.ndarray:
 
 
 def interactions(users: pd.DataFrame, inviter: np.ndarray, pages: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return one row per interaction: ``time, user, target`` (-1 none), ``course`` (-1 none), ``action``, ``parent`` (row or -1)."""
+    """Return one row per interaction: ``time, user, target, course, action, parent`` (-1 where there is none)."""
     rng = s.stream(seed, "interactions")
     created = users["created"].to_numpy()
     joined = np.flatnonzero((inviter >= 0) & (created > s.DAY))

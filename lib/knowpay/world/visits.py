@@ -82,7 +82,7 @@ def course_pages(users: pd.DataFrame, courses: pd.DataFrame, visit: pd.DataFrame
 
 
 def interest(users: pd.DataFrame, courses: pd.DataFrame) -> np.ndarray:
-    """Return the purchase utility without level and time terms, paired row by row (users and courses of equal length)."""
+    """Return the purchase utility without level terms, paired row by row (users and courses of equal length)."""
     match = np.einsum("ij,ij->i", tastes(users), vectors(courses))
     return (
         s.BUY_TASTE * match

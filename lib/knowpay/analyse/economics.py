@@ -1,0 +1,84 @@
+"""Unit economics: what a registered user costs, what they leave as contribution, and when that pays back.
+
+Definitions follow the metric table of the course: CAC counts the whole media spend of a channel over its new paying
+users of the same months; lifetime value is contribution after refunds, fees and commission over a stated horizon.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from knowpay.collect.dataset import Dataset
+
+
+def customers(ds: Dataset) -> pd.DataFrame:
+    """Return real users: ``user_id, channel, created_at``. Staff, test accounts, bots and under-14s are left out."""
+    users = ds.users.select(
+        "user_id", "channel", "created_at", "is_test", "is_staff", "is_bot", "under_14", "deleted_at"
+    ).to_pandas()
+    flags = users[["is_test", "is_staff", "is_bot", "under_14"]].fillna(False).astype(bool)
+    kept = users[~flags.any(axis=1) & users["deleted_at"].isna()]
+    kept = kept.assign(channel=kept["channel"].fillna("unknown"))
+    return kept[["user_id", "channel", "created_at"]].sort_values("user_id", ignore_index=True)
+
+
+def contributions(ds: Dataset, share: float) -> pd.DataFrame:
+    """Return one row per paid order: ``user_id, day`` (days since registration) and ``amount`` (yuan of contribution).
+
+    ``share`` is what remains of net revenue (after refunds, fees, commission) once the teachers are paid, 0-1.
+    """
+    orders = ds.orders.filter(ds.orders.status.isin(["paid", "partially_refunded", "refunded"]))
+    orders = orders.select("user_id", "timestamp", "net_revenue", "order_type").to_pandas()
+    merged = orders.merge(customers(ds), on="user_id")
+    day = (merged["timestamp"] - merged["created_at"]).dt.total_seconds() / 86_400
+    return merged.assign(day=day, amount=merged["net_revenue"] * share)[["user_id", "channel", "day", "amount"]]
+
+
+def cohort_value(ds: Dataset, share: float, horizon: int) -> pd.DataFrame:
+    """Return one row per mature user: ``user_id, channel, value`` (yuan of contribution in the first ``horizon`` days).
+
+    Mature: registered inside the observation window and watched for the whole horizon, so that nobody's value is cut
+    off. Users who paid nothing are there with 0.
+    """
+    users = customers(ds)
+    last = ds.observation_end - pd.Timedelta(days=horizon)
+    mature = users[users["created_at"].between(ds.observation_start, last)]
+    paid = contributions(ds, share)
+    value = paid[paid["day"] <= horizon].groupby("user_id")["amount"].sum()
+    return mature.assign(value=mature["user_id"].map(value).fillna(0.0))[["user_id", "channel", "value"]]
+
+
+def acquisition(ds: Dataset) -> pd.DataFrame:
+    """Return by channel: ``registrations, spend`` (yuan), ``per_registration, payers, cac`` (yuan per paying user).
+
+    Channels without spend in ``ds.market`` (entity = channel, method own_spend) cost 0.
+    """
+    users = customers(ds)
+    users = users[users["created_at"].between(ds.observation_start, ds.observation_end)]
+    payers = set(contributions(ds, 1.0)["user_id"])
+    market = ds.market.filter((ds.market.method == "own_spend") & (ds.market.metric == "spend"))
+    spend = market.select("entity", "value").to_pandas().groupby("entity")["value"].sum()
+    table = users.assign(payer=users["user_id"].isin(payers)).groupby("channel")["payer"].agg(["size", "sum"])
+    table = table.set_axis(["registrations", "payers"], axis=1)
+    table.insert(1, "spend", spend.reindex(table.index).fillna(0.0))
+    table.insert(2, "per_registration", table["spend"] / table["registrations"])
+    return table.assign(cac=table["spend"] / table["payers"].replace(0, np.nan)).sort_values("spend", ascending=False)
+
+
+def mean_interval(values: np.ndarray | pd.Series, level: float = 0.9, seed: int = 0) -> tuple[float, float, float]:
+    """Return (mean, low, high) with a percentile bootstrap interval of the given level (Efron 1979, 2,000 resamples).
+
+    Money is skewed, so the interval is not symmetric. Raises ValueError for no values.
+    """
+    values = np.asarray(values, dtype=float)
+    if not len(values):
+        raise ValueError("An interval needs at least one value.")
+    rng = np.random.default_rng(seed)
+    distinct, count = np.unique(values, return_counts=True)  # a resample is a multinomial draw over distinct values
+    means = rng.multinomial(len(values), count / count.sum(), size=2_000) @ distinct / len(values)
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(values.mean()), float(low), float(high)
