@@ -56,9 +56,8 @@ def test_export_and_truth_hold_different_things(folders: tuple[Path, Path]) -> N
 def test_nothing_happens_before_its_cause(small: company.Company) -> None:
     created = small.users["created"].to_numpy()
     assert (small.events["time"].to_numpy() >= created[small.events["user"]] - 1e-6).all()
-    promoted = small.purchases[small.purchases["campaign"]].merge(
-        small.touches, on=["user", "course"], suffixes=("", "_t")
-    )
+    led = small.purchases[small.purchases["campaign"]]
+    promoted = led.merge(small.touches, on=["user", "course"], suffixes=("", "_t"))
     assert (promoted["time"] > promoted["time_t"]).all()
     assert (promoted["time"] <= promoted["time_t"] + s.CAMPAIGN_WINDOW_DAYS * s.DAY).all()
     inviter = small.inviter

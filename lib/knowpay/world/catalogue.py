@@ -67,10 +67,10 @@ SUBJECTS = {  # topic: (Chinese, English) subjects
 }
 # form: (title, English title, product_type, price points in yuan, lessons from-to)
 FORMS = (
-    ("入门课", "foundations", "course", (49, 69, 99), (12, 30)),
-    ("训练营", "camp", "camp", (199, 299, 399), (14, 28)),
-    ("专栏", "column", "column", (99, 129, 199), (30, 80)),
-    ("音频精讲", "in audio", "audiobook", (19, 29, 39), (8, 20)),
+    ("入门课", "foundations", "course", (99, 129, 199), (12, 30)),
+    ("训练营", "camp", "camp", (399, 499, 699), (14, 28)),
+    ("专栏", "column", "column", (129, 199, 299), (30, 80)),
+    ("音频精讲", "in audio", "audiobook", (29, 39, 49), (8, 20)),
     ("体验课", "taster class", "course", (9.9,), (3, 5)),
 )
 FORM_SHARE = np.array([0.34, 0.12, 0.22, 0.22, 0.10])

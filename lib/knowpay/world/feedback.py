@@ -8,7 +8,7 @@ import pandas as pd
 from . import settings as s
 
 REVIEW = {  # (aspect, positive): sentences
-    ("content", True): ("内容扎实，例子很贴近工作。", "Clear, with examples I could use.", "老师讲得透彻，听完就能用。"),
+    ("content", True): ("内容扎实，例子很贴近工作。", "Clear, with examples I could use.", "老师讲得透彻，能用。"),
     ("content", False): ("内容太浅，都是网上能找到的。", "Too shallow, mostly definitions.", "讲得太快，跟不上。"),
     ("price", True): ("这个价格很值。", "Worth every yuan.", "活动价买的，超值。"),
     ("price", False): ("有点贵，内容撑不起价格。", "Expensive for what it is.", "刚买完就打折，很失望。"),
@@ -35,7 +35,7 @@ REVIEWED, ANSWERED, ANSWERED_WRONG = (
 def reviews(
     users: pd.DataFrame, courses: pd.DataFrame, progress: pd.DataFrame, periods: pd.DataFrame, seed: int
 ) -> pd.DataFrame:
-    """Return one row per review or cancel reason: ``time, user, course`` (-1 for a plan), ``kind, rating, body, language``.
+    """Return one row per review or cancel reason: ``time, user, course`` (-1: a plan), ``kind, rating, body``.
 
     The true ``aspect, sentiment`` (1 or -1) and ``cause`` stand beside the words.
     """

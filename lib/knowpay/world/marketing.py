@@ -40,7 +40,7 @@ def campaigns(
     """
     rng = s.stream(seed, "marketing")
     lists = []
-    mid_priced = np.flatnonzero(courses["price"].between(45, 210) & (courses["published"] < 0))
+    mid_priced = np.flatnonzero(courses["price"].between(90, 310) & (courses["published"] < 0))
     chosen = np.resize(rng.permutation(mid_priced), s.CAMPAIGNS)
     may = ~(users["marketing_denied"] | users["is_staff"] | users["under_14"]).to_numpy()
     created = users["created"].to_numpy()

@@ -80,7 +80,7 @@ TERMS = (
     ("2025-09-01", "2025-09-20", 1.25),
 )
 
-MEMBERSHIP_PRICE = 25.0  # yuan a month
+MEMBERSHIP_PRICE = 38.0  # yuan a month
 PERIOD_DAYS = 30
 TRIAL_DAYS = 7
 CHURN_ALPHA, CHURN_BETA = 0.88, 1.12  # sBG: first renewal 0.560 and one-year survival 0.110
@@ -92,6 +92,7 @@ CAMPAIGN_EVERY_DAYS = 21
 CAMPAIGN_WINDOW_DAYS = 14
 MESSAGE_COST = 0.20  # yuan
 DELIVERED = 0.96
+REFERENCE_PRICE = 199.0  # yuan; the logits below are levels at this price
 # Purchase of the promoted course within the window, on the logit scale.
 BUY_LEVEL, BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT = -6.15, 0.85, 0.8, 0.35, 0.45
 LIFT_LEVEL, LIFT_PRICE_SENSITIVITY, LIFT_ENGAGEMENT = 0.50, 0.40, -0.75

@@ -86,7 +86,7 @@ def interest(users: pd.DataFrame, courses: pd.DataFrame) -> np.ndarray:
     match = np.einsum("ij,ij->i", tastes(users), vectors(courses))
     return (
         s.BUY_TASTE * match
-        - s.BUY_PRICE * users["price_sensitivity"].to_numpy() * np.log(courses["price"].to_numpy() / 99)
+        - s.BUY_PRICE * users["price_sensitivity"].to_numpy() * np.log(courses["price"].to_numpy() / s.REFERENCE_PRICE)
         + s.BUY_QUALITY * courses["quality"].to_numpy()
         + s.BUY_ENGAGEMENT * users["engagement"].to_numpy()
     )
