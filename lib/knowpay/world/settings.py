@@ -41,16 +41,16 @@ SEGMENT_TASTE = np.array(
         [-0.3, -0.6, -0.3, 0.2, 0.7, 0.0, 2.0, 1.2],  # parents
     ]
 )
-TASTE_SPREAD = 0.55  # standard deviation of a person around the segment's taste
+TASTE_SPREAD = 0.75  # standard deviation of a person around the segment's taste
 
 # Hour profile of each segment: (peak hour, width in hours, weight) of the bumps of a day.
 HOURS = (
-    ((8.0, 1.0, 0.35), (12.5, 0.8, 0.25), (21.5, 1.5, 0.40)),
-    ((10.0, 2.0, 0.30), (15.5, 2.0, 0.30), (22.5, 1.5, 0.40)),
-    ((13.0, 2.5, 0.25), (20.0, 2.0, 0.50), (23.5, 1.0, 0.25)),
-    ((9.5, 1.0, 0.25), (13.5, 1.0, 0.35), (21.0, 1.0, 0.40)),
+    ((8.0, 1.5, 0.35), (12.5, 1.2, 0.25), (21.5, 2.5, 0.40)),
+    ((10.0, 3.0, 0.30), (15.5, 3.0, 0.30), (22.0, 2.5, 0.40)),
+    ((13.0, 3.0, 0.25), (20.0, 2.5, 0.50), (23.0, 1.5, 0.25)),
+    ((9.5, 1.8, 0.25), (13.5, 1.8, 0.35), (21.0, 2.0, 0.40)),
 )
-WEEKEND_FACTOR = np.array([0.65, 1.0, 1.55, 0.9])  # Saturday and Sunday against a weekday
+WEEKEND_FACTOR = np.array([0.75, 1.0, 1.35, 0.9])  # Saturday and Sunday against a weekday
 
 CHANNELS = ("paid_search", "paid_social", "organic", "referral", "wechat_official", "app_store")
 CHANNEL_SHARE = np.array(
@@ -94,10 +94,10 @@ MESSAGE_COST = 0.20  # yuan
 DELIVERED = 0.96
 REFERENCE_PRICE = 199.0  # yuan; the logits below are levels at this price
 # Purchase of the promoted course within the window, on the logit scale.
-BUY_LEVEL, BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT = -6.15, 0.85, 0.8, 0.35, 0.45
+BUY_LEVEL, BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT = -6.35, 0.80, 0.8, 0.35, 0.45
 LIFT_LEVEL, LIFT_PRICE_SENSITIVITY, LIFT_ENGAGEMENT = 0.50, 0.40, -0.75
 # Purchase at a visit of the course page, on the logit scale; the other terms are those above.
-VISIT_LEVEL = -9.9
+VISIT_LEVEL = -10.3
 
 
 def stream(seed: int, room: str) -> np.random.Generator:
