@@ -110,8 +110,9 @@ def as_ga4(rows: pd.DataFrame) -> Iterator[dict]:
 def as_sensors(rows: pd.DataFrame) -> Iterator[dict]:
     """Yield Sensors lines: milliseconds, the business id as login_id, an internal user_id of no use outside."""
     for row in rows.itertuples():
+        known = isinstance(row.user_id, str)
         yield present(
-            type="track", event=SENSORS[row.event], time=row.ms, distinct_id=row.user_id if isinstance(row.user_id, str) else row.anonymous_id,
+            type="track", event=SENSORS[row.event], time=row.ms, distinct_id=row.user_id if known else row.anonymous_id,
             user_id=-(row.number * 7919 % 1_000_003), login_id=row.user_id, anonymous_id=row.anonymous_id,
             properties=present(product_id=row.product_id, lesson_id=row.lesson_id, platform=row.platform),
         )  # fmt: skip

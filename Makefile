@@ -1,0 +1,46 @@
+# The two commands of the README are `make course` and `make test`. Each target calls the knowpay command.
+BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
+PREFLIGHT := lib/knowpay/course/preflight.py
+# The first Python that will do; without one, python3, to which preflight then says no in a sentence.
+PYTHON ?= $(shell for p in $(BIN)/python python3.13 python3.12 python3.11 python3 python; do \
+	$$p $(PREFLIGHT) python 2>/dev/null && echo $$p && exit; done; echo python3)
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile
+NBVAL := --nbval-lax --nbval-current-env -p xdist.plugin -n 2 --dist loadfile
+
+export TF_CPP_MIN_LOG_LEVEL := 3
+export PYTHONHASHSEED := 0
+# pip leaves bytecode to the first import (47 s saved on 2 cores, 8 s spent later), so that import must write it.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: course lab test book bench notebooks clean
+
+course: .venv/ready  ## everything: the company, the lessons, the book, the scorecard
+	$(BIN)/knowpay course
+
+lab: .venv/ready  ## the lessons in JupyterLab
+	$(BIN)/jupyter-lab notebooks
+
+test: .venv/ready  ## unit tests, then every lesson run and compared with its stored output
+	$(BIN)/python -m pytest -n 2 tests
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p nbval.plugin $(NBVAL) notebooks/*.ipynb
+
+book: .venv/ready  ## the book alone, from lessons already run
+	$(BIN)/knowpay book
+
+bench: .venv/ready  ## seconds and memory of set-up, company, lessons and book, into the README
+	$(BIN)/knowpay bench --setup
+
+notebooks: .venv/ready  ## execute notebooks/src/*.py and write notebooks/*.ipynb
+	$(BIN)/knowpay notebooks build
+
+clean:  ## what was built and generated; the packages in .venv stay
+	rm -rf build datasets/cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/ready: requirements.lock pyproject.toml
+	@command -v "$(PYTHON)" >/dev/null || { echo "There is no Python here: install Python 3.13." >&2; exit 1; }
+	@"$(PYTHON)" $(PREFLIGHT)
+	@echo "Setting up .venv: a minute or two, and 0.6 GB to download the first time"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv .venv
+	@$(PIP) --require-hashes -r requirements.lock && $(PIP) -q --no-deps --no-build-isolation -e . \
+	|| { echo "The set-up stopped; pip says why above. The same command goes on where it stopped." >&2; exit 1; }
+	@touch $@

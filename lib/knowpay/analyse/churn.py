@@ -1,0 +1,235 @@
+"""Who leaves: rows to learn from, each known at its own moment and answered later.
+
+Memberships: a row is one paid period; the question is asked on the day it begins and uses what had arrived by then;
+the answer is known when the period and the days of grace are over. Learning (OULAD): a row is one enrolment on a
+stated day of the course.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from knowpay.collect.dataset import Dataset
+
+GRACE_DAYS = 7  # a payment this late still counts as a renewal
+VISIT_GAP = 1800  # seconds of silence that end a visit
+LONG_AGO = 180  # days of silence of somebody never seen
+FEATURES = (
+    "log_tenure",
+    "visits_30",
+    "visits_before",
+    "lessons_30",
+    "silent_days",
+    "registered_days",
+    "courses_bought",
+)
+
+
+def person_periods(ds: Dataset) -> pd.DataFrame:
+    """Return one row per paid membership period, sorted by start.
+
+    Columns: ``membership_id, user_id, period_no, start, end, canceled_at, price``; ``over`` (the period and
+    `GRACE_DAYS` lie inside the observation); ``left`` (1 when the member has no next period within the grace, 0 when
+    renewed, missing while not over); ``contact`` (may be called: no refusal of marketing or of personalisation); and
+    `FEATURES`, all known at ``start``: ``log_tenure`` (log of the number of the period), ``visits_30`` and
+    ``visits_before`` (visits in the last 30 days and in the 30 before), ``lessons_30`` (lessons finished in the last
+    30 days), ``silent_days`` (since the last event, at most 180), ``registered_days``, ``courses_bought``.
+
+    An event counts when it happened before ``start`` and had arrived before it. Trials, staff, test accounts, bots,
+    under-14s and users erased or without consent to analysis are left out. Raises ValueError when no paid period is
+    there.
+    """
+    periods = _periods(ds)
+    at = periods.select("membership_id", "user_id", "start")
+    known = periods.left_join(_behaviour(ds, at), "membership_id").drop("membership_id_right")
+    known = known.left_join(_purchases(ds, at), "membership_id").drop("membership_id_right")
+    found = known.to_pandas()
+    if found.empty:
+        raise ValueError(
+            "There are no paid membership periods. Send a memberships table with membership_id, user_id, plan_id, "
+            "period_no (1 for the first paid period), current_period_start and current_period_end."
+        )
+    return _typed(found, ds.observation_end)
+
+
+def _periods(ds: Dataset) -> ibis.Table:
+    users = ds.users
+    excluded = (users.consent_analytics == "denied").fill_null(False) | users.deleted_at.notnull()
+    for flag in ("is_test", "is_staff", "is_bot", "under_14"):
+        excluded = excluded | users[flag].fill_null(False)
+    refused = (users.consent_marketing == "denied").fill_null(False) | users.personalization_opt_out.fill_null(False)
+    real = users.mutate(contact=~refused).filter(~excluded).select("user_id", "contact", registered="created_at")
+    paid = ds.memberships.filter(ds.memberships.period_no >= 1).join(real, "user_id")
+    order = ibis.window(group_by=[paid.user_id, paid.plan_id], order_by=paid.current_period_start)
+    return paid.select(
+        *("membership_id", "user_id", "period_no", "registered", "canceled_at", "price", "contact"),
+        start=paid.current_period_start,
+        end=paid.current_period_end,
+        next_start=paid.current_period_start.lead().over(order),
+    )
+
+
+def _behaviour(ds: Dataset, at: ibis.Table) -> ibis.Table:
+    """Counts per period from events; a visit begins where a member was silent for `VISIT_GAP` seconds."""
+    events = ds.events.semi_join(at, "user_id")
+    before = events.timestamp.lag().over(ibis.window(group_by=events.user_id, order_by=events.timestamp))
+    gap = events.timestamp.epoch_seconds() - before.epoch_seconds()
+    events = events.select(
+        "user_id",
+        "timestamp",
+        arrived=ibis.coalesce(events.received_at, events.timestamp),
+        opens=(gap.isnull() | (gap > VISIT_GAP)).cast("int64"),
+        lesson=(events.event == "lesson_completed").cast("int64"),
+    )
+    known = at.join(events, "user_id")
+    known = known.filter(known.timestamp < known.start, known.arrived < known.start)
+    age = known.start.epoch_seconds() - known.timestamp.epoch_seconds()
+    month = 30 * 86_400
+    return known.group_by("membership_id").agg(
+        visits_30=known.opens.sum(where=age <= month),
+        visits_before=known.opens.sum(where=(age > month) & (age <= 2 * month)),
+        lessons_30=known.lesson.sum(where=age <= month),
+        last_seen=known.timestamp.max(),
+    )
+
+
+def _purchases(ds: Dataset, at: ibis.Table) -> ibis.Table:
+    plans = ds.memberships.select(product_id="plan_id").distinct()
+    orders = ds.orders.filter(ds.orders.status != "cancelled").anti_join(plans, "product_id")
+    known = at.join(orders.select("user_id", "timestamp"), "user_id")
+    known = known.filter(known.timestamp < known.start)
+    return known.group_by("membership_id").agg(courses_bought=known.count())
+
+
+def _typed(found: pd.DataFrame, observation_end: pd.Timestamp) -> pd.DataFrame:
+    day = pd.Timedelta(days=1)
+    latest = found["end"] + GRACE_DAYS * day
+    over = latest <= observation_end
+    renewed = (found["next_start"] <= latest).fillna(False).astype(bool)
+    silent = ((found["start"] - found["last_seen"]) / day).astype(float)
+    columns = {
+        "over": over,
+        "left": (~renewed).astype(float).where(over),
+        "log_tenure": np.log(found["period_no"].astype(float)),
+        "silent_days": silent.fillna(LONG_AGO).clip(0, LONG_AGO),
+        "registered_days": ((found["start"] - found["registered"]) / day).astype(float),
+    }
+    for name in ("visits_30", "visits_before", "lessons_30", "courses_bought"):
+        columns[name] = found[name].astype(float).fillna(0.0)
+    found = found.assign(**columns).sort_values(["start", "membership_id"], ignore_index=True)
+    keys = ["membership_id", "user_id", "period_no", "start", "end", "canceled_at", "price", "contact", "over", "left"]
+    return found[[*keys, *FEATURES]]
+
+
+def split_by_time(periods: pd.DataFrame, share: float = 0.6) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return (train, test) of the periods that are over, cut at one moment.
+
+    The cut is the ``share`` quantile of the starts. Train: the answer (end and grace) was known at the cut. Test: the
+    period began at or after it. Periods that straddle the cut belong to neither.
+    """
+    over = periods[periods["over"]]
+    cut = over["start"].quantile(share)
+    known = over["end"] + pd.Timedelta(days=GRACE_DAYS) <= cut
+    return over[known].reset_index(drop=True), over[over["start"] >= cut].reset_index(drop=True)
+
+
+def lifetimes(periods: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per member: ``user_id, periods`` (paid periods that are over) and ``left`` (0 = censored, 1).
+
+    Only the first unbroken run of periods from period 1 on counts; a win-back is not a longer life.
+    """
+    over = periods[periods["over"]].sort_values(["user_id", "period_no"])
+    run = over["period_no"] == over.groupby("user_id").cumcount() + 1
+    gone = over.groupby("user_id")["left"].cumsum() - over["left"]
+    first = over[run & (gone == 0)]
+    return first.groupby("user_id", as_index=False).agg(periods=("period_no", "max"), left=("left", "max"))
+
+
+OULAD_NUMBERS = (
+    "registered_day", "previous_attempts", "credits", "submitted", "missed", "score", "days_early", "banked",
+)  # fmt: skip
+OULAD_KINDS = ("standing", "module", "gender", "region", "education", "imd_band", "age_band", "disability")
+OULAD_CLICKS = ("clicks", "active_days", "clicks_14", "silent_days")
+
+
+def oulad_at_day(ds: Dataset, day: int, horizon: int | None = None, keep_gone: bool = False) -> pd.DataFrame:
+    """Return one row per OULAD enrolment still registered on ``day`` (0 = start of the course), sorted by id.
+
+    ``left`` is 1 when the learner unregistered after ``day`` (within ``horizon`` days, if given), ``result`` the final
+    result (an answer, never a feature), ``gone`` 1 for those who had left by ``day``, who are there only with
+    ``keep_gone``. `OULAD_NUMBERS`, `OULAD_KINDS` and `OULAD_CLICKS` use nothing that happened after ``day``:
+    registration, submissions of this attempt and banked ones, demographics, clicks (missing for presentations without a
+    click table). ``score`` is the mean over assessments that count: one of weight 0 may be marked 0 or 1, which
+    ``score_all`` takes in. ``standing`` crosses the module with the state of what was due; handed in without a mark
+    that counts is "well".
+
+    Registrations dated after ``day`` are left out. A withdrawal without a date counts as not left, because nobody knows
+    when it happened; ``undated`` marks it. Raises ValueError when ``ds`` is not OULAD.
+    """
+    if "oulad" not in ds.name:
+        raise ValueError(f"{ds.name} is not OULAD; open it by knowpay.open('oulad').")
+    sql = _OULAD_SQL.format(day=int(day), last=10_000 if horizon is None else int(day) + int(horizon))
+    found = ds.con.con.sql(sql + ("" if keep_gone else " WHERE gone = 0") + " ORDER BY enrolment").df()
+    numbers = [*OULAD_NUMBERS, *OULAD_CLICKS, "score_all", "left", "gone", "undated"]
+    found[numbers] = found[numbers].astype(float)
+    return found.astype(dict.fromkeys(("presentation", *OULAD_KINDS), object)).fillna(dict.fromkeys(OULAD_KINDS, "?"))
+
+
+_OULAD_SQL = """
+WITH enrolments AS (
+    SELECT membership_id AS enrolment, user_id AS student, plan_id, properties ->> 'code_module' AS module,
+           properties ->> 'code_presentation' AS presentation, properties ->> 'final_result' AS result,
+           CAST(properties ->> 'date_registration' AS INTEGER) AS registered_day,
+           CAST(properties ->> 'date_unregistration' AS INTEGER) AS out_day,
+           CAST(properties ->> 'num_of_prev_attempts' AS INTEGER) AS previous_attempts,
+           CAST(properties ->> 'studied_credits' AS INTEGER) AS credits,
+           properties ->> 'gender' AS gender, properties ->> 'region' AS region,
+           properties ->> 'highest_education' AS education,
+           rtrim(properties ->> 'imd_band', '%') AS imd_band,  -- one level is published without its percent sign
+           properties ->> 'age_band' AS age_band, properties ->> 'disability' AS disability
+    FROM memberships),
+submissions AS (
+    SELECT user_id, product_id, lesson_id, score_scaled, CAST(properties ->> 'day' AS INTEGER) AS on_day,
+           CAST(properties ->> 'due_day' AS INTEGER) AS due_day, CAST(properties ->> 'is_banked' AS BOOLEAN) AS banked,
+           CAST(properties ->> 'weight' AS DOUBLE) > 0 AS counts
+    FROM events WHERE event = 'lesson_completed' AND on_day <= {day}),
+due AS (  -- what was due is known from the course plan: some submission of it, by anybody, carries its due day
+    SELECT product_id, count(DISTINCT lesson_id) AS due FROM events
+    WHERE event = 'lesson_completed' AND CAST(properties ->> 'due_day' AS INTEGER) <= {day} GROUP BY ALL),
+handed_in AS (
+    SELECT user_id, product_id, count(*) FILTER (NOT banked) AS submitted,
+           count(*) FILTER (NOT banked AND due_day <= {day}) AS in_time,
+           100 * avg(score_scaled) FILTER (NOT banked AND counts) AS score,
+           100 * avg(score_scaled) FILTER (NOT banked) AS score_all,
+           avg(due_day - on_day) FILTER (NOT banked) AS days_early, count(*) FILTER (banked) AS banked
+    FROM submissions GROUP BY ALL),
+page_views AS (
+    SELECT user_id, product_id, CAST(properties ->> 'day' AS INTEGER) AS on_day,
+           CAST(properties ->> 'clicks' AS INTEGER) AS clicks
+    FROM events WHERE event = 'page_viewed'),
+clicking AS (
+    SELECT user_id, product_id, sum(clicks) AS clicks, count(DISTINCT on_day) AS active_days,
+           sum(clicks) FILTER (on_day > {day} - 14) AS clicks_14, {day} - max(on_day) AS silent_days
+    FROM page_views WHERE on_day <= {day} GROUP BY ALL),
+covered AS (SELECT DISTINCT product_id, 0 AS none FROM page_views)
+SELECT enrolment, student, module, presentation, result, registered_day, previous_attempts, credits,
+       coalesce(submitted, 0) AS submitted, coalesce(due, 0) - coalesce(in_time, 0) AS missed,
+       score, score_all, days_early, coalesce(banked, 0) AS banked,
+       module || ' ' || CASE WHEN due IS NULL THEN 'nothing due' WHEN coalesce(submitted, 0) = 0 THEN 'silent'
+           WHEN score < 50 THEN 'below 50' WHEN score < 70 THEN 'below 70' ELSE 'well' END AS standing,
+       gender, region, education, imd_band, age_band, disability,
+       coalesce(clicks, none) AS clicks, coalesce(active_days, none) AS active_days,
+       coalesce(clicks_14, none) AS clicks_14, coalesce(silent_days, none + 60) AS silent_days,
+       CAST(coalesce(out_day > {day} AND out_day <= {last}, false) AS INTEGER) AS left,
+       CAST(coalesce(out_day <= {day}, false) AS INTEGER) AS gone,
+       CAST(result = 'Withdrawn' AND out_day IS NULL AS INTEGER) AS undated
+FROM (SELECT * FROM enrolments WHERE coalesce(registered_day, {day}) <= {day}) e
+LEFT JOIN due ON due.product_id = plan_id LEFT JOIN covered ON covered.product_id = plan_id
+LEFT JOIN handed_in h ON h.user_id = student AND h.product_id = plan_id
+LEFT JOIN clicking c ON c.user_id = student AND c.product_id = plan_id
+"""

@@ -1,0 +1,258 @@
+"""Collaborative filtering without a neural network: popularity, item-kNN, EASE, ranking metrics, the course list.
+
+A matrix `x` is users x courses, scipy CSR, log2(1 + n) for a user who opened the course n times: 1 for once, 2 for
+three times. Scores have the same shape, dense; a larger score is a better course for that user, and scores of two
+users are not comparable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+INTEREST = ("product_viewed", "product_added", "product_added_to_wishlist", "lesson_started")
+LAMBDAS = (30.0, 100.0, 200.0, 300.0, 500.0, 1000.0, 3000.0)
+BLOCK = 2_000  # users at a time: bounds memory
+POPULAR_DAYS = 90
+
+
+def moment(ds: Any, when: Any = None) -> pd.Timestamp:
+    """The time in the zone of the data set; None is the end of the observation."""
+    stamp = pd.Timestamp(ds.observation_end if when is None else when)
+    return stamp.tz_localize(ds.timezone) if stamp.tzinfo is None else stamp
+
+
+def interest(ds: Any, since: Any = None, until: Any = None, events: Sequence[str] = INTEREST) -> pd.DataFrame:
+    """Who opened which course: `user_id, product_id, n, strength, last`, a row per pair, sorted by the two ids.
+
+    Events named in `events` with a user and a course, `since` <= timestamp < `until` (None = no bound); `n` counts
+    them, `strength` is log2(1 + n), `last` is the time of the last. People without consent to analysis, staff, test
+    accounts, machines, children and erased users are left out.
+    """
+    e = ds.events
+    keep = e.event.isin(list(events)) & e.user_id.notnull() & e.product_id.notnull()
+    if since is not None:
+        keep &= e.timestamp >= moment(ds, since).to_pydatetime()
+    if until is not None:
+        keep &= e.timestamp < moment(ds, until).to_pydatetime()
+    grouped = e.filter(keep).group_by("user_id", "product_id")
+    pairs = grouped.agg(n=e.message_id.count(), last=e.timestamp.max()).to_pandas()
+    people = audience(ds, until)
+    pairs = pairs[pairs["user_id"].isin(people.loc[~people["no_analysis"], "user_id"])]
+    pairs = pairs.assign(strength=np.log2(1 + pairs["n"]))[["user_id", "product_id", "n", "strength", "last"]]
+    return pairs.sort_values(["user_id", "product_id"], ignore_index=True)
+
+
+def audience(ds: Any, until: Any = None) -> pd.DataFrame:
+    """People who may be shown a list, sorted by id: the users table plus `no_profile` and `no_analysis` (bool).
+
+    `no_profile`: asked for no personalisation, or denied analysis; they get the list that is the same for all.
+    Left out: staff, test accounts, machines, children under 14, erased users, those who registered later.
+    """
+    users = ds.users.to_pandas()
+    out = np.zeros(len(users), dtype=bool)
+    for flag in ("is_staff", "is_test", "is_bot", "under_14"):
+        out |= users[flag].fillna(False).astype(bool).to_numpy()
+    out |= users["deleted_at"].notna().to_numpy() | (users["created_at"] >= moment(ds, until)).to_numpy()
+    denied = (users["consent_analytics"] == "denied").fillna(False).astype(bool)
+    opted_out = users["personalization_opt_out"].fillna(False).astype(bool)
+    users = users.assign(no_analysis=denied, no_profile=opted_out | denied)[~out]
+    return users.sort_values("user_id", ignore_index=True)
+
+
+def on_sale(ds: Any, until: Any = None) -> pd.DataFrame:
+    """The catalogue at a moment, sorted by id: published, not retired, no memberships."""
+    courses, at = ds.courses.to_pandas(), moment(ds, until)
+    published = courses["published_at"].isna() | (courses["published_at"] <= at)
+    retired = courses["retired_at"].notna() & (courses["retired_at"] <= at)
+    keep = published & ~retired & (courses["product_type"] != "membership")
+    return courses[keep].sort_values("product_id", ignore_index=True)
+
+
+def owned(ds: Any, until: Any = None) -> pd.DataFrame:
+    """Who bought which course before a moment: `user_id, product_id`. A refunded course counts as known and done."""
+    orders = ds.orders.to_pandas()
+    keep = ~orders["status"].isin(["created", "cancelled"]) & (orders["timestamp"] < moment(ds, until))
+    return orders.loc[keep & orders["product_id"].notna(), ["user_id", "product_id"]].drop_duplicates()
+
+
+def matrix(pairs: pd.DataFrame, users: Sequence[str], items: Sequence[str]) -> sparse.csr_matrix:
+    """Pairs `user_id, product_id` as a matrix, users x items; pairs outside the two lists are dropped.
+
+    The entries are `strength` where the pairs have it and 1 where not. A pair must not be named twice.
+    """
+    row = pd.Index(users).get_indexer(pairs["user_id"])
+    col = pd.Index(items).get_indexer(pairs["product_id"])
+    known = (row >= 0) & (col >= 0)
+    strength = pairs["strength"].to_numpy(dtype=float) if "strength" in pairs else np.ones(len(pairs))
+    return sparse.csr_matrix((strength[known], (row[known], col[known])), shape=(len(users), len(items)))
+
+
+def popularity(x: sparse.csr_matrix) -> np.ndarray:
+    """Number of users per course, shape (items,): the list that is the same for everybody."""
+    return np.asarray((x > 0).sum(axis=0)).ravel().astype(float)
+
+
+def item_knn(x: sparse.csr_matrix, shrink: float = 100.0, neighbours: int = 20) -> np.ndarray:
+    """Item-to-item weights, items x items: cosine with shrinkage, the nearest kept. Score users by `x @ weights`.
+
+    Cosine = x_i . x_j / (|x_i| |x_j| + shrink); shrinkage distrusts pairs seen together by few
+    (Sarwar et al. 2001, with the shrink term of Bell and Koren 2007).
+    """
+    both = (x.T @ x).toarray()
+    size = np.sqrt(np.diag(both))
+    weights = both / np.maximum(np.outer(size, size) + shrink, 1e-9)
+    np.fill_diagonal(weights, 0.0)
+    if neighbours < len(weights):  # per column: the courses that speak for course j
+        edge = np.partition(weights, -neighbours, axis=0)[-neighbours]
+        weights[weights < edge] = 0.0
+    return weights
+
+
+def ease(x: sparse.csr_matrix, penalty: float) -> np.ndarray:
+    """EASE weights, items x items with zero diagonal. Score users by `x @ weights` (Steck 2019).
+
+    Column j is the ridge regression of course j on all other courses; all columns come from one inverse.
+    Raises ValueError for a penalty <= 0.
+    """
+    if penalty <= 0:
+        raise ValueError(f"The penalty must be positive, not {penalty}.")
+    inverse = np.linalg.inv((x.T @ x).toarray() + penalty * np.eye(x.shape[1]))
+    weights = -inverse / np.diag(inverse)
+    np.fill_diagonal(weights, 0.0)
+    return weights
+
+
+def ease_left_out(x: sparse.csr_matrix, penalty: float) -> np.ndarray:
+    """What EASE would predict for each user had the user been left out of the fit, users x items, exactly.
+
+    For a ridge regression the left-out residual is e / (1 - h) with h the hat-matrix diagonal. With P the inverse
+    of X'X + penalty, r = X P and q_u = r_u . x_u, block inversion gives for course j: e = r_uj / P_jj and
+    h = q_u - r_uj^2 / P_jj, so one inverse serves all users and courses.
+    """
+    inverse = np.linalg.inv((x.T @ x).toarray() + penalty * np.eye(x.shape[1]))
+    r, p = x @ inverse, np.diag(inverse)
+    q = np.asarray(x.multiply(r).sum(axis=1)).reshape(-1, 1)
+    return x.toarray() - (r / p) / (1 - q + r**2 / p)
+
+
+def ease_error(x: sparse.csr_matrix, penalties: Sequence[float] = LAMBDAS) -> pd.Series:
+    """Exact leave-one-user-out mean squared error of EASE for each penalty; the smallest is the one to take."""
+    blocks = [x[i : i + 10 * BLOCK] for i in range(0, x.shape[0], 10 * BLOCK)]
+    gram, error = (x.T @ x).toarray(), {}
+    for penalty in penalties:
+        inverse = np.linalg.inv(gram + penalty * np.eye(len(gram)))
+        p, total = np.diag(inverse), 0.0
+        for block in blocks:
+            r = block @ inverse
+            q = np.asarray(block.multiply(r).sum(axis=1)).reshape(-1, 1)
+            total += (((r / p) / (1 - q + r**2 / p)) ** 2).sum()
+        error[penalty] = total / (x.shape[0] * x.shape[1])
+    return pd.Series(error, name="left-out mean squared error")
+
+
+def top(scores: np.ndarray, k: int, exclude: sparse.csr_matrix | None = None) -> np.ndarray:
+    """Column numbers of the k best scores per row, best first, ties to the lower column; shape (rows, k).
+
+    `exclude` (rows x items) marks what may not be listed; -1 fills a row with fewer than k candidates.
+    """
+    scores = np.array(scores, dtype=float, copy=True)
+    if exclude is not None:
+        scores[exclude.nonzero()] = -np.inf
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    best = np.where(np.isinf(np.take_along_axis(scores, best, axis=1)), -1, best)
+    return np.pad(best, ((0, 0), (0, k - best.shape[1])), constant_values=-1)
+
+
+def ranked(lists: np.ndarray, relevant: sparse.csr_matrix) -> pd.DataFrame:
+    """Per user `hits`, `recall` and `ndcg` of lists (users x k column numbers, -1 = empty) against what came to pass.
+
+    recall = hits / min(k, relevant); ndcg = sum of 1/log2(rank + 1) over hits / the largest possible. All courses
+    are candidates: nothing is sampled. A user without a relevant course gets nan.
+    """
+    k = lists.shape[1]
+    hit = np.zeros(lists.shape)
+    row, col = np.nonzero(lists >= 0)
+    hit[row, col] = np.asarray(relevant[row, lists[row, col]]).ravel() > 0
+    discount = 1 / np.log2(np.arange(2, k + 2))
+    n = np.minimum(np.diff(relevant.indptr), k)
+    ideal = np.concatenate([[np.nan], np.cumsum(discount)])[n]
+    hits = hit.sum(axis=1)
+    recall = np.divide(hits, n, out=np.full(len(n), np.nan), where=n > 0)
+    return pd.DataFrame({"hits": hits, "recall": recall, "ndcg": hit @ discount / ideal})
+
+
+def interval(values: np.ndarray, draws: int = 1000, seed: int = 0, level: float = 0.95) -> tuple[float, float, float]:
+    """Mean over users and its bootstrap interval (mean, low, high); users are drawn with replacement.
+
+    `values` per user, nan left out. Pass a difference of two methods per user for a paired interval.
+    """
+    values = np.asarray(values, dtype=float)
+    values = values[~np.isnan(values)]
+    if len(values) == 0:
+        raise ValueError("No user has a value to average.")
+    rng = np.random.default_rng(seed)
+    means = [values[rng.integers(0, len(values), len(values))].mean() for _ in range(draws)]
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(values.mean()), float(low), float(high)
+
+
+def recommend(ds: Any, k: int = 10, until: Any = None) -> pd.DataFrame:
+    """The k best courses for every user: `user_id, product_id, rank` (from 1), `score, reason`, by user and rank.
+
+    EASE on what people opened before `until` (a time; None = end of the observation), penalty by its exact
+    leave-one-out error. People without a history, and people who want no profile (`personalization_opt_out`,
+    or consent to analysis denied), get the list of the last 90 days that is the same for all.
+    Never listed: courses bought, retired or not yet published, memberships. Scores order the courses of one user;
+    do not compare them between users. Consent to marketing is for the sender of messages to check.
+    Raises ValueError when nothing is on sale or k < 1.
+    """
+    at = moment(ds, until)
+    people, courses = audience(ds, at), on_sale(ds, at)
+    if k < 1:
+        raise ValueError(f"k must be 1 or more, not {k}.")
+    if courses.empty:
+        raise ValueError(f"No course is on sale at {at}: look at published_at and retired_at of the courses.")
+    users, items = people["user_id"].to_numpy(), courses["product_id"].to_numpy()
+    pairs = interest(ds, until=at)
+    x, has = matrix(pairs, users, items), matrix(owned(ds, at), users, items)
+    recent = matrix(pairs[pairs["last"] >= at - pd.Timedelta(days=POPULAR_DAYS)], users, items)
+    popular = popularity(recent) + popularity(x) / (x.shape[0] + 1)  # all time breaks ties
+    personal = (np.diff(x.indptr) > 0) & ~people["no_profile"].to_numpy()
+    weights = ease(x, ease_error(x).idxmin()) if personal.any() else np.zeros((len(items), len(items)))
+    names = courses["name"].astype(str).to_numpy()
+    rows = [_block(x, has, personal, popular, weights, names, k, i) for i in range(0, len(users), BLOCK)]
+    row, col, rank, score, reason = (np.concatenate(part) for part in zip(*rows, strict=True))
+    listed = {"user_id": users[row], "product_id": items[col], "rank": rank, "score": score, "reason": reason}
+    return pd.DataFrame(listed)
+
+
+def _block(
+    x: sparse.csr_matrix,
+    has: sparse.csr_matrix,
+    personal: np.ndarray,
+    popular: np.ndarray,
+    weights: np.ndarray,
+    names: np.ndarray,
+    k: int,
+    start: int,
+) -> tuple[np.ndarray, ...]:
+    """Row, column, rank, score and reason of the lists of one block of users."""
+    part = slice(start, start + BLOCK)
+    mine, known = x[part].toarray(), personal[part]
+    scores = np.where(known[:, None], mine @ weights, popular)
+    lists = top(scores, k, has[part])
+    row, rank = np.nonzero(lists >= 0)
+    col = lists[row, rank]
+    speaks = mine[row] * weights[:, col].T  # what each course of the history adds to this score
+    because = names[speaks.argmax(axis=1)]
+    reason = np.where(
+        known[row] & (speaks.max(axis=1) > 0),
+        np.char.add("goes with ", np.char.add(because.astype(str), ", which you opened")),
+        "popular in the last 90 days",
+    )
+    return row + start, col, rank + 1, scores[row, col], reason

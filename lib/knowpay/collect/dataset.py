@@ -1,0 +1,239 @@
+"""The Dataset: canonical tables of one company, lazy, whatever they came from."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from knowpay.collect.schema import TABLES
+
+_NET = """total - coalesce(tax, 0) - coalesce(refund_total, 0) - coalesce(fee, 0) - coalesce(commission, 0)"""
+
+
+class Report:
+    """What ingest did, one line per table: rows_in = loaded + duplicate + superseded + quarantined."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self._rows = content["rows"]
+        self.notes: list[str] = content["notes"]
+        self.batches: list[dict] = content["batches"]
+
+    @cached_property
+    def rows(self):
+        """pandas: table, rows_in, loaded, duplicate, superseded, quarantined."""
+        import pandas as pd
+
+        return pd.DataFrame(self._rows)
+
+    def __repr__(self) -> str:
+        return "\n".join([self.rows.to_string(index=False), *self.notes])
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        table = self.rows.to_html(index=False, border=0)
+        return table + "".join(f"<p>{escape(note)}</p>" for note in self.notes)
+
+
+class Truth:
+    """What the simulator knows: every Parquet file of the folder as a pandas DataFrame, and `info`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @cached_property
+    def info(self) -> dict:
+        """The content of truth.yml; empty when there is none."""
+        import yaml
+
+        path = self._folder / "truth.yml"
+        return yaml.safe_load(path.read_text("utf-8")) if path.exists() else {}
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *(p.stem for p in self._folder.glob("*.parquet"))]
+
+    def __getattr__(self, name: str):
+        path = self._folder / f"{name}.parquet"
+        if name.startswith("_") or not path.exists():
+            known = ", ".join(sorted(p.stem for p in self._folder.glob("*.parquet")))
+            raise AttributeError(f"The truth has no table {name!r}. It has: {known}.")
+        import pandas as pd
+
+        frame = pd.read_parquet(path)
+        setattr(self, name, frame)
+        return frame
+
+
+class Dataset:
+    """Canonical tables as lazy Ibis tables on DuckDB: `ds.users`, `ds.events`, … and `.to_pandas()` on each.
+
+    Every canonical column exists; one that the source lacks is NULL, a table that it lacks is empty. Times are
+    `datetime64[us, UTC]`, money is float64 in major units. Made by `knowpay.open`.
+    """
+
+    def __init__(self, name: str, store: Path, source: Path, truth: Path | None = None) -> None:
+        self.name = name
+        self._store, self._source, self._truth = store, source, truth
+        content = json.loads((store / "report.json").read_text("utf-8"))
+        self._raw: set[str] = set()
+        self.manifest = MappingProxyType(content["manifest"])
+        self.report = Report(content)
+        self.timezone: str = self.manifest["timezone"]
+        self.currency: str = self.manifest["currency"]
+
+    def __repr__(self) -> str:
+        tables = ", ".join(f"{r['table']} {r['loaded']:,}" for r in self.report._rows if r["loaded"])
+        return f"<knowpay data set {self.name}: {tables}>"
+
+    @cached_property
+    def con(self):
+        """The Ibis connection: DuckDB in memory, in UTC, with one view per table."""
+        import ibis
+
+        con = ibis.duckdb.connect()
+        con.raw_sql("SET TimeZone = 'UTC'")
+        for table in TABLES.values():
+            # pandas has no missing whole number: one that may be missing is float64, whether one is or not
+            money = [
+                f'CAST("{c.name}" AS DOUBLE) AS "{c.name}"'
+                for c in table.columns
+                if c.type == "dec" or (c.type == "int" and not c.required)
+            ]
+            columns = f"* REPLACE ({', '.join(money)})" if money else "*"
+            if table.name == "orders":
+                columns += f", CAST({_NET} AS DOUBLE) AS net_revenue"
+            self._view(con, table.name, columns)
+        self._view(con, "quarantine")
+        self._view(con, "superseded")
+        if not next(r for r in self.report._rows if r["table"] == "order_items")["rows_in"]:
+            con.raw_sql(
+                """CREATE OR REPLACE VIEW order_items AS SELECT order_id, CAST(1 AS BIGINT) AS line_no, product_id,
+                coalesce(subtotal, total + coalesce(discount, 0)) AS price, CAST(1 AS BIGINT) AS quantity, discount,
+                coupon, CAST(NULL AS DOUBLE) AS position, CAST(NULL AS VARCHAR) AS properties
+                FROM orders WHERE product_id IS NOT NULL"""
+            )
+        return con
+
+    def _view(self, con, name: str, columns: str = "*") -> None:
+        path = str(self._store / f"{name}.parquet").replace("'", "''")
+        con.raw_sql(f"CREATE VIEW {name} AS SELECT {columns} FROM read_parquet('{path}')")
+
+    def _moment(self, name: str):
+        import pandas as pd
+
+        return pd.Timestamp(self.manifest[name]).tz_convert("UTC")
+
+    @property
+    def observation_start(self):
+        """First moment observed (pandas Timestamp, UTC), inclusive."""
+        return self._moment("observation_start")
+
+    @property
+    def observation_end(self):
+        """End of the observation (pandas Timestamp, UTC), exclusive."""
+        return self._moment("observation_end")
+
+    def raw(self, table: str):
+        """The rows of the export as they came, as text, with source_file and source_row (1 = first data row).
+
+        Raises:
+            KeyError: the export has no such table.
+            ExportError: the files of the export are gone or cannot be read any more.
+        """
+        from knowpay.collect.files import find_files, open_file
+
+        files = find_files(self._source)[0]
+        if table not in files:
+            raise KeyError(f"the export has no table {table!r}; it has {', '.join(files)}")
+        if table in self._raw:
+            return self.con.table(f"raw_{table}")
+        raw, parts = self.con.con, []
+        for path in files[table]:
+            name = path.relative_to(self._source).as_posix()
+            batch = open_file(raw, path, name)
+            columns = "".join(
+                f', CAST({e} AS VARCHAR) AS "{n.replace(chr(34), chr(34) * 2)}"' for n, (e, _) in batch.columns.items()
+            )
+            file = name.replace("'", "''")
+            parts.append(f"SELECT '{file}' AS source_file, {batch.row} AS source_row{columns} FROM {batch.relation}")
+        self._raw.add(table)
+        raw.execute(f"CREATE TABLE raw_{table} AS {' UNION ALL BY NAME '.join(parts)}")
+        return self.con.table(f"raw_{table}")
+
+    @cached_property
+    def truth(self) -> Truth:
+        """What the simulator knows. Read it only to check an estimate.
+
+        Raises:
+            AttributeError: the data are not simulated.
+        """
+        if self._truth is None:
+            raise AttributeError(
+                f"{self.name} is not a simulated company: nobody knows its truth. "
+                "Open 'world:small' to check an estimate against one."
+            )
+        return Truth(self._truth)
+
+    def unlocks(self):
+        """Which lessons these data can carry.
+
+        Returns:
+            pandas DataFrame with lesson, unlocked (bool) and reason: "enough", or what would unlock it. The floors
+            are rules of thumb.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(_unlocks(self), columns=["lesson", "unlocked", "reason"])
+
+
+for _name in (*TABLES, "quarantine", "superseded"):
+    _text = TABLES[_name].meaning if _name in TABLES else f"The {_name} rows of the ingest."
+    setattr(Dataset, _name, property(lambda self, n=_name: self.con.table(n), doc=f"{_text} (Ibis table)"))
+
+
+def _unlocks(ds: Dataset) -> list[tuple[str, bool, str]]:
+    def number(sql: str) -> int:
+        return ds.con.con.execute(sql).fetchall()[0][0] or 0
+
+    def rows(table: str, floor: int, where: str = "true", what: str = "rows") -> str:
+        """Empty when there are enough rows, else what is missing."""
+        n = number(f"SELECT count(*) FROM {table} WHERE {where}")
+        total = number(f"SELECT count(*) FROM {table}")
+        if total == 0:
+            return f"add the table {table}"
+        return "" if n >= floor else f"{table} has {n:,} {what}; about {floor:,} are needed"
+
+    def propensity() -> str:
+        if number("SELECT count(*) FROM touches") and not number("SELECT count(propensity) FROM touches"):
+            return "add the column propensity to touches: the probability of the arm, drawn at random"
+        drawn = "assignment IN ('randomised', 'stratified', 'cluster_randomised') AND propensity IS NOT NULL"
+        arms = {"treated": "variation_id <> 'control'", "control": "variation_id = 'control'"}
+        missing = [rows("touches", 1000, f"{drawn} AND {w}", f"randomised {a} rows") for a, w in arms.items()]
+        return next((m for m in missing if m), "")
+
+    def taste() -> str:
+        readers = number(
+            "SELECT count(*) FROM (SELECT user_id FROM events WHERE product_id IS NOT NULL AND user_id IS NOT NULL "
+            "GROUP BY user_id HAVING count(DISTINCT product_id) >= 5)"
+        )
+        if not number("SELECT count(*) FROM events WHERE product_id IS NOT NULL"):
+            return "add the column product_id to events"
+        return "" if readers >= 100 else f"{readers:,} users have events on 5 courses or more; about 100 are needed"
+
+    users, events, orders = rows("users", 100), rows("events", 1000), rows("orders", 100)
+    over = f"current_period_end <= '{ds.observation_end.isoformat()}'::TIMESTAMPTZ"
+    needs = {
+        "00_start_here": (users, events, orders),
+        "01_collect_app_and_web_events": (events,),
+        "06_build_user_profiles": (events and orders,),
+        "10_foresee_who_leaves": (rows("memberships", 500, over, "ended periods"),),
+        "12_derive_the_targeting_formula": (propensity(), orders),
+        "15_train_a_course_recommender": (events, rows("courses", 20), taste()),
+        "18_plan_a_campaign": (propensity(), orders),
+    }
+    lines = []
+    for lesson, found in needs.items():
+        reason = next((f for f in found if f), "")
+        lines.append((lesson, not reason, reason or "enough"))
+    return lines

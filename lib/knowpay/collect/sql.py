@@ -1,0 +1,183 @@
+"""The SQL of ingest: from raw values to typed columns, and the checks of a row."""
+
+import re
+
+from knowpay.collect.files import Batch, quote
+from knowpay.collect.manifest import Manifest
+from knowpay.collect.schema import CURRENCIES, SQL_TYPES, TYPE_WORDS, Column, Table
+
+# What tools write for "no value". "NA" is not among them: it is Namibia.
+MISSING = ("", "NULL", "null", "\\N", "NaN", "nan", "NaT", "None", "<NA>")
+TIME = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?(Z|UTC|[+-]\d{2}(:?\d{2})?))?)?"
+# A time outside is a wrong unit, or a clock that was never set.
+FLOOR, CEILING = (f"TIMESTAMPTZ '{year}-01-01 00:00:00+00'" for year in (1990, 2200))
+# The default messages. {column}, {table}, {file}, {allowed}, {unit}, {currency} are filled in here, {value} by SQL.
+MESSAGES = {
+    "missing_column": "{file} has no column {column}, which {table} needs. Add it to the export.",
+    "ragged_row": "The row has not as many fields as the header. Quote text that holds commas or line breaks.",
+    "missing_value": "{column} is empty. Fill it in, or leave the row out.",
+    "wrong_type": "'{value}' is not a {type}. Correct the value of {column}.",
+    "bad_date": "'{value}' cannot be read as a time ({unit}). Write it like 2025-03-01T09:30:00+08:00, "
+    "or correct timestamp_unit in the manifest.",
+    "unknown_currency": "'{value}' is no ISO 4217 currency. Write a code like CNY.",
+    "currency_differs": "'{value}' is not the manifest's currency {currency}. Convert it, or export it as another "
+    "data set.",
+    "not_allowed": "'{value}' is not allowed. Use one of: {allowed}.",
+    "out_of_range": "{value} is out of range. Allowed: {allowed}.",
+    "future_timestamp": "'{value}' lies after the extraction. Correct the clock, or extracted_at in the manifest.",
+}
+
+
+_NUMBER = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)")
+
+
+def _raw(source: str, kind: str) -> str:
+    """The value as it came; what tools write for "no value" becomes NULL."""
+    if kind == "VARCHAR":
+        marks = ", ".join(map(quote, MISSING))
+        return f"CASE WHEN trim({source}) IN ({marks}) THEN NULL ELSE trim({source}) END"
+    if kind in ("DOUBLE", "FLOAT"):
+        return f"CASE WHEN isnan({source}) THEN NULL ELSE {source} END"
+    if _NUMBER.fullmatch(kind) or kind in ("BOOLEAN", "DATE") or kind.startswith("TIMESTAMP"):
+        return source
+    if kind.endswith("]") or kind.startswith(("STRUCT", "MAP")):
+        return f"CAST(to_json({source}) AS VARCHAR)"
+    return f"CAST({source} AS VARCHAR)"
+
+
+def _typed(column: Column, raw: str, kind: str, manifest: Manifest) -> str:
+    """SQL that turns the raw value into the column's type, or into NULL when that cannot be done."""
+    text, zone = f"CAST({raw} AS VARCHAR)", quote(manifest.timezone)
+    match column.type:
+        case "str":
+            if kind in ("DOUBLE", "FLOAT"):  # an id that pandas turned into 123.0
+                return f"CASE WHEN {raw} = floor({raw}) THEN CAST(TRY_CAST({raw} AS BIGINT) AS VARCHAR) ELSE {text} END"
+            return text
+        case "bool":
+            yes, no = "('true', 't', 'yes', 'y', '1', '1.0')", "('false', 'f', 'no', 'n', '0', '0.0')"
+            return (
+                raw
+                if kind == "BOOLEAN"
+                else f"CASE WHEN lower({text}) IN {yes} THEN true WHEN lower({text}) IN {no} THEN false END"
+            )
+        case "int":
+            number = f"TRY_CAST({text} AS DOUBLE)"
+            return f"CASE WHEN {number} = floor({number}) THEN TRY_CAST({text} AS BIGINT) END"
+        case "float":
+            number = f"CAST({raw} AS DOUBLE)" if _NUMBER.fullmatch(kind) else f"TRY_CAST({text} AS DOUBLE)"
+            return f"CASE WHEN isfinite({number}) THEN {number} END"
+        case "dec":
+            money = f"TRY_CAST({text} AS DECIMAL(18,2))"
+            return money if manifest.money_unit == "yuan" else f"TRY_CAST({money} * 0.01 AS DECIMAL(18,2))"
+        case "date":
+            if kind.startswith(("TIMESTAMP WITH", "TIMESTAMPTZ")):
+                return f"CAST(CAST({raw} AS TIMESTAMPTZ) AT TIME ZONE {zone} AS DATE)"
+            return f"CASE WHEN regexp_full_match({text}, '{TIME}') THEN TRY_CAST(left({text}, 10) AS DATE) END"
+        case "ts":
+            return _time(raw, text, kind, manifest)
+        case "json":
+            return f"CASE WHEN json_valid({text}) AND {text} LIKE '{{%' THEN {text} END"
+        case "list":
+            return (
+                f"CASE WHEN {text} NOT LIKE '[%' THEN regexp_split_to_array({text}, '\\s*[|;,，]\\s*') "
+                f"""WHEN json_valid({text}) THEN from_json({text}, '["VARCHAR"]') END"""
+            )
+    raise AssertionError(column.type)
+
+
+def _time(raw: str, text: str, kind: str, manifest: Manifest) -> str:
+    if kind.startswith(("TIMESTAMP WITH", "TIMESTAMPTZ")):
+        moment = f"CAST({raw} AS TIMESTAMPTZ)"
+    elif kind == "DATE" or kind.startswith("TIMESTAMP"):
+        moment = f"CAST({raw} AS TIMESTAMP) AT TIME ZONE {quote(manifest.timezone)}"
+    elif manifest.timestamp_unit == "iso":  # naive text is read in the session's zone: the manifest's
+        moment = f"CASE WHEN regexp_full_match({text}, '{TIME}') THEN TRY_CAST(replace({text}, ' +', '+') AS TIMESTAMPTZ) END"
+    else:
+        factor = {"s": 1_000_000, "ms": 1_000, "us": 1}[manifest.timestamp_unit]
+        micros = f"TRY_CAST(TRY_CAST({text} AS DECIMAL(24,6)) * {factor} AS BIGINT)"
+        in_range = f"{micros} BETWEEN 0 AND 7258118400000000"
+        moment = f"CASE WHEN {in_range} THEN make_timestamp({micros}) AT TIME ZONE 'UTC' END"
+    return f"CASE WHEN {moment} BETWEEN {FLOOR} AND {CEILING} THEN {moment} END"
+
+
+def checks(table: Table, manifest: Manifest, file: str) -> list[tuple[str, str, str, str]]:
+    """(rule, column, SQL that is true for a bad row, message) of every check of a table."""
+    found = []
+    for c in table.columns:
+
+        def check(rule: str, when: str, allowed: str = "", c: Column = c) -> None:
+            unit = {"iso": "ISO 8601", "s": "seconds", "ms": "ms", "us": "µs"}[manifest.timestamp_unit]
+            words = {"type": TYPE_WORDS[c.type], "unit": unit, "currency": manifest.currency, "allowed": allowed}
+            words |= {"column": c.name, "table": table.name, "file": file, "value": "{value}"}
+            found.append((rule, c.name, when, MESSAGES[rule].format(**words)))
+
+        name, raw = f'"{c.name}"', f'"r_{c.name}"'
+        if c.required:
+            check("missing_value", f"{raw} IS NULL AND {name} IS NULL")
+        if c.type != "str":
+            kind = "bad_date" if c.type in ("ts", "date") else "wrong_type"
+            check(kind, f"{raw} IS NOT NULL AND {name} IS NULL")
+        if c.enum:
+            allowed = ", ".join(map(quote, c.enum))
+            check("not_allowed", f"{name} NOT IN ({allowed})", ", ".join(c.enum))
+        if c.minimum is not None:
+            bounds = [f"at least {c.minimum:g}"] + ([f"at most {c.maximum:g}"] if c.maximum is not None else [])
+            over = f" OR {name} > {c.maximum}" if c.maximum is not None else ""
+            check("out_of_range", f"{name} < {c.minimum}{over}", ", ".join(bounds))
+        if c.type == "ts" and not c.future:
+            check("future_timestamp", f"{name} > getvariable('extracted_at')")
+        if c.name == "currency":
+            codes = ", ".join(map(quote, sorted(CURRENCIES)))
+            check("unknown_currency", f"{name} NOT IN ({codes})")
+            if table.name != "market":  # figures of others come in their own currency
+                check("currency_differs", f"{name} IN ({codes}) AND {name} <> {quote(manifest.currency)}")
+    return found + [(r.id, r.column, r.when, r.message) for r in table.rules]
+
+
+def select(table: Table, batch: Batch, manifest: Manifest) -> tuple[str, list[str]]:
+    """SQL giving source_row, r_<column> (raw), the typed columns; and the required columns that are missing."""
+    by_name = {n.lower(): n for n in batch.columns}
+    rename = {"user_id": manifest.business_user_id_column.lower()}
+    used, raws, typed, missing = set(), [], [], []
+    for c in table.columns:
+        source = by_name.get(rename.get(c.name, c.name))
+        if source is None:
+            raws.append(f'CAST(NULL AS VARCHAR) AS "r_{c.name}"')
+            typed.append(f'CAST({c.default or "NULL"} AS {SQL_TYPES[c.type]}) AS "{c.name}"')
+            missing += [c.name] if c.required else []
+            continue
+        used.add(source)
+        expression, kind = batch.columns[source]
+        raws.append(f'{_raw(expression, kind)} AS "r_{c.name}"')
+        raw = f'"r_{c.name}"'
+        value = f"CAST({_typed(c, raw, kind, manifest)} AS {SQL_TYPES[c.type]})"
+        if c.default:
+            value = f"CASE WHEN {raw} IS NULL THEN {c.default} ELSE {value} END"
+        typed.append(f'{value} AS "{c.name}"')
+
+    extra = sorted(set(batch.columns) - used)
+    pairs = ", ".join(f"{quote(n)}, {batch.columns[n][0]}" for n in extra)
+    raws.append(f"json_object({pairs}) AS extra" if extra else "NULL AS extra")
+    sql = f"SELECT {batch.row} AS source_row, {', '.join(raws)} FROM {batch.relation}"
+    sql = f"SELECT *, {', '.join(typed)} FROM ({sql})"
+    replace = []
+    if extra:  # absent keys are left out, so that a column another file lacks changes nothing
+        merged = "json_merge_patch(coalesce(properties, '{}'), extra)"
+        replace.append(f"CAST(nullif(CAST({merged} AS VARCHAR), '{{}}') AS VARCHAR) AS properties")
+    if table.name == "events":
+        # Segment: the device's clock is wrong by sent_at - received_at at the moment of sending.
+        replace.append(
+            """CASE WHEN received_at IS NOT NULL AND sent_at IS NOT NULL AND original_timestamp IS NOT NULL
+            THEN received_at - (sent_at - original_timestamp) ELSE timestamp END AS timestamp"""
+        )
+        if {"received_at", "sent_at", "original_timestamp"} <= set(by_name):
+            missing = [m for m in missing if m != "timestamp"]
+    if replace:
+        sql = f"SELECT * REPLACE ({', '.join(replace)}) FROM ({sql})"
+    if "message_id" in missing:  # a source without message ids: the content is the id
+        missing.remove("message_id")
+        content = ", ".join(f'{quote(n)}: "{n}"' for n in table.names if n != "message_id")
+        sql = f"""SELECT * REPLACE (sha256(CAST(to_json({{{content}}}) AS VARCHAR)) AS message_id,
+            CAST(json_merge_patch(coalesce(properties, '{{}}'), '{{"id_derived":true}}') AS VARCHAR) AS properties)
+            FROM ({sql})"""
+    return f"({sql}) AS r", missing

@@ -1,0 +1,162 @@
+"""The command line. Every command imports what it needs when it runs, so that --help answers at once."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="How a paid-knowledge startup acquires, converts and keeps its users: a course in notebooks.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+notebooks = typer.Typer(help="The lessons' notebooks and their .py sources.", no_args_is_help=True)
+exercises = typer.Typer(help="The learners' exercise notebooks and their sources.", no_args_is_help=True)
+app.add_typer(notebooks, name="notebooks")
+app.add_typer(exercises, name="exercises")
+
+Lessons = Annotated[list[str] | None, typer.Argument(help="Lesson numbers, such as 12; all when left out.")]
+Seed = Annotated[int, typer.Option(help="Seed of the simulated company.")]
+Jobs = Annotated[int, typer.Option(min=0, help="Lessons run at a time; 0 means two, or one on a single core.")]
+
+
+@app.command()
+def course(
+    data: Annotated[str, typer.Option(help="What knowpay.open takes: world:small, oulad, a folder.")] = "world:small",
+    seed: Seed = 0,
+    only: Annotated[list[str] | None, typer.Option(help="Run these lessons only: 12 or 12,15.")] = None,
+    jobs: Jobs = 0,
+) -> None:
+    """Generate the company, run every lesson, render the book, print the scorecard. Resumes where it stopped."""
+    from knowpay.course import runner
+
+    raise typer.Exit(runner.course(data, seed, [name for names in only or () for name in names.split(",")], jobs))
+
+
+@app.command()
+def book() -> None:
+    """Render the book from the lessons that `knowpay course` ran, or else from the notebooks as they are."""
+    from knowpay.course import ROOT
+    from knowpay.course.book import NOTEBOOKS, build
+
+    ran = ROOT / "build" / "course" / "notebooks"
+    typer.echo(f"The book lies at {build(ran if any(ran.glob('*.ipynb')) else NOTEBOOKS)}")
+
+
+@app.command()
+def doctor() -> None:
+    """Print versions, cores, memory and GPU, and the remedy for what is wrong."""
+    from knowpay.course import doctor
+
+    raise typer.Exit(doctor.main())
+
+
+@app.command()
+def bench(
+    setup: Annotated[bool, typer.Option("--setup", help="The set-up of a new environment too.")] = False,
+) -> None:
+    """Measure set-up, generation, lessons and book, in seconds and memory."""
+    from knowpay.course import bench
+
+    raise typer.Exit(bench.main(setup))
+
+
+@app.command()
+def world(
+    size: Annotated[str, typer.Argument(help="How large a company: small or standard.")],
+    out: Annotated[Path, typer.Option(help="A new folder; the export goes to data/, what is true to truth/.")],
+    seed: Seed = 0,
+) -> None:
+    """Generate a simulated company as an export, with the truth behind it in a folder of its own."""
+    from knowpay import world as simulator
+
+    if out.exists() and any(out.iterdir()):
+        raise ValueError(f"The folder {out} is not empty: name a new one, so that no file of yours is overwritten.")
+    simulator.write(size, seed, out / "data", out / "truth")
+    typer.echo(f"world:{size}, seed {seed}: the export is in {out / 'data'}, the truth in {out / 'truth'}")
+
+
+@notebooks.command("build")
+def notebooks_build(only: Lessons = None, jobs: Jobs = 1) -> None:
+    """Execute the sources and write the notebooks with their outputs."""
+    from knowpay.course import ROOT, CourseError, doctor
+    from knowpay.course.notebooks import build
+
+    lock = doctor.lock_finding(ROOT / "requirements.lock", doctor.installed)
+    if lock.remedy:
+        raise CourseError(f"Outputs are written with the locked packages only: {lock.value}. {lock.remedy}")
+    build(only or (), jobs=max(jobs, 1))
+
+
+@notebooks.command("check")
+def notebooks_check(only: Lessons = None) -> None:
+    """Say where a notebook and its source differ, or what it lacks."""
+    from knowpay.course.notebooks import check, lessons
+
+    _report(check(only or ()), f"{len(lessons(only or ()))} notebooks agree with their sources")
+
+
+@exercises.command("build")
+def exercises_build(only: Lessons = None) -> None:
+    """Generate the learners' notebooks from the sources that hold the solutions."""
+    from knowpay.course.exercises import build
+
+    for path in build(only or ()):
+        typer.echo(f"{path.name}: written")
+
+
+@exercises.command("check")
+def exercises_check() -> None:
+    """Say which learners' notebooks are not what their sources give."""
+    from knowpay.course.exercises import outdated, sources
+
+    _report(outdated(), f"{len(sources())} exercise notebooks are what their sources give")
+
+
+def _report(found: list[str], well: str) -> None:
+    for sentence in found:
+        typer.echo(sentence)
+    if found:
+        raise typer.Exit(1)
+    typer.echo(well)
+
+
+def main() -> None:
+    """Run the command line; what the reader can mend is said in one sentence, without a traceback (status 2)."""
+    sys.exit(run(app))
+
+
+def run(command: Callable[[], None]) -> int:
+    """Run and return the exit status: 2 after a sentence of our own, 130 after Ctrl-C."""
+    import signal
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop in order, as with Ctrl-C
+    try:
+        command()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    except KeyboardInterrupt:
+        print("Stopped. What was done is kept; run the same command to go on.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if not _ours(error):
+            raise
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _ours(error: Exception) -> bool:
+    """Whether our own code said this: a class of ours, or a ValueError that a line of ours raised."""
+    if type(error).__module__.split(".")[0] == "knowpay":
+        return True
+    if type(error) is not ValueError:
+        return False
+    last = traceback.extract_tb(error.__traceback__)[-1].filename
+    return Path(last).resolve().is_relative_to(Path(__file__).resolve().parents[1])

@@ -1,0 +1,261 @@
+"""Lessons as pairs: notebooks/src/NN_name.py, which people edit, and notebooks/NN_name.ipynb with outputs.
+
+`build` executes the source and writes the notebook, the same bytes each time; `check` says where a pair
+differs or a notebook lacks what the tests compare.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from knowpay.course import ROOT, CourseError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from knowpay.course.execute import Task
+
+MARKED = "nbval-check-output"
+METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
+}
+NOISE = re.compile(
+    r"^.*(Kernel is running over TCP|frozen modules|PYDEVD_DISABLE_FILE_VALIDATION|log messages before absl|"
+    r"cpu_feature_guard|computation_placer|cuda_\w+\.cc|oneDNN custom|could not find cuda|TF-TRT).*\n?",
+    re.MULTILINE,
+)
+ELSEWHERE = re.compile(r"(?<![\w.])(?:/home/|/Users/|/tmp/|/root/|[A-Z]:\\{1,2}Users\\)[\w.\-/\\]+| at 0x[0-9a-f]{6,}")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A lesson by its two files; neither need exist."""
+
+    name: str  # "12_derive_the_targeting_formula"
+    root: Path = ROOT
+
+    @property
+    def number(self) -> str:
+        return self.name.split("_")[0]
+
+    @property
+    def source(self) -> Path:
+        return self.root / "notebooks" / "src" / f"{self.name}.py"
+
+    @property
+    def notebook(self) -> Path:
+        return self.root / "notebooks" / f"{self.name}.ipynb"
+
+
+def lessons(only: Iterable[str] = (), root: Path = ROOT) -> list[Lesson]:
+    """The lessons in reading order, all or those named by number ("12") or full name.
+
+    Raises CourseError for a lesson that does not exist.
+    """
+    stems = {p.stem for p in (root / "notebooks" / "src").glob("[0-9][0-9]_*.py")}
+    stems |= {p.stem for p in (root / "notebooks").glob("[0-9][0-9]_*.ipynb")}
+    found = [Lesson(name, root) for name in sorted(stems)]
+    if not only:
+        return found
+    wanted = {str(name).zfill(2) for name in only}
+    for name in sorted(wanted - {lesson.number for lesson in found} - stems):
+        there = ", ".join(lesson.number for lesson in found) or "none"
+        raise CourseError(f"There is no lesson {name}; the lessons are: {there}.")
+    return [lesson for lesson in found if lesson.number in wanted or lesson.name in wanted]
+
+
+def read_source(path: Path) -> NotebookNode:
+    """Read a py:percent file as a notebook without outputs, with our metadata and cell ids.
+
+    Raises CourseError when the file is not there.
+    """
+    import jupytext
+
+    if not path.exists():
+        raise CourseError(f"{path.name} has no source {path.parent.name}/{path.name}.")
+    return normalise(jupytext.read(path, fmt="py:percent"))
+
+
+def normalise(nb: NotebookNode) -> NotebookNode:
+    """Return a copy that depends on the cells alone: no times, no machine, no kernel noise, stable ids.
+
+    A cell's id is a digest of its kind and text: inserting a cell leaves the ids of the others as they are.
+    """
+    nb = copy.deepcopy(nb)
+    nb.metadata = copy.deepcopy(METADATA)
+    nb.nbformat, nb.nbformat_minor = 4, 5
+    seen: dict[str, int] = {}
+    count = 0
+    for cell in nb.cells:
+        digest = hashlib.sha256(f"{cell.cell_type}\n{cell.source}".encode()).hexdigest()[:12]
+        seen[digest] = seen.get(digest, 0) + 1
+        cell["id"] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
+        tags = cell.metadata.get("tags", [])
+        cell.metadata = {"tags": list(tags)} if tags else {}
+        if cell.cell_type != "code":
+            cell.pop("attachments", None)
+            continue
+        if cell.execution_count is not None:
+            count += 1
+            cell.execution_count = count
+        cell.outputs = _outputs(cell.outputs, cell.execution_count)
+    return nb
+
+
+def _outputs(outputs: list[Any], count: int | None) -> list[Any]:
+    kept: list[Any] = []
+    for output in outputs:
+        output = copy.deepcopy(output)
+        if output.output_type == "stream":
+            text = "".join(output.text)
+            output.text = NOISE.sub("", text) if output.name == "stderr" else text
+            if not output.text:
+                continue
+            if kept and kept[-1].output_type == "stream" and kept[-1].name == output.name:
+                kept[-1].text += output.text  # how a text was cut into messages is a matter of timing
+                continue
+        if "execution_count" in output:
+            output.execution_count = count
+        if "metadata" in output:
+            output.metadata = {}
+        kept.append(output)
+    return kept
+
+
+def write(nb: NotebookNode, path: Path) -> None:
+    """Write a notebook whole or not at all, with the same bytes on every system."""
+    import nbformat
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".part")
+    new.write_text(nbformat.writes(nb) + "\n", encoding="utf-8", newline="\n")
+    os.replace(new, path)
+
+
+def read(path: Path) -> NotebookNode:
+    """Read a notebook. Raises CourseError when it is missing or is not one."""
+    import nbformat
+
+    try:
+        return nbformat.read(path, as_version=4)
+    except FileNotFoundError:
+        raise CourseError(f"{path.name} does not exist yet: `knowpay notebooks build` writes it.") from None
+    except (ValueError, nbformat.ValidationError) as error:
+        raise CourseError(f"{path.name} is not a notebook: {str(error).splitlines()[0]}") from None
+
+
+def build(only: Iterable[str] = (), root: Path = ROOT, jobs: int = 1) -> list[Task]:
+    """Execute the sources and write the notebooks with their outputs; return what ran.
+
+    A lesson that fails keeps its old notebook. Raises CourseError naming every lesson that failed.
+    """
+    from knowpay.course.execute import Task, execute
+
+    chosen = {lesson.name: lesson for lesson in lessons(only, root)}
+    done, failed = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        tasks = [
+            Task(name, lesson.source, Path(folder) / f"{name}.ipynb", root / "notebooks", {})
+            for name, lesson in chosen.items()
+        ]
+        for task in execute(tasks, jobs):
+            done.append(task)
+            if task.error:
+                failed.append(f"{task.name}: {task.error}")
+                continue
+            nb = read(task.output)
+            for cell in (cell for cell in nb.cells if cell.cell_type == "code"):
+                cell.outputs = [_without_paths(output, root) for output in cell.outputs]
+            write(nb, chosen[task.name].notebook)
+            print(f"{task.name}: built in {task.seconds:.1f} s, {task.memory_mb:.0f} MB")
+    if failed:
+        raise CourseError("Not built. " + "; ".join(failed) + ".")
+    return done
+
+
+def _without_paths(output: NotebookNode, root: Path) -> NotebookNode:
+    import nbformat
+
+    text = json.dumps(output)
+    for path, instead in ((str(root) + os.sep, ""), (str(Path.home()) + os.sep, "~/")):
+        if len(path) > 3:  # a home of "/" or "C:\\" is nobody's
+            text = text.replace(json.dumps(path)[1:-1], instead)
+    return nbformat.from_dict(json.loads(text))
+
+
+def check(only: Iterable[str] = (), root: Path = ROOT) -> list[str]:
+    """Compare every pair; return one sentence per difference, none when all is well."""
+    found: list[str] = []
+    for lesson in lessons(only, root):
+        if not lesson.source.exists():
+            found.append(f"{lesson.name}: notebooks/src/{lesson.name}.py is missing.")
+        elif not lesson.notebook.exists():
+            found.append(f"{lesson.name}: not built yet; run `knowpay notebooks build {lesson.number}`.")
+        else:
+            nb = read(lesson.notebook)
+            problems = [*differences(read_source(lesson.source), nb), *faults(nb)]
+            found += [f"{lesson.name}: {problem}" for problem in problems]
+    return found
+
+
+def differences(source: NotebookNode, nb: NotebookNode) -> list[str]:
+    """Say where the inputs of two notebooks (kinds of cells, texts, tags) are not the same."""
+    ours, theirs = ([_input(cell) for cell in book.cells] for book in (source, nb))
+    found = []
+    for what, a, b, c, d in difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
+        if what == "equal":
+            continue
+        where = f"cell {a + 1}" if b > a else f"after cell {a}"
+        said = f"the source has {_brief(ours[a:b])}, the notebook has {_brief(theirs[c:d])}"
+        found.append(f"{where} differs: {said}; edit the source and build again.")
+    return found
+
+
+def _input(cell: Any) -> tuple[str, str, tuple[str, ...]]:
+    return cell.cell_type, cell.source.rstrip(), tuple(sorted(cell.metadata.get("tags", [])))
+
+
+def _brief(cells: list[tuple[str, str, tuple[str, ...]]]) -> str:
+    if not cells:
+        return "nothing"
+    kind, text, tags = cells[0]
+    first = text.splitlines()[0][:50] if text else "an empty cell"
+    more = f" and {len(cells) - 1} more" if len(cells) > 1 else ""
+    return f"{first!r} ({', '.join([kind, *tags])}){more}"
+
+
+def faults(nb: NotebookNode) -> list[str]:
+    """Say what a lesson's notebook lacks: outputs, one parameters cell, something to compare, a clean run."""
+    code = [(at, cell) for at, cell in enumerate(nb.cells, 1) if cell.cell_type == "code"]
+    found = []
+    if not any(cell.outputs for _, cell in code):
+        found.append("no cell has an output; build it.")
+    parameters = sum("parameters" in cell.metadata.get("tags", []) for _, cell in code)
+    if parameters != 1:
+        found.append(f"{parameters} cells are tagged parameters; there must be one.")
+    for at, cell in code:
+        marked = MARKED in cell.metadata.get("tags", [])
+        if marked and not cell.outputs:
+            found.append(f"cell {at} is marked for comparison and has no stored output.")
+        for output in cell.outputs:
+            text = json.dumps(output, ensure_ascii=False)
+            if output.output_type == "error":
+                found.append(f"cell {at} ended in an error ({output.ename}).")
+            elif output.output_type == "stream" and output.name == "stderr":
+                found.append(f"cell {at} prints a warning: {output.text.strip().splitlines()[-1][:80]!r}.")
+            elif marked and "data:image/" in text:
+                found.append(f"cell {at} is marked for comparison and draws; mark one that prints.")
+            elif hit := ELSEWHERE.search(re.sub(r"base64,[\w+/=]+", "", text)):
+                found.append(f"cell {at} shows what only this machine has: {hit[0].strip()[:60]!r}.")
+    return found

@@ -1,0 +1,231 @@
+"""`knowpay course`: the company, every lesson, the book, the scorecard, in one command that can be resumed.
+
+build/course/state.json remembers each lesson's digest, seconds and memory. A lesson whose source, library,
+data, seed and locked packages are unchanged is not run again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from knowpay.course import ROOT, CourseError, doctor, scorecard
+from knowpay.course.execute import Task, execute
+from knowpay.course.notebooks import Lesson, lessons, read_source, write
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LIBRARY = Path(__file__).parents[1]
+SPACE = 1_000_000_000  # bytes: generated company, outputs and book, with room to spare
+TYPES = {"str": str, "int": int, "float": float, "bool": bool}
+
+
+def course(data: str = "world:small", seed: int = 0, only: Iterable[str] = (), jobs: int = 0, root: Path = ROOT) -> int:
+    """Run the lessons and render the book; return the exit status, 1 when a lesson failed.
+
+    `jobs` lessons run at a time (0: two, or one on a single core). Raises CourseError when there is nothing to
+    run or no room to run it in, and lets the door's own errors about `data` through.
+    """
+    from rich.console import Console
+
+    import knowpay
+
+    console = Console(highlight=False)
+    build = root / "build" / "course"
+    build.mkdir(parents=True, exist_ok=True)
+    everything = lessons(root=root)
+    chosen = lessons(only, root)
+    if not chosen:
+        raise CourseError("There are no lessons in notebooks/src yet.")
+    free = shutil.disk_usage(build).free
+    if free < SPACE:
+        raise CourseError(
+            f"Only {free / 1e6:,.0f} MB of disk space are left and the course needs {SPACE / 1e6:,.0f} MB: "
+            "free some, then run the same command again."
+        )
+    state = _State(build / "state.json")
+
+    started = time.monotonic()
+    knowpay.open(data, seed=seed)
+    state.note("data", name=data, seed=seed, seconds=round(time.monotonic() - started, 1))
+    console.print(f"{data}, seed {seed}: ready in {state.data['data']['seconds']:.1f} s", markup=False)
+
+    if Path(data).is_dir():
+        data = str(Path(data).resolve())  # lessons run in another folder
+        files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(Path(data).rglob("*"))]
+    else:
+        files = []
+    library = [p for p in sorted(LIBRARY.rglob("*.py")) if p.parent.name != "course"]  # not the book, nor this
+    common = _digest([*library, root / "requirements.lock"], data, seed, files, sys.version)
+    digests = {lesson.name: _digest([lesson.source], common) for lesson in everything}
+    _forget(build / "notebooks", {lesson.name for lesson in everything})
+
+    def current(lesson: Lesson) -> bool:
+        known = state.data["lessons"].get(lesson.name, {})
+        there = (build / "notebooks" / f"{lesson.name}.ipynb").exists()
+        return there and known.get("status") == "ok" and known.get("digest") == digests[lesson.name]
+
+    for lesson in filter(current, chosen):
+        console.print(f"{lesson.name}: unchanged since its last run, kept", markup=False)
+    tasks = [
+        Task(
+            lesson.name,
+            lesson.source,
+            build / "notebooks" / f"{lesson.name}.ipynb",
+            root / "notebooks",
+            parameters(lesson, {"data": data, "seed": seed}),
+        )
+        for lesson in chosen
+        if not current(lesson)
+    ]
+    failed = _run(tasks, jobs or min(2, doctor.cores()), state, digests, console)
+    if failed:
+        return 1
+    fresh = {lesson.name for lesson in everything if current(lesson)}
+    missing = [lesson.number for lesson in everything if lesson.name not in fresh]
+    checks = [check for check in scorecard.collect(build / "notebooks") if check.lesson in fresh]
+    (build / "scorecard.md").write_text(scorecard.markdown(checks), encoding="utf-8", newline="\n")
+    try:
+        if missing:
+            console.print(f"The book waits for lessons {', '.join(missing)}: run `knowpay course`.", markup=False)
+        else:
+            _book(build, state, root, digests, console)
+    finally:  # a book that does not render takes nothing away from what the lessons found
+        console.print(scorecard.terminal(checks))
+    return 0
+
+
+class _State:
+    """build/course/state.json, written whole after each change so that a stop at any moment can be resumed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.data: dict[str, Any] = {"lessons": {}}
+        with contextlib.suppress(OSError, ValueError, TypeError):  # absent or damaged: everything runs again
+            self.data |= json.loads(path.read_text("utf-8"))
+
+    def note(self, *keys: str, **values: Any) -> None:
+        place = self.data
+        for key in keys[:-1]:
+            place = place[key]
+        place[keys[-1]] = values
+        new = self.path.with_suffix(".part")
+        new.write_text(json.dumps(self.data, indent=1), encoding="utf-8")
+        os.replace(new, self.path)
+
+
+def _digest(files: Iterable[Path], *values: object) -> str:
+    total = hashlib.sha256(repr(values).encode())
+    for path in files:
+        total.update(path.name.encode() + b"\0" + (path.read_bytes() if path.exists() else b"") + b"\0")
+    return total.hexdigest()
+
+
+def _forget(folder: Path, names: set[str]) -> None:
+    for path in folder.glob("*.ipynb"):
+        if path.stem not in names:  # a lesson that was renamed would haunt the book
+            path.unlink()
+
+
+def parameters(lesson: Lesson, wanted: dict[str, Any]) -> dict[str, Any]:
+    """Check parameters against the lesson's own; return those that differ from its defaults.
+
+    papermill only warns about a name it does not know. Raises CourseError for a name the lesson lacks or a
+    value that is not of the type the lesson states.
+    """
+    import papermill
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "lesson.ipynb"
+        write(read_source(lesson.source), path)
+        known = papermill.inspect_notebook(path)
+    for name, value in wanted.items():
+        if name not in known:
+            have = ", ".join(known) or "none"
+            raise CourseError(f"Lesson {lesson.number} has no parameter {name!r}; its parameters are: {have}.")
+        kind = known[name]["inferred_type_name"]
+        if not isinstance(value, TYPES.get(kind, object)):
+            raise CourseError(f"Lesson {lesson.number}: {name} must be of type {kind}, got {value!r}.")
+    return {
+        name: value for name, value in wanted.items() if known[name]["default"] not in (repr(value), json.dumps(value))
+    }
+
+
+def _run(tasks: list[Task], jobs: int, state: _State, digests: dict[str, str], console: Console) -> list[str]:
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+    failed = []
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn())
+    # Without a terminal the bars are off and the lines below are all there is.
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task(f"{len(tasks)} lessons", total=len(tasks))
+        rows: dict[str, Any] = {}
+
+        def tell(task: Task) -> None:
+            if task.name not in rows:
+                rows[task.name] = progress.add_task("", total=None)
+            said = f"{task.name} {task.seconds:5.0f} s {task.memory_mb:6,.0f} MB"
+            progress.update(rows[task.name], description=said)
+
+        for task in tasks:
+            task.output.unlink(missing_ok=True)
+        with contextlib.closing(execute(tasks, jobs, tell)) as finished:
+            for task in finished:
+                progress.remove_task(rows.pop(task.name))
+                progress.advance(bar)
+                state.note(
+                    "lessons",
+                    task.name,
+                    seconds=round(task.seconds, 1),
+                    memory_mb=round(task.memory_mb),
+                    digest=digests[task.name],
+                    status="failed" if task.error else "ok",
+                )
+                if task.error:
+                    failed.append(_failure(task))
+                said = "FAILED" if task.error else "ok"
+                line = f"{task.name}: {said} in {task.seconds:.1f} s, {task.memory_mb:,.0f} MB at the most"
+                progress.console.print(line, markup=False)
+    for sentence in failed:
+        console.print(sentence, markup=False, soft_wrap=True)
+    return failed
+
+
+def _failure(task: Task) -> str:
+    """Put the broken notebook aside, where the book does not find it, and say what to do."""
+    aside = task.output.parents[1] / "failed" / task.output.name
+    sentence = f"{task.name} failed: {task.error}."
+    if task.output.exists():
+        aside.parent.mkdir(exist_ok=True)
+        os.replace(task.output, aside)
+        sentence += f" Its run up to there is in build/course/failed/{aside.name}."
+    if "memory" in task.error:
+        return f"{sentence} Close other programs or add --jobs 1, then run the same command again."
+    return f"{sentence} `knowpay doctor` checks the environment; `knowpay course` runs it again and keeps the others."
+
+
+def _book(build: Path, state: _State, root: Path, digests: dict[str, str], console: Console) -> None:
+    sources = [p for folder in ("book", "notebooks/exercises/src") for p in sorted((root / folder).rglob("*"))]
+    digest = _digest((p for p in sources if p.is_file() and "_build" not in p.parts), sorted(digests.items()))
+    known = state.data.get("book", {})
+    if known.get("digest") == digest and Path(known.get("path", "")).exists():
+        page = Path(known["path"])
+    else:
+        from knowpay.course import book
+
+        started = time.monotonic()
+        page = Path(book.build(build / "notebooks", root / "build" / "book" / "html"))
+        seconds = round(time.monotonic() - started, 1)
+        state.note("book", seconds=seconds, path=str(page), digest=digest)
+        console.print(f"book: rendered in {seconds:.1f} s", markup=False)
+    console.print(f"The book lies at {page}", markup=False, soft_wrap=True)

@@ -1,0 +1,72 @@
+"""The scorecard: every estimate of the course beside the truth, collected from the executed notebooks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knowpay.course.notebooks import read
+from knowpay.show.checks import MIME, Check
+from knowpay.show.text import number
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+HEAD = ("lesson", "check", "estimate", "truth", "tolerance", "unit", "holds")
+
+
+def collect(folder: Path) -> list[Check]:
+    """The records of all executed notebooks of a folder, in reading order.
+
+    Raises pydantic.ValidationError for a record that is not one.
+    """
+    return [
+        Check.model_validate({**output["data"][MIME], "lesson": path.stem})
+        for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+        for cell in read(path).cells
+        for output in cell.get("outputs", [])
+        if MIME in output.get("data", {})
+    ]
+
+
+def summary(checks: list[Check]) -> str:
+    """`23 of 24 checks hold`."""
+    return f"{sum(check.holds for check in checks)} of {len(checks)} checks hold"
+
+
+def _row(check: Check) -> tuple[str, ...]:
+    numbers = number(check.estimate), number(check.truth), number(check.tolerance, trim=True)
+    return check.lesson, check.name, *numbers, check.unit, "holds" if check.holds else "FAILS"
+
+
+def markdown(checks: list[Check], folder: str = "") -> str:
+    """The scorecard page. With `folder`, each lesson's name links to its notebook there."""
+    lines = [
+        "# Scorecard",
+        "",
+        "Every estimate of the course beside the truth of the simulated company. A check holds when the two",
+        f"differ by no more than the tolerance. **{summary(checks)}.**",
+        "",
+        "| " + " | ".join(HEAD) + " |",
+        "| :-- | :-- | --: | --: | --: | :-- | :-- |",
+    ]
+    for check in checks:
+        lesson, *cells = (cell.replace("|", "\\|") for cell in _row(check))
+        link = f"[{lesson}]({folder.rstrip('/')}/{lesson}.ipynb)" if folder else lesson
+        lines.append("| " + " | ".join([link, *cells]) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def terminal(checks: list[Check]) -> Table:
+    """The scorecard as a table for the terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=summary(checks), title_justify="left")
+    for name in HEAD:
+        table.add_column(name, justify="right" if name in ("estimate", "truth", "tolerance") else "left")
+    for check in checks:
+        _, *cells, holds = _row(check)
+        number_of_lesson = check.lesson.split("_")[0]  # the whole name would leave no room
+        table.add_row(*map(Text, [number_of_lesson, *cells]), Text(holds, style="green" if check.holds else "bold red"))
+    return table

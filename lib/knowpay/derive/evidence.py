@@ -1,0 +1,111 @@
+"""What was known about a person at the moment of a touch: seven columns of small integer codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ibis
+import numpy as np
+import pandas as pd
+
+from knowpay.analyse import touches
+
+if TYPE_CHECKING:
+    from knowpay.collect.dataset import Dataset
+
+# Lower edges of the levels 1, 2, ...; below the first edge is level 0. Behaviour is counted before the touch only.
+EDGES = {
+    "active": (1, 3, 6, 12),  # days with an event in the 56 days before
+    "interest": (0.10, 0.20, 0.35),  # share of pages in the promoted course's category, drawn to 0.1 where few
+    "pages": (1, 6, 15, 40),  # course pages opened
+    "alike": (1, 3, 7, 15),  # pages of the promoted course's category
+    "seen": (1, 2),  # times the promoted course's own page was opened
+}
+COLUMNS = (*EDGES, "dear", "occupation")
+HISTORY_DAYS = 56
+THIRDS = ("quiet", "middle", "busy")
+LEAST = 20  # purchases in either arm; with fewer every interval of the lesson is wider than the company
+
+
+def load(ds: Dataset) -> pd.DataFrame:
+    """Return one row per randomised touch of people who may be approached, with what was known at its moment.
+
+    Columns of ``analyse.touches.outcomes`` and `at_touch`, and ``campaign`` (1, 2, ... in order of time). Left out are
+    people who opted out of personalisation or have refused marketing.
+
+    Raises:
+        ValueError: too little to learn from; the sentence says what is missing.
+    """
+    needs = ds.unlocks().set_index("lesson").loc["12_derive_the_targeting_formula"]
+    if not needs["unlocked"]:
+        raise ValueError(f"{needs['reason']}.")
+    tried = without_opt_outs(ds, touches.outcomes(ds))
+    campaigns = tried["assigned_at"].groupby(tried["campaign_id"]).min().rank(method="first").astype(int)
+    tried = tried.assign(campaign=tried["campaign_id"].map(campaigns))
+    fewest = tried.groupby("message")["bought"].sum().reindex([True, False]).fillna(0).min()
+    if len(campaigns) < 3 or fewest < LEAST:
+        raise ValueError(
+            f"It has {len(campaigns)} campaigns drawn by lot and {fewest:.0f} purchases of the promoted course in the "
+            f"poorer arm; 3 campaigns and {LEAST} purchases in each arm are needed."
+        )
+    return at_touch(ds, tried)
+
+
+def split(tried: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return (learn, tune, test): first half, next sixth and last third of the campaigns, in order of time."""
+    last = tried["campaign"].max()
+    a, b = max(1, round(last / 2)), max(2, round(last * 2 / 3))
+    parts = pd.cut(tried["campaign"], [0, a, b, last], labels=False)
+    return tuple(tried[parts == k].reset_index(drop=True) for k in range(3))
+
+
+def at_touch(ds: Dataset, tried: pd.DataFrame) -> pd.DataFrame:
+    """Return ``tried`` (``analyse.touches.outcomes``) with ``active_days``, ``third`` and the codes of ``COLUMNS``.
+
+    ``third`` cuts each campaign's list by active days, equal counts staying together; it is known before the message.
+    ``dear`` is 1 above the median promoted price; ``occupation`` numbers the bands in alphabetical order, unknown last.
+    Days are blocks of 24 hours counted back from the touch, so no time zone enters.
+    """
+    t = ibis.memtable(tried[["touch_id", "user_id", "product_id", "assigned_at"]])
+    category = ds.courses.select("product_id", "category")
+    t = t.left_join(category.rename(promoted="category"), "product_id").drop("product_id_right")
+    e = ds.events.filter(ds.events.user_id.notnull()).select("user_id", "event", "product_id", at="timestamp")
+
+    days = e.mutate(block=(e.at.epoch_seconds() // 3600)).select("user_id", "block").distinct()
+    days = t.join(days, "user_id").mutate(back=lambda j: (j.assigned_at.epoch_seconds() // 3600 - j.block - 1) // 24)
+    days = days.filter((days.back >= 0) & (days.back < HISTORY_DAYS))
+    days = days.group_by("touch_id").agg(active_days=days.back.nunique())
+
+    views = e.filter(e.event == "product_viewed").left_join(category, "product_id").drop("product_id_right")
+    views = t.join(views.rename(page="product_id"), "user_id")
+    views = views.filter(views.at < views.assigned_at)
+    views = views.group_by("touch_id").agg(
+        pages=views.count(),
+        alike=(views.category == views.promoted).sum(),
+        seen=(views.page == views.product_id).sum(),
+    )
+    counts = t.select("touch_id").left_join(days, "touch_id").drop("touch_id_right")
+    counts = counts.left_join(views, "touch_id").drop("touch_id_right")
+    counts = ds.con.to_pandas(counts).set_index("touch_id").reindex(tried["touch_id"])
+    counts = counts.astype(float).fillna(0.0).reset_index(drop=True)
+    counts["interest"] = (counts["alike"] + 0.3) / (counts["pages"] + 3)
+    counts["active"] = counts["active_days"]
+    codes = {name: np.searchsorted(edges, counts[name], side="right") for name, edges in EDGES.items()}
+    jobs = ds.users.select("user_id", "occupation_band").to_pandas().set_index("user_id")["occupation_band"]
+    job = tried["user_id"].map(jobs).fillna("~unknown")
+    rank = counts["active_days"].groupby(tried["campaign_id"].to_numpy()).rank(pct=True)
+    return tried.assign(
+        active_days=counts["active_days"].astype(int).to_numpy(),
+        third=pd.cut(rank, [0, 1 / 3, 2 / 3, 1], labels=list(THIRDS)).to_numpy(),
+        **codes,
+        dear=(tried["price"] > tried["price"].median()).astype(int),
+        occupation=np.unique(job, return_inverse=True)[1],
+    )
+
+
+def without_opt_outs(ds: Dataset, tried: pd.DataFrame) -> pd.DataFrame:
+    """Return the touches of people who neither opted out of personalisation nor refused marketing since."""
+    u = ds.users
+    out = u.filter(u.personalization_opt_out.fill_null(False) | (u.consent_marketing.fill_null("") == "denied"))
+    out = set(out.user_id.to_pandas())
+    return tried[~tried["user_id"].isin(out)].reset_index(drop=True)

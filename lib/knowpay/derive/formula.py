@@ -1,0 +1,153 @@
+"""The article's formula on a world small enough to enumerate, and the one that decides.
+
+Symbols: ``u`` a user, ``w`` a course, ``v`` = 1 "the course was shown to the user", ``y`` = 1 "the user bought it".
+A `World` holds the four things that fix everything: p(u|w), q(v|u,w) and the two purchase probabilities. Its arrays
+may hold fractions, floats or SymPy symbols: the same lines do the arithmetic, the simulation and the algebra.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+
+
+def uplift(p_shown, p_hidden):
+    """Return p(y|u,w,do(show)) - p(y|u,w,do(not show)), element by element: the chance that showing adds.
+
+    Both arguments are probabilities of any shape (numbers, arrays, series or symbols); the result has their shape.
+    """
+    return p_shown - p_hidden
+
+
+@dataclass(frozen=True)
+class World:
+    """Users, courses and the probabilities between them. Every array has shape (users, courses)."""
+
+    users: tuple[str, ...]
+    courses: tuple[str, ...]
+    prior: np.ndarray  # p(u|w): the share of encounters with course w that are with user u; columns sum to 1
+    show: np.ndarray  # q(v=1|u,w): the showing policy
+    p_shown: np.ndarray  # p(y=1|u,v=1,w)
+    p_hidden: np.ndarray  # p(y=1|u,v=0,w)
+
+    def joint(self) -> np.ndarray:
+        """Return p(u,v,y|w), shape (users, courses, 2, 2), last axes v and y: every case there is, written out."""
+        arms = [(1 - self.show, self.p_hidden), (self.show, self.p_shown)]
+        cells = [[self.prior * q * (1 - p), self.prior * q * p] for q, p in arms]
+        return np.moveaxis(np.array(cells, dtype=object), (0, 1), (2, 3))
+
+    def buys(self) -> np.ndarray:
+        """Return p(y=1|u,w) = sum over v of p(y|u,v,w) q(v|u,w)."""
+        return self.show * self.p_shown + (1 - self.show) * self.p_hidden
+
+    def printed(self) -> np.ndarray:
+        """Return the article's p(y|u,w) q(v|u,w) / p(y|w), section 4.2."""
+        return self.buys() * self.show / (self.buys() * self.prior).sum(axis=0)
+
+    def posterior(self) -> np.ndarray:
+        """Return p(u|y=1,w) = p(y|u,w) p(u|w) / p(y|w) (Bayes)."""
+        return _share(self.buys() * self.prior)
+
+    def posterior_shown(self) -> np.ndarray:
+        """Return p(u|y=1,v=1,w) = p(y|u,v,w) q(v|u,w) p(u|w) / p(y,v|w) (Bayes with the showing as evidence)."""
+        return _share(self.p_shown * self.show * self.prior)
+
+    def effect(self) -> np.ndarray:
+        """Return the uplift of every user and course."""
+        return uplift(self.p_shown, self.p_hidden)
+
+    def table(self) -> pd.DataFrame:
+        """Return the four ingredients in hundredths, one row per course and user. Fractions or numbers only."""
+        names = {"prior": "p(u|w)", "show": "q(v|u,w)", "p_shown": "p(y|u,shown,w)", "p_hidden": "p(y|u,hidden,w)"}
+        index = pd.MultiIndex.from_product([self.courses, self.users], names=["course", "user"])
+        columns = {name: [round(100 * x) for x in getattr(self, of).T.ravel()] for of, name in names.items()}
+        return pd.DataFrame(columns, index=index)
+
+
+def _share(weight: np.ndarray) -> np.ndarray:
+    return weight / weight.sum(axis=0)
+
+
+def small_world() -> World:
+    """Return five users and two courses in exact fractions: the showing policy favours those who are here anyway."""
+    rows = {  # p(u|w), q, shown, hidden for the first course; the same for the second; all in hundredths
+        "fan": ((30, 90, 18, 20), (30, 90, 20, 21)),
+        "regular": ((30, 60, 12, 9), (30, 70, 10, 9)),
+        "browser": ((20, 50, 8, 5), (20, 40, 6, 5)),
+        "student": ((10, 10, 16, 4), (10, 20, 5, 3)),
+        "newcomer": ((10, 20, 6, 4), (10, 10, 12, 2)),
+    }
+    cube = np.array([[[Fraction(x, 100) for x in course] for course in user] for user in rows.values()], dtype=object)
+    return World(tuple(rows), ("spreadsheets", "Silk Road"), *np.moveaxis(cube, 2, 0))
+
+
+def symbolic_world(users: int = 2) -> World:
+    """Return a world of one course whose probabilities are SymPy symbols; the last prior makes them sum to one."""
+    import sympy
+
+    def column(letter: str) -> list:
+        return list(sympy.symbols(f"{letter}_1:{users + 1}", positive=True))
+
+    prior = column("pi")[:-1]
+    columns = [[*prior, 1 - sum(prior)], column("q"), column("a"), column("b")]
+    arrays = (np.array(c, dtype=object)[:, None] for c in columns)
+    return World(tuple(f"u{i}" for i in range(1, users + 1)), ("w",), *arrays)
+
+
+def simulate(world: World, course: int, sizes: list[int], repeats: int, seed: int = 0) -> np.ndarray:
+    """Return squared errors of the counted p(u|y=1,v=1,w), shape (sizes, repeats), each a mean over the users.
+
+    One repeat draws ``size`` encounters from the joint distribution and counts who is among the buyers it was shown to.
+    """
+    rng = np.random.default_rng(seed)
+    exact = world.posterior_shown()[:, course].astype(float)
+    joint = world.joint()[:, course].astype(float)
+    errors = np.empty((len(sizes), repeats))
+    for i, size in enumerate(sizes):
+        drawn = rng.multinomial(size, joint.ravel(), size=repeats).reshape(repeats, *joint.shape)
+        buyers = drawn[:, :, 1, 1]
+        errors[i] = ((buyers / buyers.sum(axis=1, keepdims=True) - exact) ** 2).mean(axis=1)
+    return errors
+
+
+def error_slope(sizes: list[int], squared: np.ndarray) -> tuple[float, float]:
+    """Return (slope, its standard error) of log root-mean-square error on log sample size, by least squares.
+
+    ``squared`` has shape (sizes, repeats). The error of each point follows from its repeats by the delta method.
+    """
+    x = np.log(sizes)
+    weight = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
+    mean = squared.mean(axis=1)
+    error = squared.std(axis=1, ddof=1) / np.sqrt(squared.shape[1]) / mean / 2
+    return float(weight @ np.log(mean) / 2), float(np.sqrt((weight**2 * error**2).sum()))
+
+
+def counted(tried: pd.DataFrame) -> tuple[float, float]:
+    """Return (uplift, its standard error) from the purchase rates of the two arms, drawn by lot.
+
+    ``tried`` has ``message`` (bool) and ``bought`` (bool or 0/1). Raises ValueError when an arm is empty.
+    """
+    arms = tried.groupby("message")["bought"].agg(["mean", "size"])
+    if len(arms) < 2:
+        raise ValueError("An uplift needs people in both arms: this list has only one.")
+    variance = (arms["mean"] * (1 - arms["mean"]) / arms["size"]).sum()
+    return float(uplift(arms.loc[True, "mean"], arms.loc[False, "mean"])), float(variance**0.5)
+
+
+def notation(tried: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return the article's symbols (section 4) as objects of this lesson: meaning, type and shape."""
+    n, users, courses = len(tried), tried["user_id"].nunique(), tried["product_id"].nunique()
+    rows = {
+        "D = {(x, y)}": ("the randomised touches and what was bought", "data frame", f"({n:,}, {tried.shape[1]})"),
+        "z = f(x)": ("what was known of the user at the touch", "integer codes", f"({n:,}, {len(columns)})"),
+        "w = g(c)": ("the promoted course", "product_id", f"{courses} courses"),
+        "u": ("a user", "user_id", f"{users:,} users"),
+        "v, q(v|u,w)": ("shown or not, and the policy that decided", "bool, propensity", f"({n:,},)"),
+        "M = p(y|z,v,w)": ("behaviour model: purchase probability", "two_arms(...)", f"2 x ({n:,},)"),
+        "P, as printed": ("p(u|y,w), meant to say whom to approach", "World.printed()", "(users, courses)"),
+        "P, repaired": ("send where uplift x margin > cost", "bool array", f"({n:,},)"),
+    }
+    return pd.DataFrame(rows, index=["meaning", "in code", "shape here"]).T.rename_axis("symbol")

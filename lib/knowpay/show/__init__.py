@@ -1,0 +1,10 @@
+"""What a lesson shows: figures with alt text, small tables, sentences with computed numbers, truth checks.
+
+Every other room may use this one; it imports none of them.
+"""
+
+from knowpay.show.checks import check
+from knowpay.show.figure import COLORS, HATCHES, LINES, MARKERS, figure
+from knowpay.show.text import label, say, table
+
+__all__ = ["COLORS", "HATCHES", "LINES", "MARKERS", "check", "figure", "label", "say", "table"]

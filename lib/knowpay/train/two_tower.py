@@ -1,0 +1,219 @@
+"""A two-tower course recommender in plain Keras 3, the same code on every backend.
+
+One tower turns a person (what they opened, who they say they are) into a vector, the other a course (its id, words,
+price, kind, rating); the score is their scaled dot product. It learns by a softmax over the courses of the batch with
+the log-Q correction for how often a course is drawn (Yi et al. 2019). Keras is imported inside functions only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+SCORE_BATCH = 8_192
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Width of the vectors, softmax temperature, examples per batch, epochs at most, epochs without gain before it
+    stops, learning rate, and whether log-Q corrects."""
+
+    width: int = 32
+    temperature: float = 0.2
+    batch: int = 1024
+    epochs: int = 20
+    patience: int = 3
+    rate: float = 3e-3
+    corrected: bool = True
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What to learn: the person in row `row` of `history` and `profile` opened course `item` in window `period`.
+
+    history: (rows, items), interest before the window; profile: (rows, fields) codes below `sizes`; features:
+    (items, f); row, item, period: (examples,); released: (items,) first period that offered the course.
+    leave_out: the example's own course is part of the history and has to be taken out (undated data).
+    """
+
+    history: sparse.csr_matrix
+    profile: np.ndarray
+    sizes: tuple[int, ...]
+    features: np.ndarray
+    row: np.ndarray
+    item: np.ndarray
+    period: np.ndarray
+    released: np.ndarray
+    leave_out: bool = False
+
+
+def from_windows(
+    windows: Sequence[tuple[sparse.csr_matrix, sparse.csr_matrix]],
+    profile: np.ndarray,
+    sizes: tuple[int, ...],
+    features: np.ndarray,
+    published: np.ndarray,
+) -> Examples:
+    """Examples from pairs (interest before, opened in), as `recommender.windows` gives them.
+
+    A course counts as offered from the first window in which anybody opened it; `published` (items,) is true for the
+    courses on sale before the first window.
+    """
+    found = [opened.nonzero() for _, opened in windows]
+    rows, people = [r + k * len(profile) for k, (r, _) in enumerate(found)], len(windows)
+    first = np.full(len(features), people)
+    for k in range(people - 1, -1, -1):
+        first[found[k][1]] = k
+    return Examples(
+        history=sparse.vstack([before for before, _ in windows]).tocsr(),
+        profile=np.tile(profile, (people, 1)),
+        sizes=sizes,
+        features=features,
+        row=np.concatenate(rows),
+        item=np.concatenate([c for _, c in found]),
+        period=np.repeat(np.arange(people), [len(c) for _, c in found]),
+        released=np.where(published, 0, first),
+    )
+
+
+def log_share(item: np.ndarray, n_items: int) -> np.ndarray:
+    """log of the share of the examples that each course has, float32, (items,); half an example is added to each."""
+    count = np.bincount(item, minlength=n_items) + 0.5
+    return np.log(count / count.sum()).astype("float32")
+
+
+def towers(examples: Examples, settings: Settings) -> tuple[Any, Any, Any]:
+    """Untrained models: (both towers, person tower, course tower). The first gives the two unit vectors side by side."""
+    import keras
+    from keras import layers
+
+    n_items, n_features = examples.features.shape
+    width = settings.width
+    history = keras.Input((n_items,), name="history")
+    profile = keras.Input((len(examples.sizes),), dtype="int32", name="profile")
+    # A row of weights that sum to one, times a table, is the weighted mean of the embeddings of the opened courses.
+    taste = layers.Dense(width, use_bias=False, name="mean_of_history")(history)
+    facts = [layers.Embedding(n, 8, name=f"profile_{i}")(profile[:, i]) for i, n in enumerate(examples.sizes)]
+    mixed = layers.Dense(2 * width, activation="relu")(layers.Concatenate()([taste, *facts]))
+    person = layers.UnitNormalization()(layers.Add()([taste, layers.Dense(width)(mixed)]))
+
+    item = keras.Input((), dtype="int32", name="item")
+    features = keras.Input((n_features,), name="features")
+    # Ids start at zero: a course that nobody could open yet is described by its features alone.
+    known = layers.Embedding(n_items, width, embeddings_initializer="zeros", name="course_id")(item)
+    course = layers.UnitNormalization()(layers.Add()([known, layers.Dense(width, name="described")(features)]))
+
+    inputs = [history, profile, item, features]
+    return (
+        keras.Model(inputs, layers.Concatenate()([person, course])),
+        keras.Model(inputs[:2], person),
+        keras.Model(inputs[2:], course),
+    )
+
+
+def in_batch_softmax(log_q: np.ndarray, released: np.ndarray, temperature: float) -> Callable[[Any, Any], Any]:
+    """The loss: each example's course against all courses of its batch.
+
+    y_true: (batch, 2) course and period; y_pred: (batch, 2 x width) the two unit vectors. A course that comes into the
+    batch with probability q is a negative that much too often, so log q (items,) comes off its logit. The same course
+    elsewhere in the batch is no negative, nor is one that was not offered in the example's period.
+    """
+    from keras import ops
+
+    log_q, released = ops.convert_to_tensor(log_q, "float32"), ops.convert_to_tensor(released, "int32")
+
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        item, period = ops.cast(y_true[:, 0], "int32"), ops.cast(y_true[:, 1], "int32")
+        person, course = ops.split(y_pred, 2, axis=-1)
+        logits = ops.matmul(person, ops.transpose(course)) / temperature - ops.take(log_q, item)[None, :]
+        same = ops.logical_and(
+            item[:, None] == item[None, :], ops.logical_not(ops.eye(ops.shape(item)[0], dtype="bool"))
+        )
+        barred = ops.logical_or(same, ops.take(released, item)[None, :] > period[:, None])
+        logits = ops.where(barred, -1e9, logits)
+        return ops.logsumexp(logits, axis=-1) - ops.diagonal(logits)
+
+    return loss
+
+
+def shares(history: sparse.csr_matrix) -> np.ndarray:
+    """History rows that sum to one (or to zero), float32."""
+    rows = history.toarray().astype("float32")
+    return rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-9)
+
+
+@dataclass
+class Recommender:
+    """A trained pair of towers and the record of its training (`epoch, loss, ndcg` on the validation window)."""
+
+    person: Any
+    course: Any
+    features: np.ndarray
+    settings: Settings
+    log: pd.DataFrame
+
+    def scores(self, history: sparse.csr_matrix, profile: np.ndarray) -> np.ndarray:
+        """Scores (people, items). With the log-Q correction they are log probabilities up to a constant per person."""
+        items = np.arange(len(self.features))
+        courses = self.course.predict([items, self.features], batch_size=SCORE_BATCH, verbose=0)
+        parts = []
+        for start in range(0, history.shape[0], SCORE_BATCH):
+            part = slice(start, start + SCORE_BATCH)
+            people = self.person.predict([shares(history[part]), profile[part]], batch_size=SCORE_BATCH, verbose=0)
+            parts.append(people @ courses.T / self.settings.temperature)
+        return np.concatenate(parts)
+
+
+def fit(
+    examples: Examples, validate: Callable[[Recommender], float], settings: Settings | None = None, seed: int = 0
+) -> Recommender:
+    """Train until `validate` (larger is better) has not gained for `patience` epochs, and go back to its best epoch.
+
+    The same examples, settings, seed, backend and one thread give the same model. Raises ValueError when there is
+    less than one batch to learn from.
+    """
+    import keras
+
+    settings = settings or Settings()
+    if len(examples.item) < settings.batch:
+        raise ValueError(f"{len(examples.item)} examples are less than one batch of {settings.batch}.")
+    keras.utils.set_random_seed(seed)
+    both, person, course = towers(examples, settings)
+    log_q = log_share(examples.item, len(examples.features)) * settings.corrected
+    both.compile(
+        optimizer=keras.optimizers.Adam(settings.rate),
+        loss=in_batch_softmax(log_q, examples.released, settings.temperature),
+        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",  # XLA is slower here on a CPU
+    )
+    model = Recommender(person, course, examples.features, settings, pd.DataFrame())
+    rng, log, best, weights = np.random.default_rng(seed), [], -np.inf, both.get_weights()
+    for epoch in range(settings.epochs):
+        losses = [both.train_on_batch(*batch) for batch in batches(examples, settings.batch, rng)]
+        value = validate(model)
+        log.append({"epoch": epoch + 1, "loss": float(np.mean(losses)), "ndcg": value})
+        if value > best:
+            best, weights = value, both.get_weights()
+        elif epoch - int(np.argmax([row["ndcg"] for row in log])) >= settings.patience:
+            break
+    both.set_weights(weights)
+    model.log = pd.DataFrame(log)
+    return model
+
+
+def batches(examples: Examples, size: int, rng: np.random.Generator) -> Any:
+    """Yield one epoch of shuffled (inputs, targets) of equal size; the rest that fills no batch waits for the next."""
+    order = rng.permutation(len(examples.item))
+    for start in range(0, len(order) - size + 1, size):
+        pick = order[start : start + size]
+        row, item = examples.row[pick], examples.item[pick]
+        history = examples.history[row].toarray().astype("float32")
+        if examples.leave_out:
+            history[np.arange(size), item] = 0
+        history /= np.maximum(history.sum(axis=1, keepdims=True), 1e-9)
+        targets = np.column_stack([item, examples.period[pick]])
+        yield [history, examples.profile[row], item, examples.features[item]], targets

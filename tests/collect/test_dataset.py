@@ -1,0 +1,115 @@
+"""The Dataset: types at the door, derived columns, raw rows, truth, what is unlocked."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from collect_exports import frames
+from knowpay.collect.dataset import Dataset
+from knowpay.collect.ingest import ingest
+from knowpay.collect.schema import TABLES, dictionary
+
+KINDS = {"str": "str", "ts": "datetime64[us, UTC]", "dec": "float64", "float": "float64", "int": "float64"}
+
+
+def test_every_canonical_column_exists_with_its_type(opened):
+    ds = opened()
+    for table in TABLES.values():
+        frame = getattr(ds, table.name).to_pandas()
+        assert list(frame.columns)[: len(table.names)] == table.names
+        for column in table.columns:
+            if column.type in KINDS and not (column.type == "int" and column.required) and len(frame):
+                assert str(frame[column.name].dtype) == KINDS[column.type], (table.name, column.name)
+    users = ds.users.to_pandas()
+    assert users["is_bot"].dtype == bool and users["personalization_opt_out"].dtype == bool
+    assert list(ds.courses.to_pandas()["tags"].iloc[0]) == ["基础", "理财"]
+
+
+def test_net_revenue(opened):
+    """total − tax − refund − fee − commission; an absent part counts as 0."""
+    net = opened().orders.to_pandas().set_index("order_id")["net_revenue"]
+    assert net.round(2).to_dict() == {"o1": 197.01, "o2": 89.5, "o3": -0.99}
+
+
+def test_order_items_are_made_from_orders(opened):
+    items = opened().order_items.to_pandas()
+    assert items[["order_id", "line_no", "product_id"]].to_numpy().tolist() == [
+        ["o1", 1, "c1"],
+        ["o2", 1, "c2"],
+        ["o3", 1, "c2"],
+    ]
+    assert items["price"].tolist() == [199.0, 99.0, 99.0]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_raw_gives_the_rows_as_they_came(opened, kind):
+    ds = opened(kind=kind)
+    raw = ds.raw("orders").to_pandas()
+    assert raw["source_row"].tolist() == [1, 2, 3] and set(raw["source_file"]) == {f"orders.{kind}"}
+    assert raw["total"].tolist() == ["199.00", "89.50", "99.00"]
+    assert len(ds.raw("orders").to_pandas()) == 3  # a second call gives the same table
+    with pytest.raises(KeyError, match="touches"):
+        ds.raw("touches")
+
+
+def test_facts_of_the_manifest(opened):
+    ds = opened()
+    assert (ds.timezone, ds.currency, ds.manifest["dataset_id"]) == ("Asia/Shanghai", "CNY", "my_company")
+    assert ds.observation_start == pd.Timestamp("2024-06-30T16:00Z")
+    assert ds.observation_end == pd.Timestamp("2025-12-31T16:00Z") and str(ds.observation_end.tz) == "UTC"
+    assert "events 12" in repr(ds) and "rows_in" in repr(ds.report) and "<table" in ds.report._repr_html_()
+
+
+def test_truth_belongs_to_simulated_companies(export, tmp_path):
+    folder = export()
+    out = ingest(folder, tmp_path / "store")
+    with pytest.raises(AttributeError, match="not a simulated company"):
+        _ = Dataset("mine", out, folder).truth
+    truth = tmp_path / "truth"
+    truth.mkdir()
+    pd.DataFrame({"user_id": ["u1"]}).to_parquet(truth / "users.parquet")
+    (truth / "truth.yml").write_text("a: 1\n", encoding="utf-8")
+    ds = Dataset("world", out, folder, truth)
+    assert len(ds.truth.users) == 1 and ds.truth.users is ds.truth.users and ds.truth.info == {"a": 1}
+    with pytest.raises(AttributeError, match="It has: users"):
+        _ = ds.truth.wishes
+
+
+def test_unlocks_names_what_is_missing(opened):
+    found = opened(orders=None).unlocks().set_index("lesson")
+    assert len(found) == 7 and not found["unlocked"].any()
+    assert found.loc["00_start_here", "reason"] == "users has 6 rows; about 100 are needed"
+    assert found.loc["10_foresee_who_leaves", "reason"] == "add the table memberships"
+    assert found.loc["12_derive_the_targeting_formula", "reason"] == "add the table touches"
+
+
+def test_unlocks_a_larger_export(opened):
+    tables = frames(users=150, events=2400)
+    tables["events"]["product_id"] = [f"c{i // 150}" for i in range(2400)]
+    orders = pd.concat([tables["orders"]] * 40, ignore_index=True).assign(order_id=range(120))
+    touches = pd.DataFrame(
+        {
+            "touch_id": range(2400),
+            "campaign_id": "k1",
+            "user_id": "u1",
+            "assigned_at": "2025-03-01",
+            "assignment": "rule",
+            "variation_id": ["message", "control"] * 1200,
+        }
+    )
+    courses = pd.concat([tables["courses"]] * 10, ignore_index=True).assign(product_id=[f"c{i}" for i in range(20)])
+    ds = opened(users=tables["users"], events=tables["events"], orders=orders, touches=touches, courses=courses)
+    found = ds.unlocks().set_index("lesson")
+    assert found.index[found["unlocked"]].tolist() == [
+        "00_start_here",
+        "01_collect_app_and_web_events",
+        "06_build_user_profiles",
+        "15_train_a_course_recommender",
+    ]
+    assert "column propensity" in found.loc["18_plan_a_campaign", "reason"]
+
+
+def test_dictionary_page_is_up_to_date():
+    page = Path(__file__).parents[2] / "datasets" / "dictionary.md"
+    assert page.read_text("utf-8") == dictionary(), "write it again: python -m knowpay.collect.schema"
+    assert "| `net_revenue` |" in dictionary() and dictionary().count("\n## ") == len(TABLES) + 1

@@ -1,0 +1,87 @@
+"""knowpay.open: what can be opened, what it says otherwise, where it puts things."""
+
+import subprocess
+import sys
+import types
+
+import knowpay
+import pytest
+from collect_exports import frames, write_manifest, write_table
+
+
+@pytest.fixture
+def world(monkeypatch):
+    """A stand-in for the simulator: writes the tiny export and one truth table, and counts its calls."""
+    calls = []
+
+    def write(size, seed, data_dir, truth_dir):
+        calls.append((size, seed))
+        write_manifest(data_dir)
+        for name, frame in frames(users=6 + seed).items():
+            write_table(frame, data_dir / f"{name}.parquet")
+        frames()["users"].to_parquet(truth_dir / "users.parquet")
+
+    fake = types.SimpleNamespace(SIZES={"small": 6, "standard": 60}, VERSION="v1", write=write, calls=calls)
+    monkeypatch.setitem(sys.modules, "knowpay.world", fake)
+    monkeypatch.setattr(knowpay, "world", fake, raising=False)
+    return fake
+
+
+def test_world_is_generated_once(world, tmp_path):
+    ds = knowpay.open("world:small", seed=1, cache=tmp_path)
+    assert ds.name == "world:small" and ds.users.count().execute() == 7 and len(ds.truth.users) == 6
+    knowpay.open("world:small", seed=1, cache=tmp_path)
+    assert world.calls == [("small", 1)]
+    assert not (tmp_path / "world" / "small-s1-v1" / "truth").exists()  # the truth is never among the data
+    assert (tmp_path / "truth" / "small-s1-v1" / "users.parquet").exists()
+
+
+def test_each_seed_and_version_has_its_own_company(world, tmp_path):
+    for seed, version in ((0, "v1"), (1, "v1"), (1, "v2")):
+        world.VERSION = version
+        knowpay.open("world:small", seed=seed, cache=tmp_path)
+    assert world.calls == [("small", 0), ("small", 1), ("small", 1)]
+
+
+def test_world_without_its_truth_is_made_anew(world, tmp_path):
+    import shutil
+
+    knowpay.open("world:small", cache=tmp_path)
+    shutil.rmtree(tmp_path / "truth")
+    assert len(knowpay.open("world:small", cache=tmp_path).truth.users) == 6
+
+
+def test_a_world_that_fails_leaves_nothing(world, tmp_path, monkeypatch):
+    monkeypatch.setattr(world, "write", lambda *a: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        knowpay.open("world:small", cache=tmp_path)
+    assert [p.name for p in (tmp_path / "world").iterdir()] == ["small-s0-v1.lock"]
+
+
+@pytest.mark.parametrize("data", ["world:huge", "world:", "olad", "no/such/folder", ""])
+def test_what_cannot_be_opened_lists_what_can(world, tmp_path, data, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="world:small"):
+        knowpay.open(data, cache=tmp_path)
+
+
+@pytest.mark.parametrize("seed", [-1, "0", 1.0, True, None])
+def test_seed_must_be_a_whole_number(world, tmp_path, seed):
+    with pytest.raises(ValueError, match="seed is"):
+        knowpay.open("world:small", seed=seed, cache=tmp_path)
+
+
+def test_path_is_opened_and_follows_its_bytes(export, tmp_path, monkeypatch):
+    folder = export()
+    monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path / "cache"))
+    assert knowpay.open(folder).users.count().execute() == 6
+    write_table(frames(users=8)["users"], folder / "users.csv")
+    assert knowpay.open(str(folder)).users.count().execute() == 8
+    assert len([p for p in (tmp_path / "cache" / "ingested").iterdir() if p.is_dir()]) == 2
+
+
+def test_import_is_light():
+    heavy = "('duckdb', 'ibis', 'pandas', 'numpy', 'pydantic')"
+    code = f"import sys, knowpay, knowpay.collect.door; print([m for m in {heavy} if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"

@@ -1,0 +1,417 @@
+"""Conservation, determinism and the ways a file can be broken."""
+
+import gzip
+import hashlib
+import itertools
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+from collect_exports import frames, report, write_manifest, write_table
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from knowpay.collect import ExportError, store
+from knowpay.collect.files import fingerprint
+from knowpay.collect.ingest import ingest
+from knowpay.collect.schema import TABLES
+
+COUNTS = ("loaded", "duplicate", "superseded", "quarantined")
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    return {t: hashlib.sha256((folder / f"{t}.parquet").read_bytes()).hexdigest() for t in TABLES}
+
+
+def _rows(folder: Path) -> dict[str, dict]:
+    return {r["table"]: r for r in json.loads((folder / "report.json").read_text("utf-8"))["rows"]}
+
+
+# --- conservation and determinism -------------------------------------------------------------------------------
+
+EVENT = st.fixed_dictionaries(
+    {
+        "message_id": st.sampled_from(["m1", "m2", "m3", "m4", ""]),
+        "event": st.sampled_from(["page_viewed", "signed_up", "product_viewed"]),
+        "timestamp": st.sampled_from(["2025-03-01T10:00:00Z", "2025-03-02", "never", ""]),
+        "received_at": st.sampled_from(["2025-03-01T10:00:05Z", "2025-03-04", ""]),
+        "sent_at": st.sampled_from(["2025-03-01T10:00:04Z", ""]),
+        "original_timestamp": st.sampled_from(["2025-03-01T10:00:03Z", ""]),
+        "user_id": st.sampled_from(["u1", "u2", ""]),
+        "progress": st.sampled_from(["0.5", "2", ""]),
+        "app": st.sampled_from(["x", "y", ""]),
+    }
+)
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],  # shrinking takes minutes; the example printed is small as it is
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(
+    rows=st.lists(EVENT, min_size=1, max_size=12),
+    cuts=st.lists(st.integers(0, 12), max_size=3),
+    kinds=st.lists(st.sampled_from(["csv", "csv.gz", "parquet"]), min_size=4, max_size=4),
+    order=st.randoms(use_true_random=False),
+    again=st.booleans(),
+)
+def test_tables_depend_on_the_rows_only(rows, cuts, kinds, order, again):
+    """One file, k files of any kind, another order, a file sent twice: the same bytes, and no row lost."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        for export in ("one", "split"):
+            write_manifest(root / export)
+        frame = pd.DataFrame(rows)
+        write_table(frame, root / "one" / "events.csv")
+        shuffled = frame.sample(frac=1, random_state=order.randint(0, 99))
+        ends = [0, *sorted(min(c, len(frame)) for c in cuts), len(frame)]
+        for i, (start, end) in enumerate(itertools.pairwise(ends)):
+            part = shuffled.iloc[start:end].sample(frac=1, axis="columns", random_state=i)
+            write_table(part, root / "split" / "events" / f"part-{i}.{kinds[i]}")
+        if again:
+            write_table(frame, root / "split" / "events-again.csv")
+        one, split = ingest(root / "one", root / "s1"), ingest(root / "split", root / "s2")
+        for folder, rows_in in ((one, len(frame)), (split, len(frame) * (1 + again))):
+            line = _rows(folder)["events"]
+            assert line["rows_in"] == rows_in == sum(line[c] for c in COUNTS)
+            quarantine = pd.read_parquet(folder / "quarantine.parquet")
+            assert len(quarantine[["source_file", "source_row"]].drop_duplicates()) == line["quarantined"]
+            assert len(pd.read_parquet(folder / "superseded.parquet")) == line["duplicate"] + line["superseded"]
+        assert _hashes(one) == _hashes(split)
+
+
+def test_parquet_with_native_types_equals_csv(export, tmp_path):
+    """An export of typed Parquet (times with and without zone, floats for ids) gives the bytes of its CSV twin."""
+    csv, typed = export(), tmp_path / "typed"
+    write_manifest(typed)
+    tables = frames()
+    tables["users"]["created_at"] = pd.Timestamp("2025-03-01 09:30")  # naive: the manifest's zone
+    tables["users"]["is_bot"] = False
+    tables["courses"]["price"] = tables["courses"]["price"].astype(float)
+    tables["courses"]["tags"] = [["基础", "理财"], None]
+    tables["courses"]["published_at"] = pd.Timestamp("2024-01-01").date()
+    tables["events"]["timestamp"] = pd.to_datetime(tables["events"]["timestamp"], utc=True).astype(
+        "datetime64[ns, UTC]"
+    )
+    for column in ("total", "discount", "fee", "refund_total"):
+        tables["orders"][column] = pd.to_numeric(tables["orders"][column])
+    for name, frame in tables.items():
+        write_table(frame, typed / f"{name}.parquet")
+    assert _hashes(ingest(csv, tmp_path / "s1")) == _hashes(ingest(typed, tmp_path / "s2"))
+
+
+def test_same_bytes_twice_is_a_no_op(export, tmp_path):
+    folder = export()
+    first = ingest(folder, tmp_path / "store")
+    before = {p.name: p.stat().st_mtime_ns for p in first.iterdir()}
+    assert ingest(folder, tmp_path / "store") == first
+    assert before == {p.name: p.stat().st_mtime_ns for p in first.iterdir()}
+    (folder / "events-copy.csv").write_bytes((folder / "events.csv").read_bytes())
+    second = ingest(folder, tmp_path / "other")
+    assert _hashes(first) == _hashes(second) and _rows(first) == _rows(second)
+    assert "events.csv has the same bytes as events-copy.csv" in (second / "report.json").read_text("utf-8")
+
+
+def test_fingerprint_follows_names_and_bytes(export):
+    folder = export()
+    before = fingerprint(folder)
+    assert fingerprint(folder) == before
+    (folder / "users.csv").write_text((folder / "users.csv").read_text("utf-8") + "\n", encoding="utf-8")
+    assert fingerprint(folder) != before
+
+
+# --- same key -----------------------------------------------------------------------------------------------------
+
+
+def _event(**fields: str) -> dict[str, str]:
+    return {"message_id": "m1", "event": "page_viewed", "timestamp": "2025-03-01T10:00:00Z", "user_id": "u1"} | fields
+
+
+def test_newest_received_wins_and_the_loser_is_kept(opened):
+    events = [
+        _event(page_path="/old", received_at="2025-03-01T10:00:01Z"),
+        _event(page_path="/new", received_at="2025-03-01T10:00:09Z"),
+        _event(page_path="/mid", received_at="2025-03-01T10:00:05Z"),
+    ]
+    ds = opened(events=pd.DataFrame(events))
+    assert ds.events.to_pandas()["page_path"].tolist() == ["/new"]
+    losers = ds.superseded.to_pandas()
+    assert losers["fate"].tolist() == ["superseded"] * 2 and losers["source_row"].tolist() == [1, 3]
+    assert json.loads(losers["row_json"][0])["page_path"] == "/old"
+
+
+def test_a_retry_is_a_duplicate_and_the_earliest_arrival_stays(opened):
+    clock = {"original_timestamp": "2025-03-01T09:00:00Z"}
+    events = [
+        _event(**clock, sent_at="2025-03-01T09:00:10Z", received_at="2025-03-01T10:00:12Z"),
+        _event(**clock, sent_at="2025-03-01T09:00:01Z", received_at="2025-03-01T10:00:01Z"),
+    ]
+    ds = opened(events=pd.DataFrame(events))
+    assert report(ds, "events")["duplicate"] == 1
+    assert ds.events.to_pandas()["received_at"].tolist() == [pd.Timestamp("2025-03-01T10:00:01Z")]
+
+
+def test_orders_with_one_id_and_other_content_leave_one(opened):
+    orders = frames()["orders"].iloc[[0, 0, 0]].assign(total=["199.00", "189.00", "199.00"])
+    ds = opened(orders=orders)
+    assert [report(ds, "orders")[c] for c in COUNTS] == [1, 1, 1, 0]
+
+
+# --- times, money, ids --------------------------------------------------------------------------------------------
+
+
+def test_segment_formula_corrects_a_wrong_clock(opened):
+    """The device runs a day late; received − (sent − original) puts the event where it belongs."""
+    late = _event(
+        timestamp="2025-02-28T10:00:00Z",
+        original_timestamp="2025-02-28T10:00:00Z",
+        sent_at="2025-02-28T10:00:30Z",
+        received_at="2025-03-01T10:00:31Z",
+    )
+    partly = _event(message_id="m2", timestamp="2025-02-28T10:00:00Z", received_at="2025-03-01T10:00:31Z")
+    ds = opened(events=pd.DataFrame([late, partly]))
+    found = ds.events.to_pandas().set_index("message_id")["timestamp"]
+    assert found["m1"] == pd.Timestamp("2025-03-01T10:00:01Z") and found["m2"] == pd.Timestamp("2025-02-28T10:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("unit", "value"), [("s", "1740792600"), ("s", "1740792600.5"), ("ms", "1740792600500"), ("us", "1740792600500000")]
+)
+def test_timestamp_units(opened, unit, value):
+    users = frames()["users"].assign(created_at=value)
+    ds = opened(manifest={"timestamp_unit": unit}, users=users, courses=None, events=None, orders=None)
+    expected = pd.Timestamp("2025-03-01T01:30:00.5Z" if "5" in value[10:] else "2025-03-01T01:30:00Z")
+    assert set(ds.users.to_pandas()["created_at"]) == {expected}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2025-03-01 09:30:00", "2025-03-01T01:30:00Z"),  # naive: Asia/Shanghai, the manifest's zone
+        ("2025-03-01", "2025-02-28T16:00:00Z"),
+        ("2025/3/1 9:30", "2025-03-01T01:30:00Z"),
+        ("2025-03-01T09:30:00.250+0800", "2025-03-01T01:30:00.250Z"),
+        ("2025-03-01T01:30:00Z", "2025-03-01T01:30:00Z"),
+        ("2025-03-01 01:30:00 UTC", "2025-03-01T01:30:00Z"),
+        ("2025-03-01 09:30:00+08", "2025-03-01T01:30:00Z"),
+        ("2025-03-01 09:30:00 +08:00", "2025-03-01T01:30:00Z"),
+    ],
+)
+def test_times_as_people_write_them(opened, text, expected):
+    ds = opened(users=frames()["users"].assign(created_at=text))
+    assert set(ds.users.to_pandas()["created_at"]) == {pd.Timestamp(expected)}
+
+
+def test_fen_become_yuan(opened):
+    tables = frames()
+    courses = tables["courses"].assign(price=["19900", "9900"])
+    orders = tables["orders"].assign(
+        total=["19900", "8950", "9900"], discount=["0", "950", ""], fee=["199", "", "99"], refund_total=["", "", "9900"]
+    )
+    ds = opened(manifest={"money_unit": "fen"}, courses=courses, orders=orders)
+    assert report(ds, "orders")["quarantined"] == 0
+    assert ds.orders.to_pandas()["total"].tolist() == [199.0, 89.5, 99.0]
+    assert ds.courses.to_pandas()["price"].tolist() == [199.0, 99.0]
+
+
+def test_money_is_stored_as_decimal(export, tmp_path):
+    folder = ingest(export(), tmp_path / "store")
+    kinds = dict(
+        duckdb.sql(f"SELECT column_name, column_type FROM (DESCRIBE FROM '{folder}/orders.parquet')").fetchall()
+    )
+    assert kinds["total"] == "DECIMAL(18,2)" and kinds["timestamp"] == "TIMESTAMP WITH TIME ZONE"
+
+
+def test_ids_stay_text(opened):
+    users = frames()["users"].assign(user_id=["007", "12345678901234567890", "3", "4", "5", "六"])
+    assert opened(users=users).users.to_pandas()["user_id"].tolist() == sorted(users["user_id"])
+
+
+def test_ids_that_pandas_made_floats_lose_the_point(opened):
+    events = frames()["events"].assign(user_id=[7.0] * 11 + [None], anonymous_id="a1")
+    ds = opened(kind="parquet", events=events)
+    assert set(ds.events.to_pandas()["user_id"].dropna()) == {"7"}
+
+
+def test_source_without_message_ids_gets_derived_ones(opened):
+    events = frames()["events"].drop(columns="message_id")
+    events = pd.concat([events, events.head(1)])
+    ds = opened(events=events)
+    found = ds.events.to_pandas()
+    assert [report(ds, "events")[c] for c in COUNTS] == [12, 1, 0, 0]
+    assert found["message_id"].str.fullmatch("[0-9a-f]{64}").all()
+    assert {json.loads(p)["id_derived"] for p in found["properties"]} == {True}
+
+
+def test_unknown_columns_land_in_properties(opened):
+    users = frames()["users"].assign(vip_level=["3", "", "", "", "", ""], properties='{"a": 1}')
+    found = opened(users=users).users.to_pandas().set_index("user_id")["properties"].map(json.loads)
+    assert found["u0"] == {"a": 1, "vip_level": "3"} and found["u1"] == {"a": 1}
+
+
+def test_business_user_id_column(opened):
+    """Sensors' events.user_id is internal; the business id is another column and the manifest says which."""
+    tables = frames()
+    internal = {
+        t: tables[t].rename(columns={"user_id": "login_id"}).assign(user_id="9") for t in ("users", "events", "orders")
+    }
+    ds = opened(manifest={"business_user_id_column": "login_id"}, **internal)
+    assert set(ds.users.to_pandas()["user_id"]) == set(tables["users"]["user_id"])
+    assert json.loads(ds.users.to_pandas()["properties"][0]) == {"user_id": "9"}
+
+
+# --- broken files ---------------------------------------------------------------------------------------------------
+
+GOOD = "user_id,created_at\nu1,2025-03-01\nu2,2025-03-02\n"
+
+
+def _users(export, tmp_path, data: bytes, name: str = "users.csv") -> dict:
+    folder = export(users=None, courses=None, events=None, orders=None)
+    (folder / name).write_bytes(data)
+    out = ingest(folder, tmp_path / "store")
+    quarantine = pd.read_parquet(out / "quarantine.parquet")
+    return _rows(out)["users"] | {
+        "rules": quarantine["rule"].tolist(),
+        "rows": quarantine["source_row"].tolist(),
+        "raw": quarantine["raw_json"].tolist(),
+        "notes": json.loads((out / "report.json").read_text("utf-8"))["notes"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "loaded"),
+    [
+        (b"\xef\xbb\xbf" + GOOD.encode(), 2),  # byte-order mark
+        (GOOD.replace("\n", "\r\n").encode(), 2),
+        (GOOD.replace("\n", "\r").encode(), 2),
+        (GOOD.replace(",", ";").encode(), 2),
+        (GOOD.replace(",", "\t").encode(), 2),
+        (b"\n\n" + GOOD.replace("\n", "\n\n").encode(), 2),  # blank lines
+        (GOOD.rstrip().encode(), 2),  # no line break at the end
+        (GOOD.replace("user_id", " User_ID ").encode(), 2),
+        (GOOD.replace("u1", '"u1\nof two lines"').encode(), 2),
+        (GOOD.replace("u1", 'u1 5" screen').encode(), 2),  # a quote inside plain text
+        (b"user_id,created_at\n", 0),
+        (b"user_id,created_at", 0),
+    ],
+)
+def test_odd_but_readable_csv(export, tmp_path, data, loaded):
+    found = _users(export, tmp_path, data)
+    assert (found["loaded"], found["quarantined"]) == (loaded, 0)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n\n", b"\xef\xbb\xbf"])
+def test_empty_file_is_an_empty_table(export, tmp_path, data):
+    found = _users(export, tmp_path, data)
+    assert found["rows_in"] == 0 and "users.csv is empty." in found["notes"]
+
+
+def test_ragged_rows_go_to_quarantine_with_their_line(export, tmp_path):
+    found = _users(export, tmp_path, (GOOD + "u3\nu4,2025-03-03\nu5,2025-03-03,x\n").encode())
+    assert (found["rows_in"], found["loaded"], found["rules"], found["rows"]) == (5, 3, ["ragged_row"] * 2, [3, 5])
+    assert json.loads(found["raw"][1]) == {"line": "u5,2025-03-03,x"}
+
+
+def test_column_named_twice_is_kept_and_noted(export, tmp_path):
+    found = _users(export, tmp_path, b"user_id,created_at,user_id\nu1,2025-03-01,x\n")
+    assert found["loaded"] == 1 and "twice" in found["notes"][0]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("users.csv", GOOD.replace("u1", "用户").encode("gb18030"), "not UTF-8"),
+        ("users.csv", GOOD.replace("user_id", "用户").encode("gb18030"), "not UTF-8"),
+        ("users.csv", (GOOD + "用户\n").encode("gb18030"), "not UTF-8"),
+        ("users.csv", GOOD.encode("utf-16"), "UTF-16"),
+        ("users.csv", GOOD.replace("u1", '"u1').encode(), "never closed"),
+        ("users.csv.gz", gzip.compress(GOOD.encode())[:-9], "cannot be read"),
+        ("users.csv.gz", GOOD.encode(), "cannot be read"),
+        ("users.parquet", GOOD.encode(), "no readable Parquet"),
+        ("users.parquet", b"", "no readable Parquet"),
+    ],
+)
+def test_damaged_file_is_refused_with_its_name(export, tmp_path, name, data, words):
+    with pytest.raises(ExportError, match=f"{name}.*{words}"):
+        _users(export, tmp_path, data, name)
+    assert not (tmp_path / "store").exists()
+
+
+def test_damage_inside_a_parquet_file(export, tmp_path):
+    folder = export(kind="parquet")
+    path = folder / "users.parquet"
+    data = bytearray(path.read_bytes())
+    data[4:80] = b"\xff" * 76  # the footer stays good, the pages do not
+    path.write_bytes(data)
+    with pytest.raises(ExportError, match=r"users\.parquet"):
+        ingest(folder, tmp_path / "store")
+
+
+def test_odd_names_in_header_and_file(export, tmp_path):
+    folder = export(users=None)
+    header = 'user_id,created_at,it\'s,"say ""hi""",,source_row,r_x\n'
+    (folder / 'users-it\'s "new".csv').write_text(header + "u1,2025-03-01,1,2,3,4,5\n", encoding="utf-8")
+    out = ingest(folder, tmp_path / "store")
+    kept = json.loads(pd.read_parquet(out / "users.parquet")["properties"][0])
+    assert kept == {"it's": "1", 'say "hi"': "2", "column_5": "3", "source_row": "4", "r_x": "5"}
+
+
+def test_other_files_are_named_not_read(export, tmp_path):
+    folder = export()
+    (folder / "user.csv").write_text("a\n1\n", encoding="utf-8")
+    (folder / ".DS_Store").write_text("x", encoding="utf-8")
+    notes = json.loads((ingest(folder, tmp_path / "store") / "report.json").read_text("utf-8"))["notes"]
+    assert notes == ["user.csv was not read: no table has this name."]
+
+
+# --- nothing half-written ---------------------------------------------------------------------------------------------
+
+
+def test_a_run_that_dies_leaves_no_store(export, tmp_path, monkeypatch):
+    folder = export()
+    monkeypatch.setattr("knowpay.collect.ingest._Run.finish", lambda self: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        ingest(folder, tmp_path / "stores" / "s")
+    assert [p.name for p in (tmp_path / "stores").iterdir()] == ["s.lock"]
+
+
+def test_a_killed_run_is_cleaned_up_by_the_next(tmp_path):
+    (tmp_path / ".s-dead").mkdir()
+    made = store.build(tmp_path / "s", lambda out: (out / "x").write_text("1"))
+    assert (made / "x").read_text() == "1" and not (tmp_path / ".s-dead").exists()
+
+
+def test_parallel_openers_build_once(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    built = []
+
+    def make(out: Path) -> None:
+        built.append(out)
+        (out / "x").write_text("1")
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda _: store.build(tmp_path / "s", make), range(4)))
+    assert len(built) == 1 and all((m / "x").exists() for m in made)
+
+
+def test_a_cache_that_cannot_be_written_is_a_sentence(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ExportError, match="KNOWPAY_CACHE"):
+        store.build(tmp_path / "file" / "s", lambda out: None)
+
+
+def test_a_full_disk_is_a_sentence(tmp_path):
+    def full(out: Path) -> None:
+        raise OSError(28, os.strerror(28))
+
+    with pytest.raises(ExportError, match="is full"):
+        store.build(tmp_path / "s", full)
+    assert not (tmp_path / "s").exists()

@@ -1,0 +1,80 @@
+import subprocess
+import sys
+
+import pytest
+from knowpay.course import CourseError, cli
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys, knowpay.course.cli; heavy = {'pandas', 'numpy', 'duckdb', 'ibis', 'matplotlib', 'nbformat', "
+        "'papermill', 'jupytext', 'keras'}; print(heavy & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_help_names_every_command():
+    from typer.testing import CliRunner
+
+    said = CliRunner().invoke(cli.app, ["--help"]).output
+    for name in ("course", "notebooks", "exercises", "book", "world", "doctor", "bench"):
+        assert name in said
+
+
+def raiser(error):
+    def command():
+        raise error
+
+    return command
+
+
+class OwnError(Exception):
+    __module__ = "knowpay.collect.door"
+
+
+def test_our_own_errors_are_one_sentence(capsys):
+    for error in (CourseError("Free some space."), OwnError("The column price is missing.")):
+        assert cli.run(raiser(error)) == 2
+        assert capsys.readouterr().err == f"{error}\n"
+
+
+def test_a_value_error_of_ours_is_a_sentence_and_any_other_keeps_its_traceback(capsys):
+    from knowpay.show.checks import record
+
+    assert cli.run(lambda: record("", 1, 1, 0)) == 2
+    assert "needs a name" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="invalid literal"):
+        cli.run(lambda: int("x"))
+    with pytest.raises(KeyError):
+        cli.run(raiser(KeyError("a bug")))
+
+
+def test_ctrl_c_and_exit_codes(capsys):
+    assert cli.run(raiser(KeyboardInterrupt())) == 130
+    assert "Stopped" in capsys.readouterr().err
+    assert cli.run(raiser(SystemExit(1))) == 1
+    assert cli.run(raiser(SystemExit())) == 0
+    assert cli.run(lambda: None) == 0
+
+
+def test_unknown_data_is_the_doors_own_sentence():
+    done = subprocess.run(
+        [sys.executable, "-c", "from knowpay.course.cli import main; main()", "course", "--data", "world:tiny"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    assert "tiny" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+def test_world_writes_a_company_and_spares_a_folder_in_use(tmp_path, monkeypatch):
+    from knowpay import world
+
+    written = []
+    monkeypatch.setattr(world, "write", lambda *arguments: written.append(arguments), raising=False)
+    out = tmp_path / "company"
+    assert cli.run(lambda: cli.app(["world", "small", "--seed", "3", "--out", str(out)])) == 0
+    assert written == [("small", 3, out / "data", out / "truth")]
+    (tmp_path / "mine.csv").write_text("x")
+    assert cli.run(lambda: cli.app(["world", "small", "--out", str(tmp_path)])) == 2
+    assert len(written) == 1

@@ -1,0 +1,36 @@
+"""Each exercise proved: the solution passes, the untouched stub does not, every trap gets its own hint."""
+
+import pytest
+from knowpay.course import exercises
+from knowpay.course import notebooks as pairs
+
+SHEETS = [exercises.load(path.stem) for path in exercises.sources()]
+EACH = [pytest.param(sheet, one, id=f"{sheet.lesson}.{one.number}") for sheet in SHEETS for one in sheet.exercises]
+
+
+@pytest.mark.parametrize(("sheet", "exercise"), EACH)
+def test_the_solution_passes_the_stub_does_not_and_traps_get_their_hints(sheet, exercise):
+    def answer(code):
+        return exercises._answer(sheet, exercise, code)[0]
+
+    assert exercises.verdict(sheet, exercise.number, answer(exercise.solution)) == "right"
+    stub = {}
+    exec(exercises.STUB, stub)
+    assert exercises.verdict(sheet, exercise.number, stub["answer"]) == "not answered yet"
+    for hint, code in exercise.wrong:
+        assert exercises.verdict(sheet, exercise.number, answer(code)) == f"not yet: {hint}"
+    assert len({hint for hint, _ in exercise.wrong}) == len(exercise.wrong)
+
+
+@pytest.mark.parametrize(("sheet", "exercise"), EACH)
+def test_the_statement_says_how_long_it_takes(sheet, exercise):
+    assert "minutes" in exercise.statement
+
+
+def test_the_learners_notebooks_are_what_their_sources_give():
+    assert exercises.outdated() == []
+
+
+@pytest.mark.parametrize("lesson", pairs.lessons(), ids=lambda lesson: lesson.name)
+def test_every_lesson_has_exercises(lesson):
+    assert len(exercises.load(lesson.number).exercises) >= 2
