@@ -163,7 +163,7 @@ def test_the_table_of_contents_lists_what_exists():
     assert [part["caption"].split(" ·")[0] for part in parts] == ["Start", "The formula", "Practice", "Reference"]
     assert parts[1]["chapters"] == [{"file": "notebooks/12_b", "title": "12 B"}]
     assert parts[2]["chapters"][0]["sections"] == [{"file": "notebooks/exercises/12_b"}]
-    assert book.toc(lessons, [])["parts"][2]["chapters"] == [{"file": "scorecard"}]
+    assert book.toc(lessons, [])["parts"][2]["chapters"] == [{"file": "exercises"}, {"file": "scorecard"}]
 
 
 def test_links_into_the_repository_become_links_into_the_book():

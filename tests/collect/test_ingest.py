@@ -48,7 +48,7 @@ EVENT = st.fixed_dictionaries(
 
 
 @settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     database=None,

@@ -171,8 +171,7 @@ def oulad_at_day(ds: Dataset, day: int, horizon: int | None = None, keep_gone: b
     Registrations dated after ``day`` are left out. A withdrawal without a date counts as not left, because nobody knows
     when it happened; ``undated`` marks it. Raises ValueError when ``ds`` is not OULAD.
     """
-    if "oulad" not in ds.name:
-        raise ValueError(f"{ds.name} is not OULAD; open it by knowpay.open('oulad').")
+    _must_be_oulad(ds)
     sql = _OULAD_SQL.format(day=int(day), last=10_000 if horizon is None else int(day) + int(horizon))
     found = ds.con.con.sql(sql + ("" if keep_gone else " WHERE gone = 0") + " ORDER BY enrolment").df()
     numbers = [*OULAD_NUMBERS, *OULAD_CLICKS, "score_all", "left", "gone", "undated"]
@@ -217,7 +216,7 @@ clicking AS (
            sum(clicks) FILTER (on_day > {day} - 14) AS clicks_14, {day} - max(on_day) AS silent_days
     FROM page_views WHERE on_day <= {day} GROUP BY ALL),
 covered AS (SELECT DISTINCT product_id, 0 AS none FROM page_views)
-SELECT enrolment, student, module, presentation, result, registered_day, previous_attempts, credits,
+SELECT enrolment, student, plan_id AS plan, module, presentation, result, registered_day, previous_attempts, credits,
        coalesce(submitted, 0) AS submitted, coalesce(due, 0) - coalesce(in_time, 0) AS missed,
        score, score_all, days_early, coalesce(banked, 0) AS banked,
        module || ' ' || CASE WHEN due IS NULL THEN 'nothing due' WHEN coalesce(submitted, 0) = 0 THEN 'silent'
@@ -233,3 +232,23 @@ LEFT JOIN due ON due.product_id = plan_id LEFT JOIN covered ON covered.product_i
 LEFT JOIN handed_in h ON h.user_id = student AND h.product_id = plan_id
 LEFT JOIN clicking c ON c.user_id = student AND c.product_id = plan_id
 """
+
+
+def oulad_weekly(ds: Dataset, weeks: int = 36) -> pd.DataFrame:
+    """Return withdrawal week by week: ``week`` (1 = days 0 to 6), ``at_risk``, ``left``, ``hazard``, all presentations.
+
+    At risk: registered on the first day of the week and still there. Raises ValueError when ``ds`` is not OULAD.
+    """
+    _must_be_oulad(ds)
+    return ds.con.con.sql(f"""
+        SELECT week, count(*) AS at_risk, count(*) FILTER (out_day < 7 * week) AS "left", "left" / at_risk AS hazard
+        FROM (SELECT coalesce(CAST(properties ->> 'date_registration' AS INTEGER), 0) AS in_day,
+                     coalesce(CAST(properties ->> 'date_unregistration' AS INTEGER), 10000) AS out_day
+              FROM memberships),
+             range(1, {int(weeks) + 1}) AS weeks(week)
+        WHERE in_day <= 7 * week - 7 AND out_day >= 7 * week - 7 GROUP BY week ORDER BY week""").df()
+
+
+def _must_be_oulad(ds: Dataset) -> None:
+    if ds.manifest["dataset_id"] != "oulad":
+        raise ValueError(f"{ds.name} is not OULAD; open it by knowpay.open('oulad').")

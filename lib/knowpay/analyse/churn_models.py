@@ -86,28 +86,23 @@ def _curvature(loss: Callable[[np.ndarray], float], at: np.ndarray, step: float 
     return np.array([[second(a, b) for b in moves] for a in moves])
 
 
-def logistic(
-    numbers: Sequence[str], kinds: Sequence[str] = (), free: Sequence[str] = (), knots: int | None = None
-) -> Pipeline:
+def logistic(numbers: Sequence[str], kinds: Sequence[str] = (), free: Sequence[str] = ()) -> Pipeline:
     """A logistic regression for a frame with columns of `numbers` and of `kinds` (categories).
 
-    Numbers are put on a log scale, missing ones filled with the median and flagged, then standardised; with ``knots``
-    each becomes a smooth curve through that many quantiles. Columns of ``free`` enter as they are and are kept out of
-    the penalty's reach: shrinking then ends at a curve of theirs, not at one rate for all. ``model__C`` is the
-    inverse strength of the penalty on all others.
+    Numbers are put on a log scale, missing ones filled with the median and flagged, then standardised. Columns of
+    ``free`` enter as they are and are kept out of the penalty's reach: shrinking then ends at a curve of theirs, not at
+    one rate for all. ``model__C`` is the inverse strength of the penalty on all others.
     """
     from sklearn.compose import make_column_transformer
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import Pipeline, make_pipeline
-    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, SplineTransformer, StandardScaler
+    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-    curve = [SplineTransformer(knots, degree=2, knots="quantile")] if knots else []
-    fill = SimpleImputer(strategy="median", add_indicator=True)
-    scaled = make_pipeline(FunctionTransformer(_log), fill, StandardScaler(), *curve)
+    fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
     columns = make_column_transformer(
         (FunctionTransformer(_out_of_reach), list(free)),
-        (scaled, [n for n in numbers if n not in free]),
+        (make_pipeline(FunctionTransformer(_log), fill, StandardScaler()), [n for n in numbers if n not in free]),
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), list(kinds)),
     )
     return Pipeline([("columns", columns), ("model", LogisticRegression(max_iter=2000, solver="newton-cholesky"))])
@@ -172,6 +167,47 @@ def refits(
         again = clone(model).fit(train, train["left"], model__sample_weight=count[in_train].astype(float))
         hazards[draw] = again.predict_proba(target)[:, 1]
     return hazards, counts[:, in_target]
+
+
+def months_kept(hazard: np.ndarray, months: int = 12) -> np.ndarray:
+    """Months a member pays within the next ``months`` if she renews now and then leaves with ``hazard`` each month."""
+    hazard = np.asarray(hazard, dtype=float)
+    return (1 - (1 - hazard) ** months) / hazard
+
+
+@dataclass(frozen=True)
+class Call:
+    """A retention call: ``cost`` of the call, ``gift`` for whoever renews after it, ``margin`` of a month (all yuan).
+
+    ``save`` is the share of those about to leave whom the call keeps. It is an effect: no churn model can estimate it.
+    """
+
+    cost: float
+    gift: float
+    margin: float
+    save: float
+
+    def value(self, hazard: np.ndarray) -> np.ndarray:
+        """Expected yuan per call: months of the saved, less the call and the gifts, those to loyal members included."""
+        saved = hazard * self.save * (self.margin * months_kept(hazard) - self.gift)
+        return saved - self.cost - (1 - hazard) * self.gift
+
+    def budget(self, hazard: np.ndarray) -> np.ndarray:
+        """Expected outlay per call, yuan."""
+        return self.cost + self.gift * (1 - hazard + hazard * self.save)
+
+    def break_even(self, hazard: np.ndarray) -> float:
+        """Save rate at which calling all of these members earns nothing; above 1 when no save rate would do."""
+        outlay = (self.cost + (1 - hazard) * self.gift).sum()
+        return float(outlay / (hazard * (self.margin * months_kept(hazard) - self.gift)).sum())
+
+    def draws(self, hazards: np.ndarray, seed: int = 0) -> np.ndarray:
+        """Total yuan of calling all columns, once per row of ``hazards`` (draws, members): luck of leaving included."""
+        rng = np.random.default_rng(seed)
+        leaving = rng.random(hazards.shape) < hazards
+        saved = leaving & (rng.random(hazards.shape) < self.save)
+        gained = saved * self.margin * months_kept(hazards) - (saved | ~leaving) * self.gift
+        return gained.sum(axis=1) - self.cost * hazards.shape[1]
 
 
 def auc(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> float:

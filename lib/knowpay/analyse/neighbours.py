@@ -8,6 +8,7 @@ users are not comparable.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from scipy import sparse
 
 INTEREST = ("product_viewed", "product_added", "product_added_to_wishlist", "lesson_started")
 LAMBDAS = (30.0, 100.0, 200.0, 300.0, 500.0, 1000.0, 3000.0)
+OWN = 0.2  # what a course's own history adds to its EASE score; chosen on a validation window in lesson 15
 BLOCK = 2_000  # users at a time: bounds memory
 POPULAR_DAYS = 90
 
@@ -186,6 +188,43 @@ def ranked(lists: np.ndarray, relevant: sparse.csr_matrix) -> pd.DataFrame:
     return pd.DataFrame({"hits": hits, "recall": recall, "ndcg": hit @ discount / ideal})
 
 
+def hold_out(x: sparse.csr_matrix, share: float = 0.2, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Put each entry into the second matrix with probability `share`, at random, whenever it happened: (train, test)."""
+    x = x.tocoo()
+    out = np.random.default_rng(seed).random(x.nnz) < share
+    parts = [sparse.csr_matrix((x.data[m], (x.row[m], x.col[m])), shape=x.shape) for m in (~out, out)]
+    return parts[0], parts[1]
+
+
+def hold_out_one(x: sparse.csr_matrix, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Put one random course of everybody who has two or more into the second matrix: (train, test)."""
+    x = x.tocoo()
+    order = np.lexsort((np.random.default_rng(seed).random(x.nnz), x.row))
+    first = order[np.concatenate([[True], np.diff(x.row[order]) != 0])]
+    out = np.zeros(x.nnz, dtype=bool)
+    out[first] = np.bincount(x.row, minlength=x.shape[0])[x.row[first]] > 1
+    parts = [sparse.csr_matrix((x.data[m], (x.row[m], x.col[m])), shape=x.shape) for m in (~out, out)]
+    return parts[0], parts[1]
+
+
+def sampled(
+    scores: np.ndarray, relevant: sparse.csr_matrix, exclude: sparse.csr_matrix, negatives: int = 99, seed: int = 0
+) -> pd.DataFrame:
+    """`recall, ndcg` at 10 per user as many papers count them: each relevant course among `negatives` random others.
+
+    The others are drawn from courses neither relevant nor excluded (fewer where there are fewer). Shown because it
+    flatters (Krichene and Rendle 2020), not to be used.
+    """
+    rng, rows, free = np.random.default_rng(seed), [], (exclude.toarray() == 0) & (relevant.toarray() == 0)
+    for user in np.flatnonzero(np.diff(relevant.indptr)):
+        others, wanted = np.flatnonzero(free[user]), relevant.indices[relevant.indptr[user] : relevant.indptr[user + 1]]
+        drawn = [rng.choice(others, min(negatives, len(others)), replace=False) for _ in wanted]
+        rank = np.array([(scores[user, d] > scores[user, w]).sum() for d, w in zip(drawn, wanted, strict=True)])
+        rows.append((user, (rank < 10).mean(), np.where(rank < 10, 1 / np.log2(rank + 2), 0).mean()))
+    frame = pd.DataFrame(rows, columns=["user", "recall", "ndcg"]).set_index("user")
+    return frame.reindex(range(len(scores)))
+
+
 def interval(values: np.ndarray, draws: int = 1000, seed: int = 0, level: float = 0.95) -> tuple[float, float, float]:
     """Mean over users and its bootstrap interval (mean, low, high); users are drawn with replacement.
 
@@ -201,58 +240,86 @@ def interval(values: np.ndarray, draws: int = 1000, seed: int = 0, level: float 
     return float(values.mean()), float(low), float(high)
 
 
-def recommend(ds: Any, k: int = 10, until: Any = None) -> pd.DataFrame:
-    """The k best courses for every user: `user_id, product_id, rank` (from 1), `score, reason`, by user and rank.
+@dataclass(frozen=True)
+class Taste:
+    """What is known at a moment, rows `people`, columns `courses` (both tables in matrix order).
 
-    EASE on what people opened before `until` (a time; None = end of the observation), penalty by its exact
-    leave-one-out error. People without a history, and people who want no profile (`personalization_opt_out`,
-    or consent to analysis denied), get the list of the last 90 days that is the same for all.
-    Never listed: courses bought, retired or not yet published, memberships. Scores order the courses of one user;
-    do not compare them between users. Consent to marketing is for the sender of messages to check.
-    Raises ValueError when nothing is on sale or k < 1.
+    x: interest so far; has: bought; personal: has a history and wants personalisation, (people,); popular: the score
+    that is the same for all, (courses,); weights: (courses, courses), so that `x @ weights` scores everybody.
+    """
+
+    people: pd.DataFrame
+    courses: pd.DataFrame
+    x: sparse.csr_matrix
+    has: sparse.csr_matrix
+    personal: np.ndarray
+    popular: np.ndarray
+    weights: np.ndarray
+
+    def scores(self, rows: np.ndarray | slice) -> np.ndarray:
+        """Scores of some people, (rows, courses): their own, or the popular ones where nothing is known or wanted."""
+        return np.where(self.personal[rows][:, None], self.x[rows] @ self.weights, self.popular)
+
+
+def taste(ds: Any, until: Any = None, penalty: float | None = None) -> Taste:
+    """Everything that lists need, from what happened before `until` (None = end of the observation).
+
+    EASE with the penalty of the smallest exact leave-one-out error unless one is given, plus OWN on the diagonal: a
+    course somebody opened and did not buy also speaks for itself. Popular is by people of the last 90 days, ties by
+    all time. Raises ValueError when nothing is on sale.
     """
     at = moment(ds, until)
     people, courses = audience(ds, at), on_sale(ds, at)
-    if k < 1:
-        raise ValueError(f"k must be 1 or more, not {k}.")
     if courses.empty:
         raise ValueError(f"No course is on sale at {at}: look at published_at and retired_at of the courses.")
     users, items = people["user_id"].to_numpy(), courses["product_id"].to_numpy()
     pairs = interest(ds, until=at)
-    x, has = matrix(pairs, users, items), matrix(owned(ds, at), users, items)
+    x = matrix(pairs, users, items)
     recent = matrix(pairs[pairs["last"] >= at - pd.Timedelta(days=POPULAR_DAYS)], users, items)
-    popular = popularity(recent) + popularity(x) / (x.shape[0] + 1)  # all time breaks ties
+    popular = popularity(recent) + popularity(x) / (x.shape[0] + 1)
     personal = (np.diff(x.indptr) > 0) & ~people["no_profile"].to_numpy()
-    weights = ease(x, ease_error(x).idxmin()) if personal.any() else np.zeros((len(items), len(items)))
-    names = courses["name"].astype(str).to_numpy()
-    rows = [_block(x, has, personal, popular, weights, names, k, i) for i in range(0, len(users), BLOCK)]
-    row, col, rank, score, reason = (np.concatenate(part) for part in zip(*rows, strict=True))
-    listed = {"user_id": users[row], "product_id": items[col], "rank": rank, "score": score, "reason": reason}
-    return pd.DataFrame(listed)
+    if x.nnz:
+        weights = ease(x, penalty or ease_error(x).idxmin()) + OWN * np.eye(len(items))
+    else:
+        weights = np.zeros((len(items), len(items)))
+    return Taste(people, courses, x, matrix(owned(ds, at), users, items), personal, popular, weights)
 
 
-def _block(
-    x: sparse.csr_matrix,
-    has: sparse.csr_matrix,
-    personal: np.ndarray,
-    popular: np.ndarray,
-    weights: np.ndarray,
-    names: np.ndarray,
-    k: int,
-    start: int,
-) -> tuple[np.ndarray, ...]:
-    """Row, column, rank, score and reason of the lists of one block of users."""
-    part = slice(start, start + BLOCK)
-    mine, known = x[part].toarray(), personal[part]
-    scores = np.where(known[:, None], mine @ weights, popular)
-    lists = top(scores, k, has[part])
+def recommend(ds: Any, k: int = 10, until: Any = None) -> pd.DataFrame:
+    """The k best courses for every user: `user_id, product_id, rank` (from 1), `score, reason`, by user and rank.
+
+    EASE on what people opened before `until` (a time; None = end of the observation), see `taste`. People without a
+    history, and people who want no profile (`personalization_opt_out`, or consent to analysis denied), get the list
+    that is the same for all. Never listed: courses bought, retired or not yet published, memberships. Scores order
+    the courses of one user; do not compare them between users. Whether a message may be sent (`consent_marketing`)
+    is for its sender to check. Raises ValueError when nothing is on sale or k < 1.
+    """
+    if k < 1:
+        raise ValueError(f"k must be 1 or more, not {k}.")
+    known = taste(ds, until)
+    blocks = [_block(known, k, slice(i, i + BLOCK)) for i in range(0, len(known.people), BLOCK)]
+    return pd.concat(blocks, ignore_index=True)
+
+
+def _block(known: Taste, k: int, part: slice) -> pd.DataFrame:
+    """The lists of one block of people."""
+    scores, mine, personal = known.scores(part), known.x[part].toarray(), known.personal[part]
+    lists = top(scores, k, known.has[part])
     row, rank = np.nonzero(lists >= 0)
     col = lists[row, rank]
-    speaks = mine[row] * weights[:, col].T  # what each course of the history adds to this score
-    because = names[speaks.argmax(axis=1)]
-    reason = np.where(
-        known[row] & (speaks.max(axis=1) > 0),
-        np.char.add("goes with ", np.char.add(because.astype(str), ", which you opened")),
-        "popular in the last 90 days",
+    speaks = mine[row] * known.weights[:, col].T  # what each course of the history adds to this score
+    because = speaks.argmax(axis=1)
+    names = known.courses["name"].astype(str).to_numpy(dtype=object)
+    return pd.DataFrame(
+        {
+            "user_id": known.people["user_id"].to_numpy()[part][row],
+            "product_id": known.courses["product_id"].to_numpy()[col],
+            "rank": rank + 1,
+            "score": scores[row, col],
+            "reason": np.select(
+                [~(personal[row] & (speaks.max(axis=1) > 0)), because == col],
+                [f"popular in the last {POPULAR_DAYS} days", "you looked at it before"],
+                "goes with " + names[because] + ", which you opened",
+            ),
+        }
     )
-    return row + start, col, rank + 1, scores[row, col], reason

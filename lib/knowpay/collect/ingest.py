@@ -10,6 +10,8 @@ repeated over files.
 
 import hashlib
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -29,6 +31,17 @@ def version() -> str:
     here = Path(__file__).parent
     code = b"".join((here / n).read_bytes() for n in ("schema.py", "manifest.py", "files.py", "sql.py", "ingest.py"))
     return hashlib.sha256(code + duckdb.__version__.encode()).hexdigest()[:8]
+
+
+@contextmanager
+def _reading(batch: Batch) -> Iterator[None]:
+    """Name the file when its pages turn out to be damaged."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if type(error) not in (duckdb.Error, duckdb.IOException, duckdb.InvalidInputException):
+            raise  # no damaged file, but a fault of ours
+        raise ExportError(f"{batch.file} cannot be read. Export it again. ({first_line(error)})") from error
 
 
 class _Run:
@@ -81,13 +94,9 @@ class _Run:
         if table.name == "users":
             self.user_ids([b for b, _ in batches])
         for batch, batch_id in batches:
-            try:
+            with _reading(batch):
                 self.load(table, batch, batch_id, cols)
-            except duckdb.Error as error:
-                if type(error) not in (duckdb.Error, duckdb.IOException, duckdb.InvalidInputException):
-                    raise  # no damaged file, but a fault of ours
-                raise ExportError(f"{batch.file} cannot be read. Export it again. ({first_line(error)})") from error
-        self.separate(table)
+        self.separate(table, empty=not batches)
         order = ", ".join(f'"{n}"' for n in (table.order or table.key))
         target = self.out / f"{table.name}.parquet"
         con.execute(
@@ -108,7 +117,8 @@ class _Run:
         for batch in batches:
             rows, missing = select(TABLES["users"], batch, self.manifest)
             if "user_id" not in missing:
-                self.con.execute(f"INSERT INTO user_ids SELECT user_id FROM {rows} WHERE user_id IS NOT NULL")
+                with _reading(batch):
+                    self.con.execute(f"INSERT INTO user_ids SELECT user_id FROM {rows} WHERE user_id IS NOT NULL")
 
     def load(self, table: Table, batch: Batch, batch_id: str, cols: str) -> None:
         """Type and check the rows of one file into `stage`, and explain the bad ones in `quarantine`."""
@@ -161,8 +171,11 @@ class _Run:
                   WHERE {batch.row} IN ({ours})) AS came USING (source_row)"""
         )
 
-    def separate(self, table: Table) -> None:
+    def separate(self, table: Table, empty: bool) -> None:
         """Among good rows with one key: one is loaded, the rest are `losers` (duplicate or superseded)."""
+        if empty:  # planning the query below costs more than the rest of an absent table
+            self.con.execute("CREATE OR REPLACE TEMP TABLE losers (file VARCHAR, source_row BIGINT, fate VARCHAR)")
+            return
         keys = ", ".join(f'"{k}"' for k in table.key)
         same = " AND ".join(f's."{k}" IS NOT DISTINCT FROM d."{k}"' for k in table.key)
         content = [n for n in table.names if n not in (*table.key, *table.delivery)]

@@ -91,7 +91,8 @@ def _time(raw: str, text: str, kind: str, manifest: Manifest) -> str:
     elif kind == "DATE" or kind.startswith("TIMESTAMP"):
         moment = f"CAST({raw} AS TIMESTAMP) AT TIME ZONE {quote(manifest.timezone)}"
     elif manifest.timestamp_unit == "iso":  # naive text is read in the session's zone: the manifest's
-        moment = f"CASE WHEN regexp_full_match({text}, '{TIME}') THEN TRY_CAST(replace({text}, ' +', '+') AS TIMESTAMPTZ) END"
+        parsed = f"TRY_CAST(replace({text}, ' +', '+') AS TIMESTAMPTZ)"
+        moment = f"CASE WHEN regexp_full_match({text}, '{TIME}') THEN {parsed} END"
     else:
         factor = {"s": 1_000_000, "ms": 1_000, "us": 1}[manifest.timestamp_unit]
         micros = f"TRY_CAST(TRY_CAST({text} AS DECIMAL(24,6)) * {factor} AS BIGINT)"

@@ -198,7 +198,7 @@ def truth_plot(lessons: list[Lesson]) -> str:
     rows, total, held = [], 0, 0
     for lesson in (one for one in lessons if one.checks):
         dots, lanes = [], [-math.inf] * 3  # dots that would cover each other go to another lane
-        placed = sorted((_error(check), check) for check in _by_name(lesson.checks))
+        placed = sorted(((_error(check), check) for check in _by_name(lesson.checks)), key=lambda pair: pair[0])
         for error, check in placed:
             left = 50 + max(-1.5, min(1.5, error)) * 100 / 3
             lane = next((i for i, last in enumerate(lanes) if left - last > 2.2), 0)
@@ -399,10 +399,9 @@ def toc(lessons: list[Lesson], exercises: list[str]) -> dict[str, Any]:
         files = [{"file": f"notebooks/{one.name}", "title": one.short} for one in lessons if one.part == part]
         if files:
             parts.append({"caption": caption, "chapters": files})
-    practice: list[dict[str, Any]] = [{"file": "scorecard"}]
+    practice: list[dict[str, Any]] = [{"file": "exercises"}, {"file": "scorecard"}]
     if exercises:
-        sections = [{"file": f"notebooks/exercises/{name}"} for name in exercises]
-        practice.insert(0, {"file": "exercises", "sections": sections})
+        practice[0]["sections"] = [{"file": f"notebooks/exercises/{name}"} for name in exercises]
     names = ("article-errors", "notation", "glossary", "data-dictionary", "data-sets", "references", "measurements")
     parts += [
         {"caption": "Practice · 练习", "chapters": practice},
@@ -444,8 +443,7 @@ def stage(notebooks: Path, folder: Path) -> None:
     for path in (one for one in exercises.sources(ROOT) if one.stem in known):
         counts[path.stem] = len(exercises.load(path.stem[:2]).exercises)
         _write(folder / "notebooks" / "exercises" / f"{path.stem}.md", exercises.solutions_page(path.stem[:2]))
-    if counts:
-        _write(folder / "exercises.md", _exercises_page(lessons, counts))
+    _write(folder / "exercises.md", _exercises_page(lessons, counts))
     card = scorecard.markdown(scorecard.collect(notebooks), "notebooks")
     _write(folder / "scorecard.md", re.sub(r"\[(\d\d)_\w+\]\(", r"[\1](", card))  # numbers leave room for the checks
     _write(folder / "data-dictionary.md", dictionary())
@@ -471,7 +469,7 @@ def _exercises_page(lessons: list[Lesson], counts: dict[str, int]) -> str:
 Each lesson ends in exercises. Do them in `notebooks/exercises/`, where a check tells you whether the answer is right
 and, for the mistakes that sensible people make, which one it was. Here they stand with their solutions folded away.
 
-{chr(10).join(rows)}
+{chr(10).join(rows) or "The lessons of this book have none yet."}
 """
 
 

@@ -84,7 +84,7 @@ def split(ds: Any, at: Any, days: int = 90) -> Split:
 
 
 def words(text: str) -> list[str]:
-    """Words of a title or abstract: English words of three letters or more, and each two neighbouring characters of Chinese."""
+    """Words of a title or abstract: English ones of three letters or more, and every two neighbours in Chinese."""
     chinese = re.findall(r"[\u4e00-\u9fff]+", text)
     return re.findall(r"[a-z]{3,}", text.lower()) + [run[i : i + 2] for run in chinese for i in range(len(run) - 1)]
 
@@ -141,3 +141,56 @@ def windows(ds: Any, cut: Split) -> list[tuple[sparse.csr_matrix, sparse.csr_mat
             result.append((total.log1p() / np.log(2), period))
         total = total + period
     return result
+
+
+def replay(ds: Any, penalty: float, days: int = 14) -> pd.DataFrame:
+    """Past randomised messages, each with the place its course would have had on the lists of that day.
+
+    One row per touch of a person with a history who takes part in personalisation: `touch_id, user_id, message`
+    (bool), `own` and `popular` (rank of the promoted course on the person's own list and on the list for all, from 1),
+    `bought` (it, within `days`), `contribution` (net revenue of that order minus the cost of the message, yuan).
+    Lists use only what happened before the campaign began; whoever had bought the course is left out.
+    """
+    touches = ds.touches.to_pandas()
+    touches = touches[(touches["assignment"] == "randomised") & touches["user_id"].notna()]
+    parts = []
+    for _, wave in touches.groupby("campaign_id", sort=True):
+        known = neighbours.taste(ds, wave["assigned_at"].min(), penalty)
+        row = pd.Index(known.people["user_id"]).get_indexer(wave["user_id"])
+        col = pd.Index(known.courses["product_id"]).get_indexer(wave["creative"])
+        keep = (row >= 0) & (col >= 0)
+        keep[keep] &= known.personal[row[keep]] & (np.asarray(known.has[row[keep], col[keep]]).ravel() == 0)
+        row, col, wave = row[keep], col[keep], wave[keep]
+        own, popular = np.zeros(len(row), dtype=int), np.zeros(len(row), dtype=int)
+        for start in range(0, len(row), neighbours.BLOCK):
+            r, c = row[start : start + neighbours.BLOCK], col[start : start + neighbours.BLOCK]
+            free = known.has[r].toarray() == 0
+            scores = known.scores(r)
+            mine = np.take_along_axis(scores, c[:, None], axis=1)
+            own[start : start + len(r)] = 1 + ((scores > mine) & free).sum(axis=1)
+            popular[start : start + len(r)] = 1 + ((known.popular > known.popular[c][:, None]) & free).sum(axis=1)
+        parts.append(wave.assign(own=own, popular=popular))
+    if not parts:
+        return pd.DataFrame(columns=["touch_id", "user_id", "message", "own", "popular", "bought", "contribution"])
+    seen = pd.concat(parts, ignore_index=True)
+    orders = ds.orders.to_pandas()
+    orders = orders.loc[~orders["status"].isin(["created", "cancelled"])]
+    pairs = seen[["touch_id", "user_id", "creative", "assigned_at"]].merge(
+        orders[["user_id", "product_id", "timestamp", "net_revenue"]],
+        left_on=["user_id", "creative"],
+        right_on=["user_id", "product_id"],
+    )
+    wait = pairs["timestamp"] - pairs["assigned_at"]
+    pairs = pairs[(wait >= pd.Timedelta(0)) & (wait < pd.Timedelta(days=days))]
+    earned = pairs.groupby("touch_id")["net_revenue"].sum().reindex(seen["touch_id"])
+    return pd.DataFrame(
+        {
+            "touch_id": seen["touch_id"],
+            "user_id": seen["user_id"],
+            "message": seen["variation_id"] != "control",
+            "own": seen["own"],
+            "popular": seen["popular"],
+            "bought": earned.notna().to_numpy(),
+            "contribution": earned.fillna(0).to_numpy(dtype=float) - seen["cost"].fillna(0).to_numpy(dtype=float),
+        }
+    )

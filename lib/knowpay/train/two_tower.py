@@ -27,7 +27,7 @@ class Settings:
     temperature: float = 0.2
     batch: int = 1024
     epochs: int = 20
-    patience: int = 3
+    patience: int = 2
     rate: float = 3e-3
     corrected: bool = True
 
@@ -88,7 +88,7 @@ def log_share(item: np.ndarray, n_items: int) -> np.ndarray:
 
 
 def towers(examples: Examples, settings: Settings) -> tuple[Any, Any, Any]:
-    """Untrained models: (both towers, person tower, course tower). The first gives the two unit vectors side by side."""
+    """Untrained models: both towers (two unit vectors side by side), the person tower, the course tower."""
     import keras
     from keras import layers
 

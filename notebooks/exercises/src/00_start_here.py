@@ -23,41 +23,39 @@ seed: int = 0
 # %% [markdown] tags=["exercise"]
 # ## Exercise 1 · When does a registration pay back? (10 minutes)
 #
-# Take the channels that cost money and the users registered there who were watched for 180 days. Set `answer` to the
-# **first day** (a whole number, 1 to 180) by whose end the contribution of these users reaches what their registrations
-# cost, or to `0` if it never does within the 180 days. The cost of a registration is the channel's own.
+# Take the **referral** channel and its users who were watched for 180 days. Set `answer` to the **first day** (a whole
+# number, 1 to 180) by whose end the contribution of these users reaches what their registrations cost, or to `0` if it
+# never does within the 180 days.
 
 # %% tags=["given"]
 import knowpay
 from knowpay.analyse import economics
 
 ds = knowpay.open(data, seed=seed)
-cost = economics.acquisition(ds)["per_registration"]
-mature = economics.cohort_value(ds, share=0.7, horizon=180)
-paid = economics.contributions(ds, share=0.7)  # user_id, channel, day, amount
+cost = economics.acquisition(ds)["per_registration"]["referral"]
+mature = economics.cohort_value(ds, share=0.7, horizon=180).query("channel == 'referral'")
+paid = economics.contributions(ds, share=0.7)  # user_id, channel, day (since registration), amount
+
+
+def payback(money, price):
+    """Return the first day by whose end the money (rows with day, amount) reaches the price, 0 for never."""
+    reached = money.groupby(money["day"].clip(lower=0).astype(int) + 1)["amount"].sum().cumsum() >= price
+    return int(reached.idxmax()) if reached.any() else 0
+
 
 # %% tags=["solution"]
-bought = mature[mature["channel"].map(cost) > 0]
-price = bought["channel"].map(cost).sum()
-theirs = paid[paid["user_id"].isin(bought["user_id"]) & (paid["day"] <= 180)]
-reached = theirs.groupby(theirs["day"].clip(lower=0).astype(int) + 1)["amount"].sum().cumsum() >= price
-answer = int(reached.idxmax()) if reached.any() else 0
+theirs = paid[paid["user_id"].isin(mature["user_id"]) & (paid["day"] <= 180)]
+answer = payback(theirs, price=len(mature) * cost)
 
 # %% tags=["wrong"]
-# hint: You set the money of everybody on the channel against the cost of the watched users only. Keep both sides to the same people.
-bought = mature[mature["channel"].map(cost) > 0]
-price = bought["channel"].map(cost).sum()
-theirs = paid[paid["channel"].isin(bought["channel"]) & (paid["day"] <= 180)]
-reached = theirs.groupby(theirs["day"].clip(lower=0).astype(int) + 1)["amount"].sum().cumsum() >= price
-answer = int(reached.idxmax()) if reached.any() else 0
+# hint: You set the money of everybody on the channel against the cost of the watched users. Keep both sides to the same people.
+theirs = paid[(paid["channel"] == "referral") & (paid["day"] <= 180)]
+answer = payback(theirs, price=len(mature) * cost)
 
 # %% tags=["wrong"]
 # hint: You charged the cost of a registration for payers only. The others were paid for too.
-bought = mature[(mature["channel"].map(cost) > 0) & (mature["value"] > 0)]
-price = bought["channel"].map(cost).sum()
-theirs = paid[paid["user_id"].isin(bought["user_id"]) & (paid["day"] <= 180)]
-reached = theirs.groupby(theirs["day"].clip(lower=0).astype(int) + 1)["amount"].sum().cumsum() >= price
-answer = int(reached.idxmax()) if reached.any() else 0
+theirs = paid[paid["user_id"].isin(mature["user_id"]) & (paid["day"] <= 180)]
+answer = payback(theirs, price=(mature["value"] > 0).sum() * cost)
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 2 · One number for the board (5 minutes)

@@ -1,0 +1,108 @@
+"""The way out: a target list leaves the house only when everybody on it may be written to and a hold-out is kept."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from knowpay.operate.plan import ARMS, CAPS, standing, too_often
+
+if TYPE_CHECKING:
+    from knowpay.collect.dataset import Dataset
+
+COLUMNS = ("user_id", "product_id", "channel", "arm", "send_at", "reason", "score")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that starts with one of these
+
+
+def export_target_list(ds: Dataset, table: pd.DataFrame, folder: str | Path, personal: bool = True) -> dict[str, Path]:
+    """Write a target list as ``<name>.csv`` and ``<name>.parquet`` and return the two paths.
+
+    ``table`` has the columns user_id, product_id, channel, arm (message or control), send_at (with time zone), reason
+    and score (yuan, 0 or more); whatever else it has stays inside. ``personal=False`` is for the list that is the same
+    for everybody: people who opted out of personalisation may be on that one and on no other. Files appear whole or
+    not at all. In the CSV, text that a spreadsheet would run as a formula gets a leading apostrophe.
+
+    Raises ValueError, and writes nothing, when somebody on the list may not be written to, has had enough messages or
+    is on it twice, when the list has no hold-out, or when a list that calls itself general is not.
+    """
+    missing = [c for c in COLUMNS if c not in table]
+    if missing:
+        raise ValueError(f"The list lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}.")
+    table = table[list(COLUMNS)].sort_values("user_id", ignore_index=True)
+    _refuse(ds, table, personal)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    name = "target_list" if personal else "general_list"
+    paths = {kind: folder / f"{name}.{kind}" for kind in ("csv", "parquet")}
+    sheet = table.assign(send_at=table["send_at"].dt.tz_convert(ds.timezone).map(lambda t: t.isoformat()))
+    for column in sheet.columns.drop("score"):
+        sheet[column] = sheet[column].map(safe_cell)
+    # The mark at the start of the file (utf-8-sig) is what makes Excel read Chinese reasons rightly.
+    _whole(paths["csv"], lambda path: sheet.to_csv(path, index=False, encoding="utf-8-sig"))
+    _whole(paths["parquet"], lambda path: table.to_parquet(path, index=False))
+    return paths
+
+
+def safe_cell(text: object) -> str:
+    """Return the text, with an apostrophe in front when a spreadsheet would take it for a formula."""
+    text = "" if text is None else str(text)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+def write_brief(text: str, folder: str | Path) -> Path:
+    """Write the one-page brief as ``brief.md``, whole or not at all, and return its path."""
+    path = Path(folder) / "brief.md"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _whole(path, lambda to: to.write_text(text, encoding="utf-8"))
+    return path
+
+
+def _refuse(ds: Dataset, table: pd.DataFrame, personal: bool) -> None:
+    """Raise one sentence for the first reason why this list must not leave."""
+    if table.empty:
+        raise ValueError("The list is empty.")
+    twice = table["user_id"][table["user_id"].duplicated()]
+    if len(twice):
+        raise ValueError(f"{_people(twice)} on the list more than once.")
+    at = table["send_at"].min()
+    status = table["user_id"].map(standing(ds, at).set_index("user_id")["status"]).fillna("not a user of this company")
+    allowed = ("personal",) if personal else ("personal", "general")
+    for reason, people in table.loc[~status.isin(allowed), "user_id"].groupby(status):
+        words = "opted out of personalisation" if reason == "general" else reason
+        raise ValueError(f"{_people(people)} on the list and must not be: {words}.")
+    often = table["user_id"][table["user_id"].isin(too_often(ds, at))]
+    if len(often):
+        caps = ", ".join(f"{most} in {days} days" for days, most in CAPS)
+        raise ValueError(f"{_people(often)} on the list and had as many messages as the caps allow ({caps}).")
+    unknown = sorted(set(table["arm"]) - set(ARMS))
+    if unknown:
+        raise ValueError(f"The arm is {' or '.join(ARMS)}, not {unknown[0]!r}.")
+    for arm, what in zip(ARMS, ("nobody gets the message", "it has no hold-out, so nobody could say what it earned")):
+        if not (table["arm"] == arm).any():
+            raise ValueError(f"The list cannot leave: {what}.")
+    if (table["score"] < 0).any():
+        raise ValueError(f"{_people(table['user_id'][table['score'] < 0])} on the list with an expected loss.")
+    if not personal and table[["product_id", "channel", "reason", "score"]].drop_duplicates().shape[0] > 1:
+        raise ValueError("A general list must say the same to everybody: one course, one channel, one reason, one score.")
+
+
+def _people(ids: pd.Series) -> str:
+    first = ids.iloc[0]
+    return f"{first} is" if len(ids) == 1 else f"{first} and {len(ids) - 1:,} more are"
+
+
+def _whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Write beside the target and rename, so that no reader ever sees half a file."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    os.close(handle)
+    try:
+        write(Path(name))
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,82 @@
+"""Who may be written to, how often, who is held out, and the brief that says so in plain words."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from knowpay.analyse.neighbours import moment
+
+if TYPE_CHECKING:
+    from knowpay.collect.dataset import Dataset
+
+ARMS = ("message", "control")  # control is the hold-out: on the list, not written to
+CAPS = ((14, 1), (90, 3))  # (days, most messages in them): a rule of the house
+HOLD_OUT = 0.10
+
+
+def standing(ds: Dataset, at: pd.Timestamp | str | None = None) -> pd.DataFrame:
+    """Return ``user_id, status`` of everybody registered at ``at`` (None = end of the observation), by user.
+
+    ``personal``: may get a message chosen for this person. ``general``: opted out of personalisation or of analysis, so
+    only a message that is the same for all (PIPL art. 24, GDPR art. 21). Any other status is the reason why the person
+    gets no message at all: erased, under 14, staff, test account, bot, marketing refused.
+    """
+    u = ds.users.to_pandas()
+    u = u[u["created_at"] < moment(ds, at)]
+
+    def flag(name: str) -> pd.Series:
+        return u[name].fillna(False).astype(bool)
+
+    def said(name: str, word: str) -> pd.Series:
+        return (u[name] == word).fillna(False).astype(bool)
+
+    never = {
+        "erased": u["deleted_at"].notna(),
+        "under 14": flag("under_14"),
+        "staff": flag("is_staff"),
+        "test account": flag("is_test"),
+        "bot": flag("is_bot"),
+        "marketing refused": said("consent_marketing", "denied"),
+        "general": flag("personalization_opt_out") | said("consent_analytics", "denied"),
+    }
+    status = np.select([mask.to_numpy() for mask in never.values()], list(never), "personal")
+    return pd.DataFrame({"user_id": u["user_id"].to_numpy(), "status": status}).sort_values("user_id", ignore_index=True)
+
+
+def too_often(ds: Dataset, at: pd.Timestamp | str | None = None, caps: tuple = CAPS) -> np.ndarray:
+    """Return the ids of people who have had as many messages as a cap allows before ``at``; one more would break it.
+
+    ``caps`` are pairs (days, most messages in them). Touches of the control arm are no messages.
+    """
+    at = moment(ds, at)
+    t = ds.touches.filter((ds.touches.variation_id != "control") & ds.touches.user_id.notnull())
+    t = t.filter((t.assigned_at < at.to_pydatetime())).select("user_id", "assigned_at").to_pandas()
+    full: set[str] = set()
+    for days, most in caps:
+        sent = t.loc[t["assigned_at"] > at - pd.Timedelta(days=days), "user_id"].value_counts()
+        full |= set(sent.index[sent >= most])
+    return np.array(sorted(full), dtype=object)
+
+
+def hold_out(user_ids: pd.Series | np.ndarray, campaign_id: str, key: str, share: float = HOLD_OUT) -> np.ndarray:
+    """Return who is held out (bool): a lot drawn by a keyed hash of campaign and user.
+
+    HMAC-SHA256 of ``campaign_id`` and the user id, read as a fraction, below ``share``. The same person and campaign
+    always give the same arm, whoever computes it and however often; another campaign draws anew; without the key nobody
+    can foresee the arm. Raises ValueError for an empty key or a share that is not strictly between 0 and 1.
+    """
+    if not key:
+        raise ValueError("The hold-out needs a secret key; keep it outside the code.")
+    if not 0 < share < 1:
+        raise ValueError(f"The share held out must lie strictly between 0 and 1, not {share}.")
+
+    def fraction(user: str) -> float:
+        digest = hmac.new(key.encode(), f"{campaign_id}\x1f{user}".encode(), hashlib.sha256).digest()
+        return int.from_bytes(digest[:8], "big") / 2**64
+
+    return np.array([fraction(str(user)) < share for user in user_ids], dtype=bool)

@@ -1,0 +1,80 @@
+"""The formula: exact on the enumerated world, for any world, in symbols and in counts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from knowpay.derive import formula
+
+SHARES = st.fractions(min_value=Fraction(1, 50), max_value=Fraction(49, 50), max_denominator=50)
+
+
+def test_uplift_is_shown_minus_hidden() -> None:
+    assert formula.uplift(Fraction(16, 100), Fraction(4, 100)) == Fraction(12, 100)
+
+
+def test_printed_formula_is_no_probability() -> None:
+    printed = formula.small_world().printed()
+    assert list(printed.sum(axis=0)) == [Fraction(2751, 1096), Fraction(1401, 533)]
+    assert printed.max() > 1
+
+
+@given(st.lists(st.tuples(SHARES, SHARES, SHARES, SHARES), min_size=1, max_size=5))
+def test_bayes_is_the_share_of_the_cases_that_remain(rows: list) -> None:
+    prior, show, shown, hidden = (np.array(column, dtype=object)[:, None] for column in zip(*rows, strict=True))
+    world = formula.World(tuple(map(str, range(len(rows)))), ("w",), prior / prior.sum(), show, shown, hidden)
+    cases = world.joint()
+    assert cases.sum() == 1
+    bought = cases[..., 1].sum(axis=2)
+    assert (world.posterior() == bought / bought.sum()).all()
+    assert (world.posterior_shown() == cases[:, :, 1, 1] / cases[:, :, 1, 1].sum()).all()
+
+
+def test_the_posterior_follows_the_policy_and_the_uplift_does_not() -> None:
+    world = formula.small_world()
+    other = replace(world, show=world.show * 0 + Fraction(1, 2))
+    assert (world.posterior_shown() != other.posterior_shown()).any()
+    assert (world.effect() == other.effect()).all()
+    leader, helped = world.posterior_shown()[:, 0].argmax(), world.effect()[:, 0].argmax()
+    assert (world.users[leader], world.users[helped]) == ("fan", "student")
+
+
+def test_algebra() -> None:
+    import sympy
+
+    world = formula.symbolic_world(users=3)
+    assert sympy.simplify(world.posterior().sum()) == 1
+    assert sympy.simplify(world.posterior_shown().sum()) == 1
+    assert sympy.simplify(world.printed().sum() - 1) != 0
+
+
+def test_simulation_error_falls_with_the_root_of_n() -> None:
+    sizes = [1_000, 10_000, 100_000]
+    squared = formula.simulate(formula.small_world(), 0, sizes, repeats=200, seed=3)
+    slope, error = formula.error_slope(sizes, squared)
+    assert error < 0.02
+    assert slope == pytest.approx(-0.5, abs=2.58 * error)
+
+
+def test_slope_of_an_exact_line() -> None:
+    squared = np.array([[4.0, 4.0], [1.0, 1.0]])  # root-mean-square errors 2 and 1 at n = 1 and 4
+    assert formula.error_slope([1, 4], squared) == pytest.approx((-0.5, 0.0))
+
+
+def test_counted_by_hand() -> None:
+    rows = pd.DataFrame({"message": [True] * 4 + [False] * 4, "bought": [1, 1, 0, 0, 1, 0, 0, 0]})
+    value, error = formula.counted(rows)
+    assert value == pytest.approx(0.25)
+    assert error == pytest.approx((0.25 / 4 + 0.1875 / 4) ** 0.5)
+    with pytest.raises(ValueError, match="both arms"):
+        formula.counted(rows[rows["message"]])
+
+
+def test_table_is_in_hundredths() -> None:
+    assert formula.small_world().table().loc[("spreadsheets", "fan")].tolist() == [30, 90, 18, 20]

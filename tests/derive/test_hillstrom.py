@@ -1,0 +1,42 @@
+"""Hillstrom's trial: the loader's sentences, and the published comparison where the file is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from knowpay.collect import DownloadError, hillstrom
+from knowpay.derive import benchmark
+
+
+def test_a_missing_file_says_where_it_belongs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hillstrom, "ROOT", tmp_path / "checkout")
+    monkeypatch.setenv("KNOWPAY_DATA", str(tmp_path))
+    with pytest.raises(DownloadError, match="KNOWPAY_DATA"):
+        hillstrom.hillstrom()
+
+
+def test_other_bytes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "hillstrom").mkdir()
+    (tmp_path / "hillstrom" / hillstrom.FILE).write_text("recency,visit\n1,0\n")
+    monkeypatch.setenv("KNOWPAY_DATA", str(tmp_path))
+    with pytest.raises(DownloadError, match="sha256"):
+        hillstrom.hillstrom()
+
+
+def test_the_published_comparison() -> None:
+    try:
+        customers = hillstrom.hillstrom()
+    except DownloadError as reason:
+        pytest.skip(str(reason))  # its terms are unclear: it cannot be shipped
+    assert customers["segment"].value_counts().to_dict() == {
+        "Womens E-Mail": 21_387,
+        "Mens E-Mail": 21_307,
+        "No E-Mail": 21_306,
+    }
+    ours = benchmark.splits(customers, count=2).groupby("model")[["auc", "log_loss", "top"]].mean()
+    assert ours.loc["naive Bayes"].tolist() == pytest.approx([0.635, 0.4031, 0.17], rel=0.02, abs=0.04)
+    assert ours.loc["logistic", "auc"] > ours.loc["naive Bayes", "auc"]
+    table, gap = benchmark.dollars(customers, value=2.0, cost=0.10)
+    assert table.loc["bought women's goods", "low"] > 0 > table.loc["response, logistic", "dollars"]
+    assert gap.verdict() in {"gains", "loses", "cannot be told from zero"}

@@ -1,0 +1,51 @@
+"""Shrinkage, the two-armed models and the choice of their setting."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from knowpay.derive import models
+
+
+def test_equal_cells_are_drawn_together_and_different_ones_are_not() -> None:
+    _, _, same = models.shrink([10, 10, 10], [1_000, 1_000, 1_000])
+    rate, _, different = models.shrink([10, 100, 300], [1_000, 1_000, 1_000])
+    assert same == max(models.STRENGTHS)
+    assert different < 1_000
+    assert np.all(np.diff(rate) > 0)
+    assert rate[0] > 0.010  # drawn towards the common rate
+    assert rate[2] < 0.300
+
+
+def test_shrunken_mean_and_spread_by_hand() -> None:
+    rate, spread, strength = models.shrink([5], [100])
+    a, b = strength * 5.5 / 101 + 5, strength * 95.5 / 101 + 95
+    assert rate[0] == pytest.approx(a / (a + b))
+    assert spread[0] == pytest.approx((a * b / (a + b) ** 2 / (a + b + 1)) ** 0.5)
+    with pytest.raises(ValueError, match="at least one person"):
+        models.shrink([0], [0])
+
+
+def company(n: int = 40_000) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    a, b, message = rng.integers(0, 2, n), rng.integers(0, 3, n), rng.random(n) < 0.5
+    p = 0.05 + 0.05 * a + np.where(message, 0.10 * (b == 2), 0.0)
+    return pd.DataFrame({"a": a, "b": b, "message": message, "bought": rng.random(n) < p})
+
+
+@pytest.mark.parametrize("name", ["counts", "naive Bayes", "logistic"])
+def test_each_model_finds_whom_the_message_helps(name: str) -> None:
+    rows = company()
+    train, test = rows[:30_000], rows[30_000:]
+    maker, grid = models.makers([2, 3])[name]
+    setting = models.tune(maker, grid, train[:20_000], train[20_000:], ["a", "b"])
+    shown, hidden = models.two_arms(maker, setting, train, test, ["a", "b"])
+    effect = pd.Series(shown - hidden, index=test.index).groupby(test["b"]).mean()
+    assert effect[2] == pytest.approx(0.10, abs=0.03)
+    assert effect[0] == pytest.approx(0.0, abs=0.03)
+
+
+def test_a_cell_never_seen_has_the_rate_of_everybody() -> None:
+    model = models.Counts().fit(np.array([[0, 0], [0, 1]] * 50), np.array([1, 0] * 50))
+    assert model.predict_proba(np.array([[1, 1]]))[0, 1] == pytest.approx(0.5)
