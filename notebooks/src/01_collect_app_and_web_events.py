@@ -165,14 +165,14 @@ from knowpay.world import write
 
 whole, pieces = week / "whole", week / "pieces"
 write("small", seed, whole, week / "truth")
-shutil.copytree(whole, pieces)
+_ = shutil.copytree(whole, pieces)
 
 # %%
 events = pd.read_parquet(whole / "events.parquet").sample(frac=1, random_state=seed)
 (pieces / "events.parquet").unlink()
 for number, part in enumerate(np.array_split(np.arange(len(events)), 3)):
     events.iloc[part].to_parquet(pieces / f"events-{number}.parquet", index=False)
-shutil.copy(pieces / "events-0.parquet", pieces / "events-again.parquet")
+_ = shutil.copy(pieces / "events-0.parquet", pieces / "events-again.parquet")
 
 # %% tags=["nbval-check-output"]
 import hashlib

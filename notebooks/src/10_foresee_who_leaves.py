@@ -89,21 +89,10 @@ show.say(
 # Count at each month who could leave and who did. A member who is still there is *censored*: she counts in every month she
 # was watched and in none after it. The product of the shares that stay is the Kaplan–Meier curve.
 
-# %%
-from statsmodels.duration.survfunc import SurvfuncRight
-
-lives = churn.lifetimes(periods)
-km = SurvfuncRight(lives["periods"], lives["left"])
-
 # %% tags=["nbval-check-output"]
-at_risk = [(lives["periods"] >= n).sum() for n in range(1, 13)]
-lost = [((lives["periods"] == n) & (lives["left"] == 1)).sum() for n in range(1, 13)]
-import pandas as pd
-
-months = pd.DataFrame({"at_risk": at_risk, "left": lost}, index=pd.RangeIndex(1, 13, name="paid month"))
-months["hazard"] = (months["left"] / months["at_risk"]).round(3)
-months["still_there"] = (1 - months["left"] / months["at_risk"]).cumprod().round(3)
-show.table(months.reset_index(), "Who could leave, who left, and who is still there after each paid month")
+lives = churn.lifetimes(periods)
+months = churn.life_table(lives)
+show.table(months.round(3), "Who could leave, who left, and who is still there after each paid month")
 
 # %% [markdown]
 # The hazard falls. Not because members grow fonder with time: those who were going to leave are gone, and the loyal remain.
@@ -124,23 +113,27 @@ print(f"alpha {curve.alpha:.2f}, beta {curve.beta:.2f}: h(1) {curve.hazard(1):.3
 
 # %%
 import numpy as np
+from statsmodels.duration.survfunc import SurvfuncRight
 
 n = np.arange(13)
-fitted = [curve.survival(k) for k in n]
+steps = SurvfuncRight(lives["periods"], lives["left"])  # the same curve over all months, from the library
+lines = {"curve": [curve.survival(k) for k in n], "one rate": (1 - rate) ** n, "56 % every month": 0.56**n}
+
+# %%
 with show.figure(
     "One rate is wrong at both ends; two numbers follow the members",
     x="paid months",
     y="share of members still there",
     alt="Step curve of survival with the fitted curve on it; the constant rate lies above it early and below it late.",
 ) as ax:
-    ax.step([0, *km.surv_times], [1, *km.surv_prob], where="post", label="Kaplan–Meier", color="black")
-    draw = {"shifted-beta-geometric": fitted, "one rate": (1 - rate) ** n, "56 % every month": 0.56**n}
-    for (name, line), style in zip(draw.items(), ["-", "--", ":"], strict=True):
+    ax.step([0, *steps.surv_times], [1, *steps.surv_prob], where="post", label="Kaplan–Meier", color="black")
+    for (name, line), style in zip(lines.items(), ["-", "--", ":"], strict=True):
         ax.plot(n, line, linestyle=style, label=name)
-    ax.set_xlim(0, 12)
-
 
 # %%
+import pandas as pd
+
+
 def renewal(k: int) -> dict:
     error = curve.error(lambda a, b: churn_models.sbg_survival(a, b, k))
     value = curve.survival(k)
@@ -189,15 +182,9 @@ logistic = churn_models.tune(churn_models.logistic(features, free=["log_tenure"]
 # %%
 sizes = {"model__max_iter": [15, 30, 60, 120], "model__max_leaf_nodes": [3, 6]}
 boosting = churn_models.tune(churn_models.boosting(features), sizes, train, folds)
-
-# %%
 early = churn_models.fit_sbg(churn.lifetimes(train))
-hazards = {
-    "one rate": np.full(len(test), train["left"].mean()),
-    "renewal curve": early.hazard(test["period_no"]),
-    "logistic": logistic.predict_proba(test)[:, 1],
-    "boosting": boosting.predict_proba(test)[:, 1],
-}
+hazards = {"one rate": np.full(len(test), train["left"].mean()), "renewal curve": early.hazard(test["period_no"])}
+hazards |= {"logistic": logistic.predict_proba(test)[:, 1], "boosting": boosting.predict_proba(test)[:, 1]}
 
 # %% [markdown]
 # Four scores, each with a 90 % interval from resampling members. **AUC:** how often a leaver is ranked above a stayer.
@@ -223,20 +210,11 @@ show.say(
 # An AUC says nothing about the level. Sort the test months by prediction, cut them in fifths and compare.
 
 # %%
-fifth = pd.qcut(pd.Series(hazards["logistic"]).rank(method="first"), 5, labels=False)
-groups = test.assign(predicted=hazards["logistic"]).groupby(fifth.to_numpy())
-levels = groups.agg(predicted=("predicted", "mean"), observed=("left", "mean"), months=("left", "size"))
-spread = 1.645 * (levels["observed"] * (1 - levels["observed"]) / levels["months"]) ** 0.5
-
-# %%
-with show.figure(
-    "Predicted and observed leaving, fifth by fifth",
-    x="predicted share that leaves",
-    y="observed share that leaves",
-    alt=f"Five points with error bars along the diagonal, from {levels['predicted'].min():.2f} to {levels['predicted'].max():.2f}.",
-    size=(5, 3.8),
-) as ax:
-    ax.errorbar(levels["predicted"], levels["observed"], yerr=spread, fmt="o", capsize=4, label="fifth of the months")
+levels = churn_models.calibration(test["left"], hazards["logistic"])
+alt = f"Five points with error bars beside the diagonal, {levels['predicted'].min():.2f} to {levels['predicted'].max():.2f}."
+labels = {"x": "predicted share that leaves", "y": "observed share that leaves"}
+with show.figure("Predicted and observed leaving, fifth by fifth", **labels, alt=alt) as ax:
+    ax.errorbar(levels["predicted"], levels["observed"], yerr=levels["half"], fmt="o", capsize=4, label="fifth")
     ax.plot([0, 0.8], [0, 0.8], color="black", linestyle=":", linewidth=1, label="perfect")
 
 # %% [markdown]
@@ -295,16 +273,10 @@ if oulad:
 
 # %% tags=["nbval-check-output"]
 if oulad:
-    day28 = churn.oulad_at_day(oulad, 28)
-    counts = day28.groupby("presentation").agg(
-        still_there=("left", "size"),
-        leave_later=("left", "sum"),
-        undated=("undated", "sum"),
-        clicks=("clicks", "count"),
-    )
-    show.table(
-        counts.astype(int), "Enrolments still registered on day 28; clicks = enrolments covered by the click table"
-    )
+    day28 = churn.oulad_at_day(oulad, 28).assign(enrolments=1.0)
+    day28["with_clicks"] = day28["clicks"].notna().astype(float)
+    counts = day28.groupby("presentation")[["enrolments", "left", "undated", "with_clicks"]].sum()
+    show.table(counts.astype(int), "Still registered on day 28, who withdraws later, and who is in the click table")
 
 # %% [markdown]
 # Before the first fit, look at the features of the test side, without its labels. How many first marks are below 10 of 100?
@@ -348,10 +320,11 @@ if oulad:
 # %% tags=["remove-input"]
 if oulad:
     best, low, high = churn_models.gain(then["left"], risks["boosting"], risks["logistic"], then["student"])
+    flagged = real["value"][(real["model"] == "logistic") & real["score"].str.startswith("precision")].item()
+    verdict = "a tie" if low < 0 < high else "a difference"
     show.say(
-        f"{then['left'].mean():.0%} of {len(then):,} withdraw; among the tenth flagged first it is "
-        f"{real.query('model == "logistic" and score.str.startswith("precision")')['value'].item():.0%}. Boosting is "
-        f"{best:+.3f} AUC from the logistic regression (90 % interval {low:+.3f} to {high:+.3f}): a tie. These are modest "
+        f"{then['left'].mean():.0%} of {len(then):,} withdraw; among the tenth flagged first it is {flagged:.0%}. Boosting is "
+        f"{best:+.3f} AUC from the logistic regression (90 % interval {low:+.3f} to {high:+.3f}): {verdict}. These are modest "
         "numbers, and they are what day 28 knows."
     )
 
@@ -363,49 +336,35 @@ if oulad:
 
 
 # %%
-def ask_next_year(rows: pd.DataFrame, numbers: list, kinds: list) -> tuple[pd.DataFrame, np.ndarray]:
-    """Fit the tuned logistic regression before October 2014 and predict October 2014."""
-    past, then = rows[rows["presentation"] < "2014J"], rows[rows["presentation"] == "2014J"]
-    model = churn_models.logistic(numbers, kinds).set_params(model__C=plain["model"].C).fit(past, past["left"])
-    return then, model.predict_proba(then)[:, 1]
-
-
-# %%
 if oulad:
     new = ~then["student"].isin(past["student"])
     raw = ["score_all" if name == "score" else name for name in numbers]
-    auc, p = churn_models.auc, risks["logistic"]
-    choices = {
-        "as above": auc(then["left"], p),
-        f"{new.sum():,} learners not seen in training": auc(then["left"][new], p[new]),
-    }
-    choices["undated withdrawals count"] = auc(np.maximum(then["left"], then["undated"]), p)
-    choices["without personal traits"] = auc(then["left"], ask_next_year(day28, numbers, ["standing", "module"])[1])
-    choices["ticked marks at face value"] = auc(then["left"], ask_next_year(day28, raw, kinds)[1])
-    show.table(pd.Series(choices, name="AUC").round(3), "The logistic regression under other choices")
+    measure, c = churn_models.auc, plain["model"].C
+    bare = churn_models.forecast(churn_models.logistic(numbers, ["standing", "module"], strength=c), day28, "2014J")[1]
+    naive = churn_models.forecast(churn_models.logistic(raw, kinds, strength=c), day28, "2014J")[1]
+
+# %% tags=["nbval-check-output"]
+if oulad:
+    p, left = risks["logistic"], then["left"]
+    choices = {"as above": measure(left, p), f"{new.sum():,} learners not seen in training": measure(left[new], p[new])}
+    choices["undated withdrawals count as leaving"] = measure(np.maximum(left, then["undated"]), p)
+    choices |= {"without personal traits": measure(left, bare), "ticked marks at face value": measure(left, naive)}
+    show.table(pd.Series(choices, name="AUC").round(2), "The logistic regression under other choices")
 
 # %% [markdown]
-# Clicks should help: they say what somebody does between two assignments. Where the click table is present, ask again.
+# Clicks should help: they say what somebody does between two assignments. Where the click table is present, ask again. Where
+# it covers three presentations only, a few dozen withdrawals cannot say what clicks are worth.
 
 # %%
 if oulad:
     seen = day28[day28["clicks"].notna()]
-    with_clicks = {"without clicks": numbers, "with clicks": [*numbers, *churn.OULAD_CLICKS]}
-    answers = {name: ask_next_year(seen, columns, kinds) for name, columns in with_clicks.items()}
-    tested = answers["with clicks"][0]
-    table = churn_models.scores(tested["left"], {k: p for k, (_, p) in answers.items()}, tested["student"], seed=seed)
-    show.table(
-        churn_models.as_text(table), f"{', '.join(sorted(seen['plan'].unique())[:4])}: {len(tested):,} learners tested"
-    )
-
-# %% tags=["remove-input"]
-if oulad:
-    show.say(
-        f"The test has {int(tested['left'].sum())} withdrawals. With so few the intervals swallow any difference: these tables "
-        "cannot say what clicks are worth, and we do not."
-        if len(tested) < 1000
-        else f"The test has {int(tested['left'].sum())} withdrawals, so the difference above can be read."
-    )
+    sets = {"without clicks": numbers, "with clicks": [*numbers, *churn.OULAD_CLICKS]}
+    fits = {k: churn_models.logistic(v, kinds, strength=c) for k, v in sets.items()}
+    asked = {k: churn_models.forecast(model, seen, "2014J") for k, model in fits.items()}
+    few = asked["with clicks"][0]
+    table = churn_models.scores(few["left"], {k: p for k, (_, p) in asked.items()}, few["student"], seed=seed)
+    covered = f"{', '.join(sorted(seen['plan'].unique())[:3])}: {int(few['left'].sum())} withdrawals in the test"
+    show.table(churn_models.as_text(table), covered)
 
 # %% [markdown]
 # ### The trap: 0.91 at day 28
@@ -418,36 +377,25 @@ if oulad:
 if oulad:
     everybody = churn.oulad_at_day(oulad, 28, keep_gone=True)
     bad = [rows.assign(left=rows["result"].isin(["Fail", "Withdrawn"]).astype(float)) for rows in (day28, everybody)]
-    steps = {"withdraw later, still there": (day28, numbers), "fail or withdraw, still there": (bad[0], numbers)}
-    steps["fail or withdraw, with those gone"] = (bad[1], numbers)
-    steps["… and told who is gone"] = (bad[1], [*numbers, "gone"])
-    ladder = {name: ask_next_year(rows, columns, kinds) for name, (rows, columns) in steps.items()}
+    told = [*numbers, "gone"]
+    rungs = {"withdraw later, still there": (day28, numbers), "fail or withdraw, still there": (bad[0], numbers)}
+    rungs |= {"fail or withdraw, with those gone": (bad[1], numbers), "the same, told who is gone": (bad[1], told)}
 
 # %% tags=["nbval-check-output"]
 if oulad:
-    rungs = [
-        (len(t), t["left"].mean(), int(t["gone"].sum()), churn_models.auc(t["left"], p)) for t, p in ladder.values()
-    ]
-    rungs = pd.DataFrame(rungs, list(ladder), ["tested", "share_positive", "already_gone", "AUC"])
-    show.table(rungs.round({"share_positive": 3, "AUC": 2}), "The same model, four questions")
-
-# %%
-if oulad:
-    with show.figure(
-        f"The definition lifts the AUC from {rungs['AUC'].iloc[0]:.2f} to {rungs['AUC'].iloc[-1]:.2f}; the model never changed",
-        x="AUC on October 2014",
-        y="",
-        alt="Four bars, each longer than the one above it; the largest step comes from counting those already gone.",
-    ) as ax:
-        ax.barh(rungs.index[::-1], rungs["AUC"][::-1], hatch="//", edgecolor="white")
-        ax.set_xlim(0.5, 0.95)
+    ladder = {}
+    for name, (rows, columns) in rungs.items():
+        t, p = churn_models.forecast(churn_models.logistic(columns, kinds, strength=c), rows, "2014J")
+        ladder[name] = (len(t), t["left"].mean().round(3), int(t["gone"].sum()), round(measure(t["left"], p), 2))
+    ladder = pd.DataFrame(ladder, index=["tested", "share positive", "already gone", "AUC"]).T
+    show.table(ladder, "The same model, four questions")
 
 # %% tags=["remove-input"]
 if oulad:
-    jump = rungs["AUC"].iloc[3] - rungs["AUC"].iloc[1]
+    jump = ladder["AUC"].iloc[3] - ladder["AUC"].iloc[1]
     show.say(
-        f"Counting {int(rungs['already_gone'].iloc[2]):,} people who have left, and saying so, adds {jump:.2f} AUC and helps nobody: "
-        "they cannot be called back from a course they are not in."
+        f"Counting {int(ladder['already gone'].iloc[2]):,} people who have left, and saying so, adds {jump:.2f} AUC and helps "
+        "nobody: they cannot be called back from a course they are not in."
     )
 
 # %% [markdown]
@@ -457,15 +405,16 @@ if oulad:
 if oulad:
     weeks = [churn.oulad_at_day(oulad, 7 * week, horizon=7).assign(week=float(week)) for week in range(1, 11)]
     weeks = pd.concat(weeks, ignore_index=True)
-    coming, p = ask_next_year(weeks, [*numbers, "week"], kinds)
-    next_week = churn_models.auc(coming["left"], p)
+    weekwise = churn_models.logistic([*numbers, "week"], kinds, strength=c)
+    coming, p = churn_models.forecast(weekwise, weeks, "2014J")
+    next_week = measure(coming["left"], p)
     print(
         f"{len(weeks):,} person-weeks, {weeks['left'].mean():.2%} withdraw in the next; AUC on October 2014 {next_week:.2f}"
     )
 
 # %%
 if oulad:
-    ours = [next_week, rungs["AUC"].iloc[1], rungs["AUC"].iloc[3], rungs["AUC"].iloc[0]]
+    ours = [next_week, *ladder["AUC"].iloc[[1, 3, 0]]]
     published = {
         "withdraws next week, weeks 1–10; clicks; folds by student (Team7-SKProject-2, CatBoost)": "0.844",
         "fail or withdraw, day 14; clicks (KuznetsovKarazin, LightGBM); ours: day 28, still there": "0.789",
@@ -495,21 +444,16 @@ if truth:
 # The mean hazard of the test months, then the thirds with the lowest, middle and highest prediction. A resample draws members
 # for training and test together, so that both sources of chance are in the standard error.
 
-# %%
+# %% tags=["nbval-check-output"]
 if truth:
     true_hazard = truth.memberships.set_index("membership_id")["hazard"].loc[test["membership_id"]].to_numpy()
     refits, weights = churn_models.refits(logistic, train, test, seed=seed)
-    third = pd.qcut(pd.Series(hazards["logistic"]).rank(method="first"), 3, labels=["low", "middle", "high"])
-    parts = {"all test months": np.ones(len(test))} | {
-        f"{g} third": (third == g).to_numpy(float) for g in third.cat.categories
-    }
-
-# %% tags=["nbval-check-output"]
-if truth:
-    for name, part in parts.items():
+    third = pd.qcut(pd.Series(hazards["logistic"]).rank(method="first"), 3, labels=["lowest", "middle", "highest"])
+    for name in ("all", *third.cat.categories):
+        part = ((third == name) | (name == "all")).to_numpy(float)
         ours, true = (np.average(h, weights=part) for h in (hazards["logistic"], true_hazard))
         off = [np.average(h - true_hazard, weights=w * part) for h, w in zip(refits, weights, strict=True)]
-        show.check(f"hazard of {name}", 100 * ours, 100 * true, 258 * np.std(off), "%")
+        show.check(f"mean hazard, {name} test months", 100 * ours, 100 * true, 258 * np.std(off), "%")
 
 # %% [markdown]
 # Could a better model rank better? The true hazards are the ceiling: whatever is left is the toss of a coin. And they unmask a
@@ -517,23 +461,15 @@ if truth:
 
 # %% tags=["nbval-check-output"]
 if truth:
-
-    def surplus(h, w=None):
-        return churn_models.auc(test["left"], h, w) - churn_models.auc(true_hazard, h, w)
-
-    p = hazards["logistic"]
-    error = np.std([surplus(p, w) for w in weights])
-    show.check(
-        "AUC of the logistic hazard",
-        surplus(p) + churn_models.auc(true_hazard, p),
-        churn_models.auc(true_hazard, p),
-        2.58 * error,
-    )
+    p, measure = hazards["logistic"], churn_models.auc
+    measured, expected = measure(test["left"], p), measure(true_hazard, p)
+    off = [measure(test["left"], p, w) - measure(true_hazard, p, w) for w in weights]
+    show.check("AUC of the logistic hazard", measured, expected, 2.58 * np.std(off))
 
 # %%
 if truth:
     ranked = hazards | {"auto_renew (leak)": leaky.predict_proba(known[1])[:, 1], "true hazard": true_hazard}
-    ceiling = {k: (churn_models.auc(test["left"], h), churn_models.auc(true_hazard, h)) for k, h in ranked.items()}
+    ceiling = {k: (measure(test["left"], h), measure(true_hazard, h)) for k, h in ranked.items()}
     ceiling = pd.DataFrame(ceiling, index=["measured on the labels", "by the true hazards"]).T
     show.table(ceiling.round(3), "AUC: nobody can beat the last row, and the leak only pretends to")
 
@@ -555,54 +491,45 @@ call = churn_models.Call(cost=1.0, gift=3.0, margin=margin, save=0.20)
 # the next twelve months, with her own hazard each month.
 
 # %%
-from sklearn.base import clone
-
 running = periods[(periods["end"] > ds.observation_end) & periods["canceled_at"].isna()]
 members = running[running["contact"]].reset_index(drop=True)
-final = clone(logistic).fit(over, over["left"])
-members["hazard"] = final.predict_proba(members)[:, 1]
+members["hazard"] = logistic.fit(over, over["left"]).predict_proba(members)[:, 1]
 members["expected_loss"] = members["hazard"] * margin * churn_models.months_kept(members["hazard"])
 members["worth_calling"] = call.value(members["hazard"])
 
 # %%
-ranked = members.sort_values("worth_calling", ascending=False)
-show.table(
-    ranked[["user_id", "period_no", "hazard", "expected_loss", "worth_calling"]].head(8).round(2),
-    f"Of {len(running)} members, {len(running) - len(members)} may not be approached; the first of the others, yuan",
-)
+first = members.sort_values("worth_calling", ascending=False).head(8)
+shown = first[["user_id", "period_no", "hazard", "expected_loss", "worth_calling"]].round(2)
+refused = f"Of {len(running)} members, {len(running) - len(members)} may not be approached"
+show.table(shown.reset_index(drop=True), f"{refused}; the first of the others, amounts in yuan")
 
 # %%
 chosen = members[members["worth_calling"] > 0].reset_index(drop=True)
-draws = np.zeros((1, 1))
 if len(chosen):
     again, _ = churn_models.refits(logistic, over, chosen, seed=seed)
-    draws = call.draws(again, seed=seed)
-value = chosen["worth_calling"].sum()
-low, high = np.quantile(draws, [0.05, 0.95])
+    low, high = np.quantile(call.draws(again, seed=seed), [0.05, 0.95])
+    value, budget = chosen["worth_calling"].sum(), call.budget(chosen["hazard"]).sum()
+    need, half = call.break_even(chosen["hazard"]), call.test_size(chosen["hazard"])
 
 # %% tags=["remove-input"]
-if len(chosen):
-    need = call.break_even(chosen["hazard"])
-    p = chosen["hazard"].mean()
-    per_arm = 16 * p * (1 - p) / (call.save * p) ** 2
-    show.say(
-        f"**Decision.** Call {len(chosen)} of {len(members)} members, budget **{call.budget(chosen['hazard']).sum():.0f} yuan**, "
-        f"expected gain **{value:.0f} yuan** (90 % interval {low:.0f} to {high:.0f}, from the error of the hazards and the luck of a "
-        f"week). The call pays for itself if it keeps more than **{need:.0%}** of those about to leave; we assumed {call.save:.0%}. "
-        f"Nobody here has measured that. Draw lots, call one half, and compare renewals: showing an effect of this size takes about "
-        f"{per_arm:,.0f} members in each half, or {2 * per_arm / len(chosen):,.0f} rounds of a list like this. Until then the "
-        "assumption decides, not the model."
-    )
-else:
-    show.say("**Decision.** Call nobody: at these costs and this save rate no member is worth a call.")
+show.say(
+    f"**Decision.** Call {len(chosen)} of {len(members)} members, budget **{budget:.0f} yuan**, expected gain **{value:.0f} yuan** "
+    f"(90 % interval {low:.0f} to {high:.0f}, from the error of the hazards and the luck of a month). It pays if the call keeps "
+    f"more than **{need:.0%}** of those about to leave; we assumed {call.save:.0%}, and nobody here has measured it. So draw lots, "
+    f"call one half and compare renewals: showing such an effect takes about {half:,.0f} members in each half, "
+    f"{2 * half / len(chosen):,.0f} rounds of a list like this. Until then the assumption decides, not the model."
+    if len(chosen)
+    else "**Decision.** Call nobody: at these costs and this save rate no member is worth a call."
+)
 
 # %%
-table = [
-    (s, churn_models.Call(call.cost, call.gift, margin, s).value(members["hazard"])) for s in (0.05, 0.1, 0.2, 0.3)
-]
-table = [(f"{s:.0%}", int((v > 0).sum()), v[v > 0].sum(), v.sum()) for s, v in table]
-table = pd.DataFrame(table, columns=["save rate", "worth calling", "gain of calling these", "gain of calling all"])
-show.table(table.round(0), "What would change it: the gain of one week in yuan, by save rate")
+rates = [0.05, 0.1, 0.2, 0.3]
+worth = [churn_models.Call(call.cost, call.gift, margin, rate).value(members["hazard"]) for rate in rates]
+gains = [(f"{rate:.0%}", int((v > 0).sum()), v[v > 0].sum(), v.sum()) for rate, v in zip(rates, worth, strict=True)]
+columns = ["save rate", "worth calling", "gain of calling these", "gain of calling all"]
+show.table(
+    pd.DataFrame(gains, columns=columns).round(0), "What would change it: gain of one week in yuan, by save rate"
+)
 
 # %% [markdown]
 # ## Exercises

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import itertools
 import json
@@ -195,11 +194,6 @@ class Browser(contextlib.AbstractContextManager["Browser"]):
         if "exceptionDetails" in done:
             raise RuntimeError(done["exceptionDetails"].get("exception", {}).get("description", "script failed"))
         return done["result"].get("value")
-
-    def picture(self, path: Path, *, whole: bool = True) -> None:
-        """Write a PNG of the page, all of it or the window."""
-        data = self._call("Page.captureScreenshot", captureBeyondViewport=whole)["data"]
-        path.write_bytes(base64.b64decode(data))
 
 
 def inspect(browser: Browser, page: Path) -> list[str]:

@@ -72,3 +72,9 @@ def test_table_refuses_a_wall_and_a_missing_caption():
         show.table(pd.DataFrame({"a": range(21)}), "long")
     with pytest.raises(ValueError, match="caption"):
         show.table(pd.DataFrame({"a": [1]}), "")
+
+
+def test_fractions_of_a_column_share_their_decimals(capsys: pytest.CaptureFixture[str]) -> None:
+    show.table(pd.DataFrame({"share": [0.49, 0.5, float("nan")], "yuan": [13_600.0, 66.5, 0.0]}), "a caption")
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    assert rows == [["0.49", "13,600.0"], ["0.50", "66.5"], ["–", "0.0"]]

@@ -150,6 +150,20 @@ def lifetimes(periods: pd.DataFrame) -> pd.DataFrame:
     return first.groupby("user_id", as_index=False).agg(periods=("period_no", "max"), left=("left", "max"))
 
 
+def life_table(lives: pd.DataFrame, months: int = 12) -> pd.DataFrame:
+    """Return per paid month: ``month, at_risk, left, hazard, still_there``; the last is the Kaplan-Meier curve.
+
+    ``lives`` come from `lifetimes`. A member censored after n periods is at risk in periods 1 to n.
+    """
+    month = np.arange(1, months + 1)
+    at_risk = (lives["periods"].to_numpy()[:, None] >= month).sum(axis=0)
+    left = ((lives["periods"].to_numpy()[:, None] == month) & (lives["left"].to_numpy()[:, None] == 1)).sum(axis=0)
+    hazard = left / np.where(at_risk > 0, at_risk, np.nan)  # nobody at risk: no hazard
+    return pd.DataFrame(
+        {"month": month, "at_risk": at_risk, "left": left, "hazard": hazard, "still_there": np.cumprod(1 - hazard)}
+    )
+
+
 OULAD_NUMBERS = (
     "registered_day", "previous_attempts", "credits", "submitted", "missed", "score", "days_early", "banked",
 )  # fmt: skip

@@ -86,12 +86,14 @@ def _curvature(loss: Callable[[np.ndarray], float], at: np.ndarray, step: float 
     return np.array([[second(a, b) for b in moves] for a in moves])
 
 
-def logistic(numbers: Sequence[str], kinds: Sequence[str] = (), free: Sequence[str] = ()) -> Pipeline:
+def logistic(
+    numbers: Sequence[str], kinds: Sequence[str] = (), free: Sequence[str] = (), strength: float = 1.0
+) -> Pipeline:
     """A logistic regression for a frame with columns of `numbers` and of `kinds` (categories).
 
     Numbers are put on a log scale, missing ones filled with the median and flagged, then standardised. Columns of
     ``free`` enter as they are and are kept out of the penalty's reach: shrinking then ends at a curve of theirs, not at
-    one rate for all. ``model__C`` is the inverse strength of the penalty on all others.
+    one rate for all. ``strength`` (``model__C``) is the inverse of the penalty on all others.
     """
     from sklearn.compose import make_column_transformer
     from sklearn.impute import SimpleImputer
@@ -105,7 +107,9 @@ def logistic(numbers: Sequence[str], kinds: Sequence[str] = (), free: Sequence[s
         (make_pipeline(FunctionTransformer(_log), fill, StandardScaler()), [n for n in numbers if n not in free]),
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), list(kinds)),
     )
-    return Pipeline([("columns", columns), ("model", LogisticRegression(max_iter=2000, solver="newton-cholesky"))])
+    return Pipeline(
+        [("columns", columns), ("model", LogisticRegression(C=strength, max_iter=2000, solver="newton-cholesky"))]
+    )
 
 
 def _log(x: Any) -> np.ndarray:
@@ -145,6 +149,12 @@ def member_folds(rows: pd.DataFrame, count: int = 5) -> list[tuple[np.ndarray, n
     from sklearn.model_selection import GroupKFold
 
     return list(GroupKFold(count).split(rows, groups=rows["user_id"]))
+
+
+def forecast(model: Pipeline, rows: pd.DataFrame, cut: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """Fit ``model`` to rows whose ``presentation`` comes before ``cut``; return the rows of ``cut`` and their risks."""
+    before, then = rows[rows["presentation"] < cut], rows[rows["presentation"] == cut].reset_index(drop=True)
+    return then, model.fit(before, before["left"]).predict_proba(then)[:, 1]
 
 
 def refits(
@@ -209,6 +219,11 @@ class Call:
         gained = saved * self.margin * months_kept(hazards) - (saved | ~leaving) * self.gift
         return gained.sum(axis=1) - self.cost * hazards.shape[1]
 
+    def test_size(self, hazard: np.ndarray) -> float:
+        """Members in each half of a test that finds ``save`` with power 0.8: 16 p (1 - p) / difference squared."""
+        p = float(np.mean(hazard))
+        return 16 * p * (1 - p) / (self.save * p) ** 2
+
 
 def auc(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Area under the ROC curve; ``y`` may be a probability, which gives the area to expect of labels drawn from it."""
@@ -254,6 +269,16 @@ def gain(
 
     low, high = np.quantile([difference(w) for w in _resamples(groups, draws, seed)], [0.05, 0.95])
     return float(difference(np.ones(len(y)))), float(low), float(high)
+
+
+def calibration(y: np.ndarray, p: np.ndarray, parts: int = 5) -> pd.DataFrame:
+    """Equal parts by prediction: means ``predicted`` and ``observed``, ``rows``, ``half`` width of a 90 % interval."""
+    part = pd.Series(np.asarray(p)).rank(method="first") * parts / (len(p) + 1)
+    frame = pd.DataFrame({"predicted": p, "observed": np.asarray(y, dtype=float), "part": part.astype(int).to_numpy()})
+    table = frame.groupby("part").agg(
+        predicted=("predicted", "mean"), observed=("observed", "mean"), rows=("observed", "size")
+    )
+    return table.assign(half=1.645 * (table["observed"] * (1 - table["observed"]) / table["rows"]) ** 0.5)
 
 
 def as_text(table: pd.DataFrame) -> pd.DataFrame:

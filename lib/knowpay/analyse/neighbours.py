@@ -188,58 +188,6 @@ def ranked(lists: np.ndarray, relevant: sparse.csr_matrix) -> pd.DataFrame:
     return pd.DataFrame({"hits": hits, "recall": recall, "ndcg": hit @ discount / ideal})
 
 
-def hold_out(x: sparse.csr_matrix, share: float = 0.2, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Put each entry into the second matrix with probability `share`, at random, whenever it happened: (train, test)."""
-    x = x.tocoo()
-    out = np.random.default_rng(seed).random(x.nnz) < share
-    parts = [sparse.csr_matrix((x.data[m], (x.row[m], x.col[m])), shape=x.shape) for m in (~out, out)]
-    return parts[0], parts[1]
-
-
-def hold_out_one(x: sparse.csr_matrix, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Put one random course of everybody who has two or more into the second matrix: (train, test)."""
-    x = x.tocoo()
-    order = np.lexsort((np.random.default_rng(seed).random(x.nnz), x.row))
-    first = order[np.concatenate([[True], np.diff(x.row[order]) != 0])]
-    out = np.zeros(x.nnz, dtype=bool)
-    out[first] = np.bincount(x.row, minlength=x.shape[0])[x.row[first]] > 1
-    parts = [sparse.csr_matrix((x.data[m], (x.row[m], x.col[m])), shape=x.shape) for m in (~out, out)]
-    return parts[0], parts[1]
-
-
-def sampled(
-    scores: np.ndarray, relevant: sparse.csr_matrix, exclude: sparse.csr_matrix, negatives: int = 99, seed: int = 0
-) -> pd.DataFrame:
-    """`recall, ndcg` at 10 per user as many papers count them: each relevant course among `negatives` random others.
-
-    The others are drawn from courses neither relevant nor excluded (fewer where there are fewer). Shown because it
-    flatters (Krichene and Rendle 2020), not to be used.
-    """
-    rng, rows, free = np.random.default_rng(seed), [], (exclude.toarray() == 0) & (relevant.toarray() == 0)
-    for user in np.flatnonzero(np.diff(relevant.indptr)):
-        others, wanted = np.flatnonzero(free[user]), relevant.indices[relevant.indptr[user] : relevant.indptr[user + 1]]
-        drawn = [rng.choice(others, min(negatives, len(others)), replace=False) for _ in wanted]
-        rank = np.array([(scores[user, d] > scores[user, w]).sum() for d, w in zip(drawn, wanted, strict=True)])
-        rows.append((user, (rank < 10).mean(), np.where(rank < 10, 1 / np.log2(rank + 2), 0).mean()))
-    frame = pd.DataFrame(rows, columns=["user", "recall", "ndcg"]).set_index("user")
-    return frame.reindex(range(len(scores)))
-
-
-def interval(values: np.ndarray, draws: int = 1000, seed: int = 0, level: float = 0.95) -> tuple[float, float, float]:
-    """Mean over users and its bootstrap interval (mean, low, high); users are drawn with replacement.
-
-    `values` per user, nan left out. Pass a difference of two methods per user for a paired interval.
-    """
-    values = np.asarray(values, dtype=float)
-    values = values[~np.isnan(values)]
-    if len(values) == 0:
-        raise ValueError("No user has a value to average.")
-    rng = np.random.default_rng(seed)
-    means = [values[rng.integers(0, len(values), len(values))].mean() for _ in range(draws)]
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(values.mean()), float(low), float(high)
-
-
 @dataclass(frozen=True)
 class Taste:
     """What is known at a moment, rows `people`, columns `courses` (both tables in matrix order).

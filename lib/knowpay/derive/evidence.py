@@ -54,7 +54,8 @@ def load(ds: Dataset) -> pd.DataFrame:
 def split(tried: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return (learn, tune, test): first half, next sixth and last third of the campaigns, in order of time."""
     last = tried["campaign"].max()
-    a, b = max(1, round(last / 2)), max(2, round(last * 2 / 3))
+    a = last // 2
+    b = max(a + 1, last * 2 // 3)
     parts = pd.cut(tried["campaign"], [0, a, b, last], labels=False)
     return tuple(tried[parts == k].reset_index(drop=True) for k in range(3))
 

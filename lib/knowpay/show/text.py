@@ -95,7 +95,7 @@ def table(df: pd.DataFrame | pd.Series, caption: str) -> None:
             f"choose the rows that matter, for instance with .head({MAX_ROWS})"
         )
     names = [label(name) for name in df.columns]
-    cells = [[_cell(value) for value in df.iloc[:, i]] for i in range(df.shape[1])]
+    cells = [_column(df.iloc[:, i].tolist()) for i in range(df.shape[1])]
     left = [not pd.api.types.is_numeric_dtype(df.iloc[:, i]) for i in range(df.shape[1])]
     if not isinstance(df.index, pd.RangeIndex):
         names.insert(0, label(" / ".join(str(name) for name in df.index.names if name is not None)))
@@ -105,6 +105,16 @@ def table(df: pd.DataFrame | pd.Series, caption: str) -> None:
         )
         left.insert(0, True)
     emit({"text/html": _html(names, cells, left, caption), "text/plain": _plain(names, cells, left, caption)})
+
+
+def _column(values: list[object]) -> list[str]:
+    """Write the cells of a column: fractions with the same decimals, as many as its most precise value needs."""
+    fractions = [v for v in values if isinstance(v, numbers.Real) and not isinstance(v, numbers.Integral)]
+    finite = [rounded(v) for v in fractions if math.isfinite(v)]
+    if not finite or any(0 < abs(v) < 1e-6 for v in finite):
+        return [_cell(value) for value in values]
+    places = max(len(f"{v:.{decimals(v)}f}".rstrip("0").partition(".")[2]) if decimals(v) else 0 for v in finite)
+    return [f"{value:,.{places}f}" if value in fractions and math.isfinite(value) else _cell(value) for value in values]
 
 
 def _cell(value: object) -> str:

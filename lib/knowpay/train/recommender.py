@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,7 @@ PROFILE = ("age_band", "gender", "occupation_band", "device_os", "channel")
 PERIOD_DAYS = 30
 MIN_PAIRS = 1_000
 MAX_WORDS = 400
+Watch = Callable[[Callable[[np.ndarray], np.ndarray]], float]
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,12 @@ def course_text(courses: pd.DataFrame) -> list[str]:
     return [f"{name} {text}" for name, text in zip(courses["name"], said, strict=True)]
 
 
+def titles(courses: pd.DataFrame) -> list[str]:
+    """The English title where the export has one (`title_en`), else the name."""
+    more = [json.loads(p) if isinstance(p, str) and p else {} for p in courses["properties"]]
+    return [str(m.get("title_en") or name) for m, name in zip(more, courses["name"], strict=True)]
+
+
 def course_features(courses: pd.DataFrame, reviews: pd.DataFrame, at: pd.Timestamp) -> np.ndarray:
     """What is known about a course without any visitor, float32, (courses, f).
 
@@ -143,54 +151,18 @@ def windows(ds: Any, cut: Split) -> list[tuple[sparse.csr_matrix, sparse.csr_mat
     return result
 
 
-def replay(ds: Any, penalty: float, days: int = 14) -> pd.DataFrame:
-    """Past randomised messages, each with the place its course would have had on the lists of that day.
+def watch(
+    history: sparse.csr_matrix, opened: sparse.csr_matrix, on_sale: np.ndarray, k: int = 10, most: int = 5_000
+) -> Watch:
+    """A function that says how well scores foretell a window: nDCG@k over people with a history, full ranking.
 
-    One row per touch of a person with a history who takes part in personalisation: `touch_id, user_id, message`
-    (bool), `own` and `popular` (rank of the promoted course on the person's own list and on the list for all, from 1),
-    `bought` (it, within `days`), `contribution` (net revenue of that order minus the cost of the message, yuan).
-    Lists use only what happened before the campaign began; whoever had bought the course is left out.
+    history, opened: (people, courses), before and in the window; on_sale: (courses,) bool at its start. It takes a
+    function rows -> scores (rows, courses) and asks it for at most `most` people, always the same.
     """
-    touches = ds.touches.to_pandas()
-    touches = touches[(touches["assignment"] == "randomised") & touches["user_id"].notna()]
-    parts = []
-    for _, wave in touches.groupby("campaign_id", sort=True):
-        known = neighbours.taste(ds, wave["assigned_at"].min(), penalty)
-        row = pd.Index(known.people["user_id"]).get_indexer(wave["user_id"])
-        col = pd.Index(known.courses["product_id"]).get_indexer(wave["creative"])
-        keep = (row >= 0) & (col >= 0)
-        keep[keep] &= known.personal[row[keep]] & (np.asarray(known.has[row[keep], col[keep]]).ravel() == 0)
-        row, col, wave = row[keep], col[keep], wave[keep]
-        own, popular = np.zeros(len(row), dtype=int), np.zeros(len(row), dtype=int)
-        for start in range(0, len(row), neighbours.BLOCK):
-            r, c = row[start : start + neighbours.BLOCK], col[start : start + neighbours.BLOCK]
-            free = known.has[r].toarray() == 0
-            scores = known.scores(r)
-            mine = np.take_along_axis(scores, c[:, None], axis=1)
-            own[start : start + len(r)] = 1 + ((scores > mine) & free).sum(axis=1)
-            popular[start : start + len(r)] = 1 + ((known.popular > known.popular[c][:, None]) & free).sum(axis=1)
-        parts.append(wave.assign(own=own, popular=popular))
-    if not parts:
-        return pd.DataFrame(columns=["touch_id", "user_id", "message", "own", "popular", "bought", "contribution"])
-    seen = pd.concat(parts, ignore_index=True)
-    orders = ds.orders.to_pandas()
-    orders = orders.loc[~orders["status"].isin(["created", "cancelled"])]
-    pairs = seen[["touch_id", "user_id", "creative", "assigned_at"]].merge(
-        orders[["user_id", "product_id", "timestamp", "net_revenue"]],
-        left_on=["user_id", "creative"],
-        right_on=["user_id", "product_id"],
-    )
-    wait = pairs["timestamp"] - pairs["assigned_at"]
-    pairs = pairs[(wait >= pd.Timedelta(0)) & (wait < pd.Timedelta(days=days))]
-    earned = pairs.groupby("touch_id")["net_revenue"].sum().reindex(seen["touch_id"])
-    return pd.DataFrame(
-        {
-            "touch_id": seen["touch_id"],
-            "user_id": seen["user_id"],
-            "message": seen["variation_id"] != "control",
-            "own": seen["own"],
-            "popular": seen["popular"],
-            "bought": earned.notna().to_numpy(),
-            "contribution": earned.fillna(0).to_numpy(dtype=float) - seen["cost"].fillna(0).to_numpy(dtype=float),
-        }
-    )
+    rows = np.flatnonzero((np.diff(history.indptr) > 0) & (np.diff(opened.indptr) > 0))[:most]
+    barred = sparse.csr_matrix(np.tile(~on_sale, (len(rows), 1)).astype(float))
+
+    def value(score: Callable[[np.ndarray], np.ndarray]) -> float:
+        return float(neighbours.ranked(neighbours.top(score(rows), k, barred), opened[rows])["ndcg"].mean())
+
+    return value
