@@ -108,15 +108,13 @@ show.table(months.round(3), "Who could leave, who left, and who is still there a
 # and α and β follow from the counts above by maximum likelihood (Fader and Hardie 2007).
 
 # %% tags=["nbval-check-output"]
-curve = churn_models.fit_sbg(lives)
-print(f"alpha {curve.alpha:.2f}, beta {curve.beta:.2f}: h(1) {curve.hazard(1):.3f}, h(6) {curve.hazard(6):.3f}")
-
-# %%
 import numpy as np
 from statsmodels.duration.survfunc import SurvfuncRight
 
+curve = churn_models.fit_sbg(lives)
+print(f"alpha {curve.alpha:.2f}, beta {curve.beta:.2f}: h(1) {curve.hazard(1):.3f}, h(6) {curve.hazard(6):.3f}")
 n = np.arange(13)
-steps = SurvfuncRight(lives["periods"], lives["left"])  # the same curve over all months, from the library
+steps = SurvfuncRight(lives["periods"], lives["left"])  # Kaplan–Meier over all months
 lines = {"curve": [curve.survival(k) for k in n], "one rate": (1 - rate) ** n, "56 % every month": 0.56**n}
 
 # %%
@@ -133,14 +131,8 @@ with show.figure(
 # %%
 import pandas as pd
 
-
-def renewal(k: int) -> dict:
-    error = curve.error(lambda a, b: churn_models.sbg_survival(a, b, k))
-    value = curve.survival(k)
-    return {"renewals": k, "curve": value, "low": value - 1.645 * error, "high": value + 1.645 * error}
-
-
-points = pd.DataFrame([renewal(1), renewal(12)]).assign(one_rate=[1 - rate, year_by_rate], published=[0.56, 0.11])
+points = pd.DataFrame([curve.interval(k) for k in (1, 12)], [1, 12], ["curve", "low", "high"]).rename_axis("renewals")
+points = points.assign(one_rate=[1 - rate, year_by_rate], published=[0.56, 0.11]).reset_index()
 show.table(
     points.round(3), "First renewal and a year, with 90 % intervals; published: RevenueCat medians, other companies"
 )
@@ -307,13 +299,11 @@ if oulad:
 
 # %%
 if oulad:
+    measure, c = churn_models.auc, plain["model"].C
     then = day28[day28["presentation"] == "2014J"].reset_index(drop=True)
     silent = ((then["submitted"] == 0) & (then["missed"] > 0)).astype(float)
-    risks = {
-        "nothing handed in": silent,
-        "logistic": plain.predict_proba(then)[:, 1],
-        "boosting": trees.predict_proba(then)[:, 1],
-    }
+    risks = {k: m.predict_proba(then)[:, 1] for k, m in {"logistic": plain, "boosting": trees}.items()}
+    risks = {"nothing handed in": silent} | risks
     real = churn_models.scores(then["left"], risks, then["student"], seed=seed)
     show.table(churn_models.as_text(real), "Withdrawal after day 28 of those still there, October 2014, 90 % intervals")
 
@@ -335,16 +325,12 @@ if oulad:
 # deprivation may be left out, which a company should prefer; the ticked marks may be taken at face value.
 
 
-# %%
+# %% tags=["nbval-check-output"]
 if oulad:
     new = ~then["student"].isin(past["student"])
     raw = ["score_all" if name == "score" else name for name in numbers]
-    measure, c = churn_models.auc, plain["model"].C
     bare = churn_models.forecast(churn_models.logistic(numbers, ["standing", "module"], strength=c), day28, "2014J")[1]
     naive = churn_models.forecast(churn_models.logistic(raw, kinds, strength=c), day28, "2014J")[1]
-
-# %% tags=["nbval-check-output"]
-if oulad:
     p, left = risks["logistic"], then["left"]
     choices = {"as above": measure(left, p), f"{new.sum():,} learners not seen in training": measure(left[new], p[new])}
     choices["undated withdrawals count as leaving"] = measure(np.maximum(left, then["undated"]), p)
@@ -414,15 +400,15 @@ if oulad:
 
 # %%
 if oulad:
+    names = {"withdraws next week, weeks 1–10; with clicks; folds by student [1]": "0.844"}
+    names["fail or withdraw, day 14; with clicks [2]; ours: day 28, still there"] = "0.789"
+    names["fail or withdraw, day 28, those gone included; with clicks [3]"] = "0.910"
+    names["withdraws after day 28, still there; split by time"] = "none known"
     ours = [next_week, *ladder["AUC"].iloc[[1, 3, 0]]]
-    published = {
-        "withdraws next week, weeks 1–10; clicks; folds by student (Team7-SKProject-2, CatBoost)": "0.844",
-        "fail or withdraw, day 14; clicks (KuznetsovKarazin, LightGBM); ours: day 28, still there": "0.789",
-        "fail or withdraw, day 28, those gone included; clicks (README, Keras)": "0.910",
-        "withdraws after day 28, still there; split by time": "none known",
-    }
-    frame = pd.DataFrame({"published AUC": published, "ours, without clicks": ours}).rename_axis("definition")
-    show.table(frame.round(3), "Published figures beside ours: quote the definition with every AUC")
+    frame = pd.DataFrame({"published AUC": names.values(), "ours, without clicks": ours}, index=list(names))
+    show.table(
+        frame.round(2).rename_axis("definition"), "Published figures beside ours; [1] to [3]: see the references"
+    )
 
 # %% [markdown]
 # ## Check against the truth
@@ -496,12 +482,10 @@ members = running[running["contact"]].reset_index(drop=True)
 members["hazard"] = logistic.fit(over, over["left"]).predict_proba(members)[:, 1]
 members["expected_loss"] = members["hazard"] * margin * churn_models.months_kept(members["hazard"])
 members["worth_calling"] = call.value(members["hazard"])
-
-# %%
-first = members.sort_values("worth_calling", ascending=False).head(8)
+first = members.sort_values("worth_calling", ascending=False).head(8).reset_index(drop=True)
 shown = first[["user_id", "period_no", "hazard", "expected_loss", "worth_calling"]].round(2)
 refused = f"Of {len(running)} members, {len(running) - len(members)} may not be approached"
-show.table(shown.reset_index(drop=True), f"{refused}; the first of the others, amounts in yuan")
+show.table(shown, f"{refused}; the first of the others, amounts in yuan")
 
 # %%
 chosen = members[members["worth_calling"] > 0].reset_index(drop=True)
@@ -551,6 +535,6 @@ show.table(
 # - Fader P., Hardie B. (2007). How to project customer retention. *Journal of Interactive Marketing* 21(1).
 # - RevenueCat, *State of Subscription Apps*: medians of first renewal and yearly survival by plan length.
 # - Kuzilek J., Hlosta M., Zdrahal Z. (2017). Open University Learning Analytics dataset. *Scientific Data* 4:170171.
-# - Repositories with the published figures: KuznetsovKarazin/oulad-early-warning; Team7-SKProject-2/oulad-churn-prediction;
-#   *OULAD Student Success Early Warning (Databricks + Spark + Deep Learning)*.
+# - [1] Repository Team7-SKProject-2/oulad-churn-prediction (CatBoost). [2] Repository KuznetsovKarazin/oulad-early-warning
+#   (LightGBM). [3] README of *OULAD Student Success Early Warning (Databricks + Spark + Deep Learning)* (Keras).
 # - Efron B. (1979). Bootstrap methods: another look at the jackknife. *Annals of Statistics* 7(1).

@@ -403,7 +403,8 @@ show.say(
     f"{sent_share['response, naive Bayes']:.0%}; the difference {versus['response: naive Bayes - logistic'].verdict()}. The "
     f"uplift rule writes to {sent_share['uplift, logistic']:.0%}; against everybody it "
     f"**{versus['uplift, logistic - everybody'].verdict()}**. Unless the verdict is “gains”, the data say no to the "
-    "cleverer rule, and the duller one stays: with this little data an estimated uplift is mostly noise."
+    "cleverer rule, and the duller one stays: an uplift is the small difference of two small numbers, and with few "
+    "purchases its estimate is mostly noise."
 )
 
 # %% [markdown]
@@ -556,8 +557,8 @@ show.say(
     f"{low:,.0f} to {high:,.0f}). The uplift list against everybody: {better.yuan / campaigns:+,.0f} yuan "
     f"({better.low / campaigns:+,.0f} to {better.high / campaigns:+,.0f}), with {saved:.0%} fewer messages.\n\n"
     "**What would change it.** "
-    + (f"A message of {ahead[0]:.2f} yuan or more: there the uplift list earns, and earns more. " if len(ahead) else
-       "No dearer message would: before the uplift list draws ahead, it has stopped earning. ")
+    + (f"By these estimates, a message of {ahead[0]:.2f} yuan: there the uplift list earns, and earns more. " if len(ahead) else
+       "No dearer message: before the uplift list draws ahead, it has stopped earning. ")
     + (f"More data: a difference of this size shows with about {more:,.0f} later touches; these are {len(test):,}. "
        if better.low <= 0 <= better.high else "")
     + "A higher teacher's share works like a dearer message. Whatever you send, keep a random part of the list unsent: "

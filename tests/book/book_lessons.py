@@ -13,9 +13,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 
 PROSE = r"""# {title}
 
-**Question.** {question}
-
-**You decide** {decision}
+**The question:** {question} **What you will decide at the end:** {decision}
 
 You will meet $\hat{{\tau}}(u,w)$ and a budget. Before this lesson: nothing.
 """

@@ -35,6 +35,12 @@ def test_title_question_decision_and_checks_are_read(tmp_path):
     assert [one["name"] for one in found.checks] == ["a"]
 
 
+def test_question_and_decision_may_share_a_line(tmp_path):
+    words = new_markdown_cell("# A\n\n**The question:** is it fit? **What you will decide:** use it or not.\n\nMore.")
+    found = book.read_lesson(store(tmp_path, "00_a", words))
+    assert (found.question, found.decision) == ("Is it fit?", "Use it or not.")
+
+
 def test_metadata_goes_before_words(tmp_path):
     path = store(tmp_path, "00_a", new_markdown_cell("# A\n\n**Question.** B?"), knowpay={"question": "C?"})
     assert book.read_lesson(path).question == "C?"
@@ -102,6 +108,12 @@ def test_a_dot_stands_at_its_error_in_tolerances(changes, left, miss):
     assert f'style="left:{left};' in text
     assert ("dot miss" in text) is miss
     assert "share &lt;of all&gt;" in text
+
+
+def test_dots_at_the_same_place_do_not_cover_each_other():
+    alike = [{**known(name=name, estimate=2.0, holds=True).checks[0]} for name in "abcd"]
+    text = book.truth_plot([book.Lesson("00_a", "A", checks=tuple(alike))])
+    assert len(set(re.findall(r"top:(\d+)%", text))) == 4
 
 
 def test_no_checks_no_plot():

@@ -53,6 +53,15 @@ class RenewalCurve:
         slope = [(quantity(*np.exp(at + m)) - quantity(*np.exp(at - m))) / (2 * step) for m in np.eye(2) * step]
         return float(np.sqrt(slope @ self.covariance @ slope))
 
+    def interval(self, periods: int, level: float = 0.9) -> tuple[float, float, float]:
+        """Return (survival, low, high) after ``periods`` renewals; the interval is symmetric on the log-odds scale."""
+        from scipy.special import expit, logit
+        from scipy.stats import norm
+
+        value = self.survival(periods)
+        reach = norm.ppf((1 + level) / 2) * self.error(lambda a, b: float(logit(sbg_survival(a, b, periods))))
+        return value, float(expit(logit(value) - reach)), float(expit(logit(value) + reach))
+
 
 def fit_sbg(lives: pd.DataFrame) -> RenewalCurve:
     """Fit the renewal curve to `churn.lifetimes` by maximum likelihood; members still there are censored.

@@ -93,6 +93,7 @@ class Dataset:
 
         con = ibis.duckdb.connect()
         con.raw_sql("SET TimeZone = 'UTC'")
+        con.raw_sql("SET enable_progress_bar = false")  # it would land in the output of a lesson
         for table in TABLES.values():
             # pandas has no missing whole number: one that may be missing is float64, whether one is or not
             money = [

@@ -55,6 +55,8 @@ class _Run:
         self.batches, self.rows = [], []
         self.con = duckdb.connect()
         self.con.execute(f"SET TimeZone = {quote(self.manifest.timezone)}")
+        self.con.execute("SET enable_progress_bar = false")
+        self.con.execute("SET memory_limit = '2GB'")  # beyond it DuckDB works from temp_directory
         # The Parquet writer packs a column otherwise when statistics say it holds no NULL, and those statistics
         # also see the rows that were refused: without them the bytes depend on the rows written alone.
         self.con.execute("SET disabled_optimizers = 'statistics_propagation'")

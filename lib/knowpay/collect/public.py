@@ -212,6 +212,8 @@ def _convert(files: dict[str, Path], out: Path) -> None:
     """Write the publisher's files as an export: one Parquet file per canonical table, and a manifest."""
     con = duckdb.connect()
     con.execute(f"SET temp_directory = '{str(out / '.tmp').replace(chr(39), chr(39) * 2)}'")
+    con.execute("SET memory_limit = '2GB'")
+    con.execute("SET enable_progress_bar = false")
     con.execute(_MACROS)
     rows = []
     for name, path in files.items():

@@ -73,9 +73,15 @@ def _text(cell: dict[str, Any]) -> str:
 
 
 def _after(label: str, text: str) -> str:
-    """Return the sentence that follows a bold label, begun with a capital: "**Decision:** whom …" gives "Whom …"."""
-    found = re.search(rf"\*\*[^*\n]*\b{label}[^*\n]*\*\*[:.]?\s*(.+?)(?:\n\s*\n|\n(?=[-*>#:])|$)", text, re.I | re.S)
-    said = " ".join(found[1].split()) if found else ""
+    """Return the sentence that follows a bold label, begun with a capital: "**Decision:** whom …" gives "Whom …".
+
+    It ends at the next bold label, at another block, or with the paragraph.
+    """
+    begin, end = rf"\*\*[^*\n]*\b{label}[^*\n]*\*\*[:.]?\s*", r"\s*\*\*[^*\n]{3,60}[:.]\*\*|\n\s*\n|\n[-*>#:]|\s*$"
+    found = re.search(rf"{begin}(.+?)(?={end})", text, re.I | re.S)
+    if found is None:
+        return ""
+    said = " ".join(found[1].split())
     return said[:1].upper() + said[1:]
 
 
@@ -197,24 +203,29 @@ def truth_plot(lessons: list[Lesson]) -> str:
     """
     rows, total, held = [], 0, 0
     for lesson in (one for one in lessons if one.checks):
-        dots, lanes = [], [-math.inf] * 3  # dots that would cover each other go to another lane
-        placed = sorted(((_error(check), check) for check in _by_name(lesson.checks)), key=lambda pair: pair[0])
+        placed = sorted(
+            ((_error(check), check) for check in lesson.checks), key=lambda pair: (pair[0], pair[1]["name"])
+        )
+        spots, lanes = [], []  # a dot that would cover another one goes to the next lane
         for error, check in placed:
             left = 50 + max(-1.5, min(1.5, error)) * 100 / 3
-            lane = next((i for i, last in enumerate(lanes) if left - last > 2.2), 0)
-            lanes[lane] = left
-            name = html.escape(
-                f"{check['name']}: {check['estimate']:g}, truth {check['truth']:g} {check.get('unit', '')}"
-            )
+            lane = next((i for i, last in enumerate(lanes) if left - last > 3), len(lanes))
+            lanes[lane : lane + 1] = [left]
+            spots.append((left, lane, check))
+        dots = []
+        for left, lane, check in spots:
+            said = f"{check['name']}: {check['estimate']:g}, truth {check['truth']:g} {check.get('unit', '')}".strip()
             dots.append(
-                f'<i class="dot{"" if check["holds"] else " miss"}" style="left:{left:.1f}%;top:{(50, 24, 76)[lane]}%"'
-                f' title="{name.strip()}"></i>'
+                f'<i class="dot{"" if check["holds"] else " miss"}" title="{html.escape(said)}"'
+                f' style="left:{left:.1f}%;top:{100 * (lane + 1) / (len(lanes) + 1):.0f}%"></i>'
             )
+        height = max(40, 14 * len(lanes) + 16)
         total += len(placed)
         held += sum(check["holds"] for _, check in placed)
         rows.append(
             f'<a href="notebooks/{lesson.name}.html">{_inline(lesson.short)}</a>'
-            f'<span class="strip of-part-{lesson.part}" aria-hidden="true">{"".join(dots)}</span>'
+            f'<span class="strip of-part-{lesson.part}" style="height:{height}px" aria-hidden="true">'
+            f"{''.join(dots)}</span>"
         )
     if not total:
         return ""
@@ -227,10 +238,6 @@ def truth_plot(lessons: list[Lesson]) -> str:
         '<span class="scale" aria-hidden="true"><b>too low</b><b>truth</b><b>too high</b></span></div>'
         f'<figcaption>{said} All of them in numbers: <a href="scorecard.html">the scorecard</a>.</figcaption></figure>'
     )
-
-
-def _by_name(checks: tuple[dict[str, Any], ...]) -> list[dict[str, Any]]:
-    return sorted(checks, key=lambda check: check["name"])
 
 
 def _error(check: dict[str, Any]) -> float:

@@ -36,7 +36,7 @@ MAIN = [
     "statsmodels",
     "tensorflow",
 ]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")  # as tests/book drives
 MEMORY = 4.0  # GB that two lessons at a time need
 DISK = 1.0  # GB that the generated company, the outputs and the book need
 RUN = "Run `make course`: it installs what requirements.lock names."

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import ibis
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
-from knowpay.analyse import touches
-from knowpay.analyse.neighbours import audience, moment
+from knowpay.analyse import neighbours, touches
+from knowpay.analyse.neighbours import INTEREST, audience, moment
 
 if TYPE_CHECKING:
     from ibis.expr.types import Table
 
     from knowpay.collect.dataset import Dataset
 
-VIEW = "product_viewed"
 RECENT_DAYS = 30
 
 
 def log(ds: Dataset) -> Table:
-    """Return what ``features`` and ``fit`` read of the events of logged-in people: who, when, known when, a page's course.
+    """Return what this module reads of the events of logged-in people: who, when, known when, and a course opened.
 
-    Ibis table ``user_id, timestamp, known_at, day`` (in the company's time zone), ``price, category`` (null unless the
-    event opened a course page).
+    Ibis table ``user_id, timestamp, known_at, day`` (in the company's time zone), ``product_id, price``, the last two null
+    unless the event shows interest in a course (``analyse.neighbours.INTEREST``). An event is known when it has arrived.
     """
     e = ds.events.filter(ds.events.user_id.notnull())
     e = e.select(
@@ -32,10 +33,9 @@ def log(ds: Dataset) -> Table:
         "timestamp",
         known_at=ibis.greatest(e.timestamp, e.received_at.fill_null(e.timestamp)),
         day=e.timestamp.cast(f"timestamp('{ds.timezone}')").date(),
-        product_id=ibis.ifelse(e.event == VIEW, e.product_id, ibis.null(str)),
+        product_id=ibis.ifelse(e.event.isin(INTEREST), e.product_id, ibis.null(str)),
     )
-    courses = ds.courses.filter(ds.courses.product_type != "membership").select("product_id", "price", "category")
-    return e.left_join(courses, "product_id").drop("product_id", "product_id_right")
+    return e.left_join(ds.courses.select("product_id", "price"), "product_id").drop("product_id_right")
 
 
 def features(ds: Dataset, at: pd.Timestamp | str | None = None, events: Table | None = None) -> pd.DataFrame:
@@ -43,7 +43,7 @@ def features(ds: Dataset, at: pd.Timestamp | str | None = None, events: Table | 
 
     Columns: ``user_id``; ``active_days`` (days with an event among the last 30); ``recency`` (days since the last
     event; since registration for those without one); ``tenure`` (days since registration); ``mean_price`` (yuan, list
-    price of the course pages opened; the catalogue's mean for those who opened none); ``purchases`` (courses bought);
+    price of the courses opened; the catalogue's mean for those who opened none); ``purchases`` (courses bought);
     ``device_os``, ``channel``. Staff, test accounts, bots, children under 14, erased users, people who opted out of
     personalisation and people who denied analysis are left out: their behaviour is not read.
     """
@@ -69,42 +69,88 @@ def features(ds: Dataset, at: pd.Timestamp | str | None = None, events: Table | 
     return f[columns].sort_values("user_id", ignore_index=True)
 
 
-def fit(
-    ds: Dataset, pairs: pd.DataFrame, at: pd.Timestamp | str | None = None, events: Table | None = None
-) -> np.ndarray:
-    """Return how well each course fits each person, shape (pairs,): 1 = like anybody, 3 = three times as much.
+class Shelf(NamedTuple):
+    """How well each of some courses goes with what each person has opened: a larger score goes better."""
 
-    ``pairs`` has ``user_id, product_id``. The fit is the share of the course's field (category) among the course pages
-    the person had opened before ``at``, smoothed by one page for each field, times the number of fields.
+    users: np.ndarray  # (people,) ids
+    products: np.ndarray  # (courses,) ids
+    scores: np.ndarray  # (people, courses); -inf where a course is owned or not on sale
+    because: np.ndarray  # (people, courses) position in ``names`` of the opened course that speaks most for it; -1 none
+    names: np.ndarray  # names of the courses on sale
+    penalty: float
+
+    def places(self) -> pd.DataFrame:
+        """Return each course's place on each person's list, 1 = best: people x courses."""
+        place = (-self.scores).argsort(axis=1, kind="stable").argsort(axis=1, kind="stable") + 1
+        return pd.DataFrame(place, index=self.users, columns=self.products)
+
+    def picks(self) -> pd.DataFrame:
+        """Return each person's best course: ``user_id, product_id, because`` (words). People without one are left out."""
+        row = np.flatnonzero(np.isfinite(self.scores).any(axis=1))
+        best = self.scores[row].argmax(axis=1)
+        speaks = self.because[row, best]
+        words = np.where(speaks >= 0, "goes with " + self.names[speaks].astype(object) + ", opened before", "often opened")
+        return pd.DataFrame({"user_id": self.users[row], "product_id": self.products[best], "because": words})
+
+
+def shelf(
+    ds: Dataset,
+    products: Sequence[str],
+    at: pd.Timestamp | str | None = None,
+    penalty: float | None = None,
+    events: Table | None = None,
+) -> Shelf:
+    """Score ``products`` for everybody who may be profiled, from what they had opened before ``at``.
+
+    The recommender is EASE (``analyse.neighbours``), fitted to all courses; people who opened nothing get the courses by
+    number of people who opened them. ``penalty`` None chooses it by EASE's exact leave-one-out error.
     """
     at = moment(ds, at)
+    people, courses = audience(ds, at), neighbours.on_sale(ds, at)
+    users, items = people.loc[~people["no_profile"], "user_id"].to_numpy(), courses["product_id"].to_numpy()
     e = log(ds) if events is None else events
-    e = e.filter((e.known_at < at.to_pydatetime()) & e.category.notnull())
-    counts = e.group_by("user_id", "category").agg(views=e.count()).to_pandas()
-    courses = ds.courses.filter(ds.courses.product_type != "membership").select("product_id", "category")
-    field = courses.to_pandas().set_index("product_id")["category"]
-    wanted = pairs[["user_id"]].assign(category=pairs["product_id"].map(field).to_numpy())
-    own = wanted.merge(counts, on=["user_id", "category"], how="left")["views"].fillna(0).to_numpy()
-    total = wanted["user_id"].map(counts.groupby("user_id")["views"].sum()).fillna(0).to_numpy()
-    fields = field.nunique()
-    return fields * (own + 1) / (total + fields)
+    e = e.filter((e.known_at < at.to_pydatetime()) & e.product_id.notnull())
+    pairs = ds.con.to_pandas(e.group_by("user_id", "product_id").agg(n=e.count()))
+    x = neighbours.matrix(pairs.assign(strength=np.log2(1 + pairs["n"])), users, items)
+    if penalty is None:
+        penalty = float(neighbours.ease_error(x).idxmin())
+    place = pd.Index(items).get_indexer(pd.Index(products))
+    weights = np.where(place >= 0, neighbours.ease(x, penalty)[:, place], 0.0)  # courses x products
+    cold = np.diff(x.indptr) == 0
+    scores = np.where(cold[:, None], neighbours.popularity(x)[place], x @ weights)
+    owned = neighbours.matrix(neighbours.owned(ds, at), users, products).toarray() > 0
+    scores[owned | (place < 0)[None, :]] = -np.inf
+    because = np.column_stack([_loudest(x, column) for column in weights.T])
+    return Shelf(users, np.asarray(products), scores, because, courses["name"].astype(str).to_numpy(), penalty)
+
+
+def _loudest(x: sparse.csr_matrix, weight: np.ndarray) -> np.ndarray:
+    """For each row of x the column that adds most to x @ weight, -1 where none adds anything; shape (rows,)."""
+    parts = x.multiply(weight[None, :]).tocsr()
+    best = np.asarray(parts.argmax(axis=1)).ravel()
+    return np.where(np.asarray(parts.max(axis=1).todense()).ravel() > 0, best, -1)
 
 
 def evidence(ds: Dataset, window_days: int = 14) -> pd.DataFrame:
     """Return the randomised touches of people who may be profiled, with what was known when the arm was drawn.
 
-    The columns of ``analyse.touches.outcomes`` (``visits`` left out), those of ``features`` and ``fit``. One pass over
-    the events for each campaign.
+    The columns of ``analyse.touches.outcomes`` (``visits`` left out), those of ``features``, and ``place``: the promoted
+    course's place among all promoted courses on the person's own list that morning (1 = goes best with what the person had
+    opened). Raises ValueError when there is no such campaign.
     """
     tried = touches.outcomes(ds, window_days=window_days, history_days=1).drop(columns="visits")
     if tried.empty:
         raise ValueError("There is no randomised campaign with a control arm: the effect of a message is unknown.")
-    parts = []
+    products = np.sort(tried["product_id"].unique())
     ds.con.raw_sql(f"CREATE OR REPLACE TEMP TABLE known_log AS {ibis.to_sql(log(ds), dialect='duckdb')}")
     events = ds.con.table("known_log")  # read once, not once for each campaign
+    parts, penalty = [], None
     for at, touched in tried.groupby("assigned_at"):
+        shelves = shelf(ds, products, at, penalty, events)
+        penalty = shelves.penalty  # chosen at the first campaign, when it was the only one known
+        places = shelves.places().stack().rename("place").rename_axis(["user_id", "product_id"]).reset_index()
         rows = touched.merge(features(ds, at, events), on="user_id")
-        parts.append(rows.assign(fit=fit(ds, rows, at, events)))
+        parts.append(rows.merge(places, on=["user_id", "product_id"]))
     ds.con.raw_sql("DROP TABLE known_log")
     return pd.concat(parts, ignore_index=True)
 

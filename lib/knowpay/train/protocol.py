@@ -6,6 +6,7 @@ tells whether a list would have sold more.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -75,3 +76,11 @@ def places(ds: Any, tried: pd.DataFrame, penalty: float) -> pd.DataFrame:
             popular[part] = 1 + ((known.popular > known.popular[c]) & free).sum(axis=1)
         parts.append(wave.assign(own=own, popular=popular))
     return pd.concat(parts, ignore_index=True)
+
+
+def weights_of(user_id: pd.Series, draws: int = 400, seed: int = 0) -> Iterator[np.ndarray]:
+    """Bootstrap weights of rows, people drawn with replacement: all rows of a person come or stay away together."""
+    codes, people = pd.factorize(user_id)
+    rng = np.random.default_rng(seed)
+    for _ in range(draws):
+        yield np.bincount(rng.integers(0, len(people), len(people)), minlength=len(people))[codes]

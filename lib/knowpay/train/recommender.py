@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +20,6 @@ PROFILE = ("age_band", "gender", "occupation_band", "device_os", "channel")
 PERIOD_DAYS = 30
 MIN_PAIRS = 1_000
 MAX_WORDS = 400
-Watch = Callable[[Callable[[np.ndarray], np.ndarray]], float]
 
 
 @dataclass(frozen=True)
@@ -62,8 +60,9 @@ def split(ds: Any, at: Any, days: int = 90) -> Split:
     """Cut a data set at a time. Raises ValueError when too little lies before or nothing after it."""
     at = neighbours.moment(ds, at)
     end = at + pd.Timedelta(days=days)
-    people, courses = neighbours.audience(ds, end), neighbours.on_sale(ds, end)
-    courses = courses[courses["retired_at"].isna() | (courses["retired_at"] > at)].reset_index(drop=True)
+    people = neighbours.audience(ds, end)
+    courses = pd.concat([neighbours.on_sale(ds, at), neighbours.on_sale(ds, end)]).drop_duplicates("product_id")
+    courses = courses.sort_values("product_id", ignore_index=True)
     users, items = people["user_id"].to_numpy(), courses["product_id"].to_numpy()
     before = neighbours.interest(ds, until=at)
     after = neighbours.interest(ds, since=at, until=end, events=("product_viewed",))
@@ -123,6 +122,14 @@ def course_features(courses: pd.DataFrame, reviews: pd.DataFrame, at: pd.Timesta
     return np.hstack([text.toarray(), kinds.to_numpy(dtype=float), numbers]).astype("float32")
 
 
+def name_features(names: pd.Series, schools: pd.Series) -> np.ndarray:
+    """What a bare list of courses says: TF-IDF of the words of the names, and the school; float32, (courses, f)."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    text = TfidfVectorizer(analyzer=words, min_df=2, max_features=MAX_WORDS).fit_transform(names.astype(str))
+    return np.hstack([text.toarray(), pd.get_dummies(schools).to_numpy(dtype=float)]).astype("float32")
+
+
 def profile_codes(people: pd.DataFrame) -> tuple[np.ndarray, tuple[int, ...]]:
     """Profile fields as whole numbers, 0 = unknown: (people, fields) int32, and the number of codes of each field."""
     codes = [people[field].astype("category").cat.codes.to_numpy() + 1 for field in PROFILE]
@@ -151,18 +158,31 @@ def windows(ds: Any, cut: Split) -> list[tuple[sparse.csr_matrix, sparse.csr_mat
     return result
 
 
-def watch(
-    history: sparse.csr_matrix, opened: sparse.csr_matrix, on_sale: np.ndarray, k: int = 10, most: int = 5_000
-) -> Watch:
-    """A function that says how well scores foretell a window: nDCG@k over people with a history, full ranking.
+@dataclass(frozen=True)
+class Watch:
+    """Says how well scores foretell a window, for tuning: nDCG@10 over `rows`, people with a history and a page in it.
 
-    history, opened: (people, courses), before and in the window; on_sale: (courses,) bool at its start. It takes a
-    function rows -> scores (rows, courses) and asks it for at most `most` people, always the same.
+    opened: (rows, courses) in the window; barred: (rows, courses), what may not be listed.
+    """
+
+    rows: np.ndarray
+    opened: sparse.csr_matrix
+    barred: sparse.csr_matrix
+
+    def __call__(self, scores: np.ndarray) -> float:
+        """nDCG@10 of scores (rows, courses), or (courses,) for a list that is the same for all; full ranking."""
+        lists = neighbours.top(np.broadcast_to(scores, self.opened.shape), 10, self.barred)
+        return float(neighbours.ranked(lists, self.opened)["ndcg"].mean())
+
+
+def watch(
+    history: sparse.csr_matrix, opened: sparse.csr_matrix, barred: sparse.csr_matrix | np.ndarray, most: int = 5_000
+) -> Watch:
+    """Watch a window with at most `most` people, always the same.
+
+    history, opened: (people, courses), before and in the window; barred: the same shape, or (courses,) for all alike.
     """
     rows = np.flatnonzero((np.diff(history.indptr) > 0) & (np.diff(opened.indptr) > 0))[:most]
-    barred = sparse.csr_matrix(np.tile(~on_sale, (len(rows), 1)).astype(float))
-
-    def value(score: Callable[[np.ndarray], np.ndarray]) -> float:
-        return float(neighbours.ranked(neighbours.top(score(rows), k, barred), opened[rows])["ndcg"].mean())
-
-    return value
+    if not sparse.issparse(barred):
+        return Watch(rows, opened[rows], sparse.csr_matrix(np.tile(np.asarray(barred, dtype=float), (len(rows), 1))))
+    return Watch(rows, opened[rows], barred[rows])

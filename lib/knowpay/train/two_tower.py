@@ -7,7 +7,7 @@ the log-Q correction for how often a course is drawn (Yi et al. 2019). Keras is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,12 +20,13 @@ SCORE_BATCH = 8_192
 
 @dataclass(frozen=True)
 class Settings:
-    """Width of the vectors, softmax temperature, examples per batch, epochs at most, epochs without gain before it
-    stops, learning rate, and whether log-Q corrects."""
+    """Width of the vectors, softmax temperature, examples per batch, batches per epoch at most, epochs at most, epochs
+    without gain before it stops, learning rate, and whether log-Q corrects."""
 
     width: int = 32
     temperature: float = 0.2
     batch: int = 1024
+    steps: int = 64
     epochs: int = 20
     patience: int = 2
     rate: float = 3e-3
@@ -78,6 +79,22 @@ def from_windows(
         item=np.concatenate([c for _, c in found]),
         period=np.repeat(np.arange(people), [len(c) for _, c in found]),
         released=np.where(published, 0, first),
+    )
+
+
+def undated(history: sparse.csr_matrix, features: np.ndarray) -> Examples:
+    """Examples from interest without dates and without profiles: each course against the others of the same person."""
+    row, item = history.nonzero()
+    return Examples(
+        history=history,
+        profile=np.zeros((history.shape[0], 1), dtype="int32"),
+        sizes=(1,),
+        features=features,
+        row=row,
+        item=item,
+        period=np.zeros(len(row), dtype=int),
+        released=np.zeros(len(features), dtype=int),
+        leave_out=True,
     )
 
 
@@ -193,7 +210,7 @@ def fit(
     model = Recommender(person, course, examples.features, settings, pd.DataFrame())
     rng, log, best, weights = np.random.default_rng(seed), [], -np.inf, both.get_weights()
     for epoch in range(settings.epochs):
-        losses = [both.train_on_batch(*batch) for batch in batches(examples, settings.batch, rng)]
+        losses = [both.train_on_batch(*batch) for batch in batches(examples, settings, rng)]
         value = validate(model)
         log.append({"epoch": epoch + 1, "loss": float(np.mean(losses)), "ndcg": value})
         if value > best:
@@ -205,11 +222,11 @@ def fit(
     return model
 
 
-def batches(examples: Examples, size: int, rng: np.random.Generator) -> Any:
-    """Yield one epoch of shuffled (inputs, targets) of equal size; the rest that fills no batch waits for the next."""
-    order = rng.permutation(len(examples.item))
-    for start in range(0, len(order) - size + 1, size):
-        pick = order[start : start + size]
+def batches(examples: Examples, settings: Settings, rng: np.random.Generator) -> Iterator[tuple[list, np.ndarray]]:
+    """Yield one epoch of shuffled (inputs, targets) of equal size: all examples, or `steps` batches drawn from them."""
+    size = settings.batch
+    order = rng.permutation(len(examples.item))[: size * min(settings.steps, len(examples.item) // size)]
+    for pick in order.reshape(-1, size):
         row, item = examples.row[pick], examples.item[pick]
         history = examples.history[row].toarray().astype("float32")
         if examples.leave_out:

@@ -1,0 +1,49 @@
+"""The recommenders on MOOCCube: enrolments without dates (one hidden for each learner) and dated views."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from knowpay.analyse import neighbours
+from knowpay.collect.mooccube import MoocCube
+from knowpay.train import protocol, recommender, two_tower
+
+PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+
+
+def closed_form(x: sparse.csr_matrix, history: sparse.csr_matrix) -> dict[str, np.ndarray]:
+    """Scores of popular, item-kNN and EASE, learned from `x` (penalty by left-out error) for the rows of `history`."""
+    people = x[np.diff(x.indptr) > 0]
+    penalty = neighbours.ease_error(people, PENALTIES).idxmin()
+    return {
+        "popular": np.broadcast_to(neighbours.popularity(x), history.shape),
+        "item-kNN": history @ neighbours.item_knn(x, 20.0, 400),
+        "EASE": history @ neighbours.ease(x, penalty),
+    }
+
+
+def enrolled(mooc: MoocCube, course: str = "course") -> tuple[sparse.csr_matrix, np.ndarray]:
+    """Enrolments as a 0/1 matrix (learners, courses) and the names of its columns; `course` may be "run" instead."""
+    pairs = mooc.enrolments.rename(columns={course: "product_id"})[["user_id", "product_id"]].drop_duplicates()
+    items = np.sort(pairs["product_id"].unique())
+    return neighbours.matrix(pairs, np.sort(pairs["user_id"].unique()), items), items
+
+
+def towers(mooc: MoocCube, train: sparse.csr_matrix, items: np.ndarray, seed: int) -> np.ndarray:
+    """Two-tower scores (learners, courses); a second hidden enrolment of each learner says when to stop."""
+    less, second = protocol.hold_out_one(train, seed + 1)
+    named = mooc.runs.drop_duplicates("course").set_index("course").loc[items]
+    examples = two_tower.undated(less, recommender.name_features(named["name"], named["school"]))
+    tune = recommender.watch(less, second, less)
+    fitted = two_tower.fit(examples, lambda m: tune(m.scores(less[tune.rows], examples.profile[tune.rows])), seed=seed)
+    return fitted.scores(train, examples.profile)
+
+
+def dated(mooc: MoocCube, share: float = 0.6) -> tuple[pd.Timestamp, sparse.csr_matrix, sparse.csr_matrix]:
+    """First views cut at the day by which `share` of them had been made: (day, before, after), (learners, courses)."""
+    day = mooc.views["first"].quantile(share)
+    pairs = mooc.views.rename(columns={"course": "product_id"}).assign(strength=lambda v: np.log2(1 + v["n"]))
+    axes = [np.sort(pairs[c].unique()) for c in ("user_id", "product_id")]
+    return day, *(neighbours.matrix(pairs[m], *axes) for m in (pairs["first"] < day, pairs["first"] >= day))
