@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from collect_exports import frames
+from knowpay.collect import TooLittleData
 from knowpay.collect.dataset import Dataset
 from knowpay.collect.ingest import ingest
 from knowpay.collect.schema import TABLES, dictionary
@@ -100,13 +101,14 @@ def test_unlocks_a_larger_export(opened):
     courses = pd.concat([tables["courses"]] * 10, ignore_index=True).assign(product_id=[f"c{i}" for i in range(20)])
     ds = opened(users=tables["users"], events=tables["events"], orders=orders, touches=touches, courses=courses)
     found = ds.unlocks().set_index("lesson")
-    assert found.index[found["unlocked"]].tolist() == [
-        "00_start_here",
-        "01_collect_app_and_web_events",
-        "06_build_user_profiles",
-        "15_train_a_course_recommender",
-    ]
+    assert found.loc["01_collect_app_and_web_events"].tolist() == [True, "enough"]
+    assert found.loc["15_train_a_course_recommender", "unlocked"]
     assert "column propensity" in found.loc["18_plan_a_campaign", "reason"]
+    ds.needs("01")
+    with pytest.raises(TooLittleData, match=r"cannot carry lesson 18.*column propensity"):
+        ds.needs("18")
+    with pytest.raises(ValueError, match="no lesson"):
+        ds.needs("99")
 
 
 def test_dictionary_page_is_up_to_date():

@@ -72,6 +72,7 @@ BAD = [
     ("users", {"created_at": "1740792600"}, "bad_date", "created_at"),
     ("users", {"created_at": "1970-01-01T00:00:00Z"}, "bad_date", "created_at"),
     ("users", {"created_at": "2025-03-01 10:00:00 CST"}, "bad_date", "created_at"),  # China or Chicago?
+    ("users", {"created_at": "2025-03-01T10:00:00+99:00"}, "bad_date", "created_at"),
     ("users", {"created_at": "2026-02-01"}, "future_timestamp", "created_at"),
     ("users", {"channel": "carrier_pigeon"}, "not_allowed", "channel"),
     ("users", {"referrer_user_id": "nobody"}, "unknown_reference", "referrer_user_id"),

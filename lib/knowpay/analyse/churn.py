@@ -248,6 +248,11 @@ LEFT JOIN clicking c ON c.user_id = student AND c.product_id = plan_id
 """
 
 
+def fail_or_withdraw(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return `oulad_at_day` rows with the easier label: ``left`` is 1 for the results Fail and Withdrawn."""
+    return rows.assign(left=rows["result"].isin(["Fail", "Withdrawn"]).astype(float))
+
+
 def oulad_weekly(ds: Dataset, weeks: int = 36) -> pd.DataFrame:
     """Return withdrawal week by week: ``week`` (1 = days 0 to 6), ``at_risk``, ``left``, ``hazard``, all presentations.
 

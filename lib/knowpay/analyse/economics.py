@@ -27,15 +27,18 @@ def customers(ds: Dataset) -> pd.DataFrame:
 
 
 def contributions(ds: Dataset, share: float) -> pd.DataFrame:
-    """Return one row per paid order: ``user_id, day`` (days since registration) and ``amount`` (yuan of contribution).
+    """Return one row per paid order: ``user_id, channel, product_id, day`` (since registration), ``amount`` (yuan).
 
-    ``share`` is what remains of net revenue (after refunds, fees, commission) once the teachers are paid, 0-1.
+    The amount is contribution: ``share`` (0-1) is what remains of net revenue, after refunds, fees and commission,
+    once the teachers are paid.
     """
     orders = ds.orders.filter(ds.orders.status.isin(["paid", "partially_refunded", "refunded"]))
-    orders = orders.select("user_id", "timestamp", "net_revenue", "order_type").to_pandas()
+    orders = orders.select("user_id", "product_id", "timestamp", "net_revenue").to_pandas()
     merged = orders.merge(customers(ds), on="user_id")
     day = (merged["timestamp"] - merged["created_at"]).dt.total_seconds() / 86_400
-    return merged.assign(day=day, amount=merged["net_revenue"] * share)[["user_id", "channel", "day", "amount"]]
+    return merged.assign(day=day, amount=merged["net_revenue"] * share)[
+        ["user_id", "channel", "product_id", "day", "amount"]
+    ]
 
 
 def cohort_value(ds: Dataset, share: float, horizon: int) -> pd.DataFrame:
@@ -48,7 +51,7 @@ def cohort_value(ds: Dataset, share: float, horizon: int) -> pd.DataFrame:
     last = ds.observation_end - pd.Timedelta(days=horizon)
     mature = users[users["created_at"].between(ds.observation_start, last)]
     paid = contributions(ds, share)
-    value = paid[paid["day"] <= horizon].groupby("user_id")["amount"].sum()
+    value = paid[paid["day"] < horizon].groupby("user_id")["amount"].sum()
     return mature.assign(value=mature["user_id"].map(value).fillna(0.0))[["user_id", "channel", "value"]]
 
 
@@ -67,6 +70,25 @@ def acquisition(ds: Dataset) -> pd.DataFrame:
     table.insert(1, "spend", spend.reindex(table.index).fillna(0.0))
     table.insert(2, "per_registration", table["spend"] / table["registrations"])
     return table.assign(cac=table["spend"] / table["payers"].replace(0, np.nan)).sort_values("spend", ascending=False)
+
+
+def recovered(paid: pd.DataFrame, user_ids: pd.Series, horizon: int) -> pd.Series:
+    """Return the contribution per head (yuan) by the end of each day 1..``horizon`` of the users given, payers or not.
+
+    ``paid`` as `contributions` returns it: an order of the first 24 hours counts on day 1.
+    Raises ValueError for no users.
+    """
+    if not len(user_ids):
+        raise ValueError("What was recovered per head needs at least one user.")
+    theirs = paid[paid["user_id"].isin(user_ids) & (paid["day"] < horizon)]
+    daily = theirs.groupby(theirs["day"].clip(lower=0).astype(int) + 1)["amount"].sum()
+    return daily.reindex(range(1, horizon + 1), fill_value=0.0).cumsum() / len(user_ids)
+
+
+def payback(curve: pd.Series, price: float) -> int:
+    """Return the first day on which the curve of `recovered` has reached the price, 0 when it never does."""
+    reached = curve >= price
+    return int(reached.idxmax()) if reached.any() else 0
 
 
 def mean_interval(values: np.ndarray | pd.Series, level: float = 0.9, seed: int = 0) -> tuple[float, float, float]:

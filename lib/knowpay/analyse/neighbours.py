@@ -265,8 +265,8 @@ def _block(known: Taste, k: int, part: slice) -> pd.DataFrame:
             "rank": rank + 1,
             "score": scores[row, col],
             "reason": np.select(
-                [~(personal[row] & (speaks.max(axis=1) > 0)), because == col],
-                [f"popular in the last {POPULAR_DAYS} days", "you looked at it before"],
+                [~personal[row], speaks.max(axis=1) <= 0, because == col],
+                [f"popular in the last {POPULAR_DAYS} days", "to try something different", "you looked at it before"],
                 "goes with " + names[because] + ", which you opened",
             ),
         }

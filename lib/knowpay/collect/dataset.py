@@ -187,6 +187,25 @@ class Dataset:
 
         return pd.DataFrame(_unlocks(self), columns=["lesson", "unlocked", "reason"])
 
+    def needs(self, lesson: str) -> None:
+        """Stop with one sentence when these data cannot carry a lesson, given by its number: ds.needs("06").
+
+        Raises:
+            TooLittleData: the lesson is locked; the message names what would unlock it.
+            ValueError: there is no such lesson.
+        """
+        from knowpay.collect import TooLittleData
+
+        found = [line for line in _unlocks(self) if line[0].startswith(f"{lesson}_")]
+        if not found:
+            raise ValueError(f"There is no lesson {lesson!r}; ds.unlocks() lists them by number.")
+        name, unlocked, reason = found[0]
+        if not unlocked:
+            raise TooLittleData(
+                f"{self.name} cannot carry lesson {name}: {reason}. "
+                "ds.unlocks() says which lessons it can carry; 'world:small' carries all."
+            )
+
 
 for _name in (*TABLES, "quarantine", "superseded"):
     _text = TABLES[_name].meaning if _name in TABLES else f"The {_name} rows of the ingest."
@@ -222,12 +241,25 @@ def _unlocks(ds: Dataset) -> list[tuple[str, bool, str]]:
             return "add the column product_id to events"
         return "" if readers >= 100 else f"{readers:,} users have events on 5 courses or more; about 100 are needed"
 
+    def profiles() -> str:
+        if not number("SELECT count(category) FROM courses"):
+            return "add the table courses with the column category"
+        if not number("SELECT count(*) FROM events WHERE event = 'page_viewed' AND user_id IS NOT NULL"):
+            return "add the event page_viewed with a user_id to events: one for each page or visit"
+        readers = number(
+            "SELECT count(*) FROM (SELECT user_id FROM events JOIN courses USING (product_id) "
+            "WHERE event = 'product_viewed' AND category IS NOT NULL GROUP BY user_id HAVING count(*) >= 10)"
+        )
+        return "" if readers >= 200 else f"{readers:,} users opened 10 course pages or more; about 200 are needed"
+
     users, events, orders = rows("users", 100), rows("events", 1000), rows("orders", 100)
     over = f"current_period_end <= '{ds.observation_end.isoformat()}'::TIMESTAMPTZ"
+    renewals = rows("memberships", 30, "period_no = 1 AND status IN ('expired', 'canceled')", "ended first months")
+    spend = rows("market", 1, "method = 'own_spend' AND metric = 'spend'", "rows of own spend by channel")
     needs = {
-        "00_start_here": (users, events, orders),
-        "01_collect_app_and_web_events": (events,),
-        "06_build_user_profiles": (events and orders,),
+        "00_start_here": (users, events, orders, spend, renewals, propensity()),
+        "01_collect_app_and_web_events": (events, orders),
+        "06_build_user_profiles": (events, orders, profiles()),
         "10_foresee_who_leaves": (rows("memberships", 500, over, "ended periods"),),
         "12_derive_the_targeting_formula": (propensity(), orders),
         "15_train_a_course_recommender": (events, rows("courses", 20), taste()),

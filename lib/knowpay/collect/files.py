@@ -118,11 +118,11 @@ def _open_csv(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> Batch:
     if not data.strip():
         con.execute(f"CREATE TEMP TABLE {relation} (source_row BIGINT)")
         return Batch(name, relation, "source_row", {}, 0, notes=[f"{name} is empty."])
-    not_utf8 = f"{name} is not UTF-8. Save it as 'CSV UTF-8' and try again."
     try:
-        line = re.split(rb"[\r\n]", data, maxsplit=1)[0].decode()
-    except UnicodeDecodeError as error:
-        raise ExportError(not_utf8) from error
+        pa.array([data], pa.large_binary()).cast(pa.large_string())  # the quickest check of the whole file
+    except pa.ArrowInvalid as error:
+        raise ExportError(f"{name} is not UTF-8. Save it as 'CSV UTF-8' and try again.") from error
+    line = re.split(rb"[\r\n]", data, maxsplit=1)[0].decode()
     delimiter = max(",;\t|", key=line.count)
     header = [h.strip() for h in next(csv.reader([line], delimiter=delimiter))]
     notes, names = [], []
@@ -149,13 +149,9 @@ def _open_csv(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> Batch:
                 column_types=dict.fromkeys(ids, pa.string()), null_values=[""], strings_can_be_null=True
             ),
         )
-    except UnicodeDecodeError as error:
-        raise ExportError(not_utf8) from error
     except pa.ArrowInvalid as error:
-        if "UTF8" in str(error) or not first_line(error).isprintable() or "�" in str(error):
-            raise ExportError(not_utf8) from error
         raise ExportError(f"{name} is no readable CSV file. Export it again. ({first_line(error)})") from error
-    _checkquotes(name, data, table, ragged)
+    _check_quotes(name, data, table, ragged)
     import numpy as np
 
     rows = table.num_rows + len(ragged)
@@ -165,7 +161,7 @@ def _open_csv(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> Batch:
     return Batch(name, relation, "source_row", columns, rows, ragged, notes)
 
 
-def _checkquotes(name: str, data: bytes, table, ragged: list[tuple[int, str]]) -> None:
+def _check_quotes(name: str, data: bytes, table, ragged: list[tuple[int, str]]) -> None:
     """A quote that is never closed swallows all rows after it into one field. Refuse such a file."""
     if data.count(b'"') % 2 == 0:
         return

@@ -241,7 +241,7 @@ class _Run:
             """SELECT "table", rule, "column", count(*) FROM quarantine WHERE rule <> 'missing_column'
             GROUP BY ALL ORDER BY ALL"""
         ).fetchall():
-            if n > 0.2 * total[table]:
+            if n > total[table] / 2:
                 what = f"{rule} ({column})" if column else rule
                 self.notes.append(
                     f"{n:,} of {total[table]:,} rows of {table} break the rule {what}: the manifest or the export "

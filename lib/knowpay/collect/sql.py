@@ -8,7 +8,7 @@ from knowpay.collect.schema import CURRENCIES, SQL_TYPES, TYPE_WORDS, Column, Ta
 
 # What tools write for "no value". "NA" is not among them: it is Namibia.
 MISSING = ("", "NULL", "null", "\\N", "NaN", "nan", "NaT", "None", "<NA>")
-TIME = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?(Z|UTC|[+-]\d{2}(:?\d{2})?))?)?"
+TIME = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?(Z|UTC|[+-](0\d|1[0-4])(:?[0-5]\d)?))?)?"
 # A time outside is a wrong unit, or a clock that was never set.
 FLOOR, CEILING = (f"TIMESTAMPTZ '{year}-01-01 00:00:00+00'" for year in (1990, 2200))
 # The default messages. {column}, {table}, {file}, {allowed}, {unit}, {currency} are filled in here, {value} by SQL.

@@ -503,7 +503,7 @@ def render(source: Path, target: Path) -> Path:
     # Of no use to a reader: what only a later build into the same folder, a translator or a debugger would open.
     (pages / ".buildinfo").unlink(missing_ok=True)
     shutil.rmtree(pages / "_static" / "locales", ignore_errors=True)
-    for path in pages.rglob("*.map"):
+    for path in list(pages.rglob("*.map")):
         path.unlink()
     return pages
 

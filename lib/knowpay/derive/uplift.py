@@ -1,103 +1,37 @@
 """Uplift: the effect of a message by person, models of it, and what a plan earns judged on randomised arms.
 
-Throughout, ``treated`` is the arm (bool), ``propensity`` the probability of the arm that was *drawn*, and a gain is
-yuan of contribution that would not have come without the message, before the cost of the message.
+A model here is a function that takes touches with ``message``, ``bought`` and what was known when the arm was drawn, and
+returns a scorer: a function from what is known about people and courses to a score, larger = rather write to.
+What a rule earns is judged by ``derive.policy`` on arms drawn by lot.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-Z90, Z99 = 1.645, 2.576
+POWER = 2.8  # 1.96 + 0.84: two-sided 5 %, power 80 %
 AMOUNTS = ("active_days", "recency", "tenure", "purchases")
 PENALTY = 0.05  # inverse strength of the ridge penalty, the same for every model
 
 
-class Estimate(NamedTuple):
-    """A value with its standard error and 90 % interval."""
+def detectable(groups: Sequence[int], base: float) -> float:
+    """Return the smallest difference of effects, as a fraction, that a trial of these sizes finds four times in five.
 
-    value: float
-    error: float
-    low: float
-    high: float
-
-
-def estimate(value: float, error: float) -> Estimate:
-    """Return the value with its symmetric 90 % interval."""
-    return Estimate(float(value), float(error), float(value - Z90 * error), float(value + Z90 * error))
-
-
-def signed(outcome: np.ndarray, treated: np.ndarray, propensity: np.ndarray) -> np.ndarray:
-    """Return inverse-propensity contrasts, shape (n,): their mean over any group is the effect in that group.
-
-    outcome / propensity for the treated, minus the same for the others (Horvitz and Thompson 1952).
+    ``groups`` are the touches of one group (its effect against none) or of two (their effects against each other), each
+    half message and half control; ``base`` is the purchase rate. Two-sided test at 5 %, power 80 %: 2.8 standard errors
+    of sum 4 p (1 - p) / n. Raises ValueError for an empty group.
     """
-    outcome, propensity = np.asarray(outcome, dtype=float), np.asarray(propensity, dtype=float)
-    return np.where(np.asarray(treated, dtype=bool), outcome, -outcome) / propensity
+    if min(groups) < 1:
+        raise ValueError("Every group needs touches.")
+    return float(POWER * np.sqrt(4 * base * (1 - base) * sum(1 / n for n in groups)))
 
 
-def total(values: np.ndarray, people: np.ndarray | pd.Series) -> Estimate:
-    """Return the mean of ``values`` with a standard error that takes all rows of one person together."""
-    values = np.asarray(values, dtype=float)
-    per_person = pd.Series(values - values.mean()).groupby(np.asarray(people)).sum().to_numpy()
-    return estimate(values.mean(), np.sqrt((per_person**2).sum()) / len(values))
-
-
-def effect(tried: pd.DataFrame, outcome: str = "bought") -> Estimate:
-    """Return the effect of the message on ``outcome`` per touch, as a difference of arms.
-
-    ``tried`` has ``user_id, message, propensity`` and the outcome. Arm means are used rather than raw contrasts: that
-    is more exact and needs no known arm sizes (Hajek's form). Raises ValueError when an arm is empty.
-    """
-    message = tried["message"].to_numpy()
-    if message.all() or not message.any():
-        raise ValueError("A difference needs people in both arms: this list has only one.")
-    y, weight = tried[outcome].to_numpy(dtype=float), 1 / tried["propensity"].to_numpy()
-    mean = {arm: np.average(y[message == arm], weights=weight[message == arm]) for arm in (True, False)}
-    size = {arm: weight[message == arm].sum() for arm in (True, False)}
-    share = np.where(message, weight / size[True], -weight / size[False])  # each row's part in the difference
-    parts = share * (y - np.where(message, mean[True], mean[False]))
-    per_person = pd.Series(parts).groupby(tried["user_id"].to_numpy()).sum()
-    return estimate(mean[True] - mean[False], np.sqrt((per_person**2).sum()))
-
-
-def plan_value(tried: pd.DataFrame, chosen: np.ndarray, cost: float) -> Estimate:
-    """Return what a plan that writes to the ``chosen`` touches earns **per touch of the whole list**, yuan after cost.
-
-    Difference of arms among the chosen times their share, minus the cost of their messages. ``tried`` has ``user_id,
-    message, propensity`` and ``gain`` (yuan of contribution). An empty choice earns 0.
-    """
-    chosen = np.asarray(chosen, dtype=bool)
-    if not chosen.any():
-        return estimate(0.0, 0.0)
-    found, share = effect(tried[chosen], "gain"), chosen.mean()
-    return estimate(share * (found.value - cost), share * found.error)
-
-
-def paired(tried: pd.DataFrame, chosen: np.ndarray, other: np.ndarray, cost: float) -> Estimate:
-    """Return how much more per touch of the list the plan ``chosen`` earns than the plan ``other``, on the same people."""
-    step = np.asarray(chosen, dtype=float) - np.asarray(other, dtype=float)
-    contrast = signed(tried["gain"], tried["message"], tried["propensity"])
-    return total(step * (contrast - cost), tried["user_id"])
-
-
-def detectable(touches: int, base: float, groups: int = 2) -> float:
-    """Return the smallest difference between the effects in two of ``groups`` equal groups that a trial would find.
-
-    80 % power, two-sided 5 %, arms of equal size, purchase rate ``base`` (0-1). With n = touches / (2 groups) people in
-    each arm of each group the difference of two effects has variance 4 p (1 - p) / n.
-    """
-    n = touches / (2 * groups)
-    return float(2.8 * np.sqrt(4 * base * (1 - base) / n))
-
-
-def needed(difference: float, base: float, groups: int = 2) -> float:
-    """Return the touches needed to find ``difference`` between the effects of two groups; the inverse of ``detectable``."""
-    return float(2 * groups * 4 * base * (1 - base) * (2.8 / difference) ** 2)
+def needed(difference: float, base: float, shares: Sequence[float] = (0.5, 0.5)) -> float:
+    """Return how many touches find ``difference`` between groups of these shares of the list; ``detectable`` turned round."""
+    return float(4 * base * (1 - base) * sum(1 / share for share in shares) * (POWER / difference) ** 2)
 
 
 def best(score: np.ndarray, share: float, within: np.ndarray | pd.Series | None = None) -> np.ndarray:
@@ -130,19 +64,17 @@ def qini(outcome: np.ndarray, treated: np.ndarray, score: np.ndarray) -> float:
         x, curve = np.append(0, n_t + n_c), np.append(0, curve)
         return float(np.trapezoid(curve, x) - x[-1] * curve[-1] / 2)
 
-    # The best order: treated buyers and untreated non-buyers first (scikit-uplift's perfect_qini_curve).
+    # The best order there could be: treated buyers first, untreated buyers last.
     return area(np.asarray(score, dtype=float)) / area(y * t - y * (1 - t))
 
-
-# --- models: each returns a function from features to a score in yuan (or, for the response model, a ranking)
 
 Scorer = Callable[[pd.DataFrame], np.ndarray]
 
 
 def design(known: pd.DataFrame, levels: dict[str, Sequence[str]]) -> np.ndarray:
-    """Return the numbers that the models see, shape (rows, features): logs of amounts, fit and price, marks of levels."""
+    """Return the numbers that the models see, shape (rows, features): logs of amounts, place and prices, marks of levels."""
     columns = [np.log1p(known[name].to_numpy(dtype=float)) for name in AMOUNTS]
-    columns += [np.log(known[name].to_numpy(dtype=float)) for name in ("fit", "price", "mean_price")]
+    columns += [np.log(known[name].to_numpy(dtype=float)) for name in ("place", "price", "mean_price")]
     columns += [(known[name] == level).to_numpy(dtype=float) for name in levels for level in levels[name][1:]]
     return np.column_stack(columns)
 

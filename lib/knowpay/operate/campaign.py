@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import ibis
 import numpy as np
@@ -69,14 +70,16 @@ def features(ds: Dataset, at: pd.Timestamp | str | None = None, events: Table | 
     return f[columns].sort_values("user_id", ignore_index=True)
 
 
-class Shelf(NamedTuple):
+@dataclass(frozen=True)
+class Shelf:
     """How well each of some courses goes with what each person has opened: a larger score goes better."""
 
     users: np.ndarray  # (people,) ids
     products: np.ndarray  # (courses,) ids
     scores: np.ndarray  # (people, courses); -inf where a course is owned or not on sale
-    because: np.ndarray  # (people, courses) position in ``names`` of the opened course that speaks most for it; -1 none
-    names: np.ndarray  # names of the courses on sale
+    opened: sparse.csr_matrix  # (people, courses on sale) strength of interest
+    weights: np.ndarray  # (courses on sale, courses) what an opened course says for each of ``products``
+    names: np.ndarray  # (courses on sale,)
     penalty: float
 
     def places(self) -> pd.DataFrame:
@@ -85,12 +88,17 @@ class Shelf(NamedTuple):
         return pd.DataFrame(place, index=self.users, columns=self.products)
 
     def picks(self) -> pd.DataFrame:
-        """Return each person's best course: ``user_id, product_id, because`` (words). People without one are left out."""
-        row = np.flatnonzero(np.isfinite(self.scores).any(axis=1))
-        best = self.scores[row].argmax(axis=1)
-        speaks = self.because[row, best]
-        words = np.where(speaks >= 0, "goes with " + self.names[speaks].astype(object) + ", opened before", "often opened")
-        return pd.DataFrame({"user_id": self.users[row], "product_id": self.products[best], "because": words})
+        """Return each person's best course and why: ``user_id, product_id, because``. Without a course, no row."""
+        best = self.scores.argmax(axis=1)
+        because = np.full(len(self.users), "opened by many", dtype=object)
+        for column in range(len(self.products)):
+            rows = np.flatnonzero(best == column)
+            if len(rows):
+                parts = self.opened[rows].toarray() * self.weights[:, column]
+                speaks = parts.max(axis=1) > 0
+                because[rows[speaks]] = "goes with " + self.names[parts.argmax(axis=1)[speaks]] + ", opened before"
+        found = pd.DataFrame({"user_id": self.users, "product_id": self.products[best], "because": because})
+        return found[np.isfinite(self.scores).any(axis=1)].reset_index(drop=True)
 
 
 def shelf(
@@ -120,15 +128,8 @@ def shelf(
     scores = np.where(cold[:, None], neighbours.popularity(x)[place], x @ weights)
     owned = neighbours.matrix(neighbours.owned(ds, at), users, products).toarray() > 0
     scores[owned | (place < 0)[None, :]] = -np.inf
-    because = np.column_stack([_loudest(x, column) for column in weights.T])
-    return Shelf(users, np.asarray(products), scores, because, courses["name"].astype(str).to_numpy(), penalty)
-
-
-def _loudest(x: sparse.csr_matrix, weight: np.ndarray) -> np.ndarray:
-    """For each row of x the column that adds most to x @ weight, -1 where none adds anything; shape (rows,)."""
-    parts = x.multiply(weight[None, :]).tocsr()
-    best = np.asarray(parts.argmax(axis=1)).ravel()
-    return np.where(np.asarray(parts.max(axis=1).todense()).ravel() > 0, best, -1)
+    names = courses["name"].astype(str).to_numpy(dtype=object)
+    return Shelf(users, np.asarray(products, dtype=object), scores, x, weights, names, penalty)
 
 
 def evidence(ds: Dataset, window_days: int = 14) -> pd.DataFrame:
@@ -161,7 +162,9 @@ def contribution_rate(ds: Dataset, teacher_share: float) -> float:
     Measured on the course orders of the export. Raises ValueError when there are none.
     """
     o = ds.orders.filter(~ds.orders.status.isin(["created", "cancelled"]))
-    o = o.inner_join(ds.courses.filter(ds.courses.product_type != "membership").select("product_id", "price"), "product_id")
+    o = o.inner_join(
+        ds.courses.filter(ds.courses.product_type != "membership").select("product_id", "price"), "product_id"
+    )
     sums = o.agg(net=o.net_revenue.sum(), listed=o.price.sum()).to_pandas().iloc[0]
     if not sums["listed"] > 0:
         raise ValueError("There is no paid course order: the contribution of an order is unknown.")

@@ -88,7 +88,9 @@ def _refuse(ds: Dataset, table: pd.DataFrame, personal: bool) -> None:
     if (table["score"] < 0).any():
         raise ValueError(f"{_people(table['user_id'][table['score'] < 0])} on the list with an expected loss.")
     if not personal and table[["product_id", "channel", "reason", "score"]].drop_duplicates().shape[0] > 1:
-        raise ValueError("A general list must say the same to everybody: one course, one channel, one reason, one score.")
+        raise ValueError(
+            "A general list must say the same to everybody: one course, one channel, one reason, one score."
+        )
 
 
 def _people(ids: pd.Series) -> str:

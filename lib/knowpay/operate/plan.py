@@ -45,7 +45,9 @@ def standing(ds: Dataset, at: pd.Timestamp | str | None = None) -> pd.DataFrame:
         "general": flag("personalization_opt_out") | said("consent_analytics", "denied"),
     }
     status = np.select([mask.to_numpy() for mask in never.values()], list(never), "personal")
-    return pd.DataFrame({"user_id": u["user_id"].to_numpy(), "status": status}).sort_values("user_id", ignore_index=True)
+    return pd.DataFrame({"user_id": u["user_id"].to_numpy(), "status": status}).sort_values(
+        "user_id", ignore_index=True
+    )
 
 
 def too_often(ds: Dataset, at: pd.Timestamp | str | None = None, caps: tuple = CAPS) -> np.ndarray:

@@ -37,25 +37,19 @@ mature = economics.cohort_value(ds, share=0.7, horizon=180).query("channel == 'r
 paid = economics.contributions(ds, share=0.7)  # user_id, channel, day (since registration), amount
 
 
-def payback(money, price):
-    """Return the first day by whose end the money (rows with day, amount) reaches the price, 0 for never."""
-    reached = money.groupby(money["day"].clip(lower=0).astype(int) + 1)["amount"].sum().cumsum() >= price
-    return int(reached.idxmax()) if reached.any() else 0
-
-
 # %% tags=["solution"]
-theirs = paid[paid["user_id"].isin(mature["user_id"]) & (paid["day"] <= 180)]
-answer = payback(theirs, price=len(mature) * cost)
+answer = economics.payback(economics.recovered(paid, mature["user_id"], 180), cost)
 
 # %% tags=["wrong"]
 # hint: You set the money of everybody on the channel against the cost of the watched users. Keep both sides to the same people.
-theirs = paid[(paid["channel"] == "referral") & (paid["day"] <= 180)]
-answer = payback(theirs, price=len(mature) * cost)
+everybody = paid.loc[paid["channel"] == "referral", "user_id"].unique()
+money = economics.recovered(paid, everybody, 180) * len(everybody)
+answer = economics.payback(money / len(mature), cost)
 
 # %% tags=["wrong"]
 # hint: You charged the cost of a registration for payers only. The others were paid for too.
-theirs = paid[paid["user_id"].isin(mature["user_id"]) & (paid["day"] <= 180)]
-answer = payback(theirs, price=(mature["value"] > 0).sum() * cost)
+payers = mature.loc[mature["value"] > 0, "user_id"]
+answer = economics.payback(economics.recovered(paid, payers, 180), cost)
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 2 · One number for the board (5 minutes)

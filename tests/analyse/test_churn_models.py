@@ -1,0 +1,150 @@
+"""Renewal curves, hazards, scores and the price of a call: against other implementations and by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from knowpay.analyse import churn_models as models
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+
+def cohort(n: int, seed: int, alpha: float = 0.88, beta: float = 1.12) -> pd.DataFrame:
+    """Lives of n members with Beta hazards, each watched for 1 to 17 periods."""
+    rng = np.random.default_rng(seed)
+    life = rng.geometric(rng.beta(alpha, beta, n).clip(1e-9))
+    watched = rng.integers(1, 18, n)
+    return pd.DataFrame({"periods": np.minimum(life, watched), "left": (life <= watched).astype(float)})
+
+
+def test_the_curve_gives_both_published_figures():
+    assert models.sbg_survival(0.88, 1.12, 1) == pytest.approx(0.56)
+    assert models.sbg_survival(0.88, 1.12, 12) == pytest.approx(0.110, abs=0.001)
+    assert models.sbg_hazard(0.88, 1.12, np.array([1, 2])) == pytest.approx([0.44, 0.88 / 3])
+
+
+def test_many_members_give_the_parameters_back():
+    curve = models.fit_sbg(cohort(60_000, seed=1))
+    assert curve.alpha == pytest.approx(0.88, abs=0.04) and curve.beta == pytest.approx(1.12, abs=0.05)
+    value, low, high = curve.interval(12)
+    assert low < 0.110 < high and value == curve.survival(12)
+
+
+def test_the_standard_error_is_the_spread_over_cohorts():
+    fits = [models.fit_sbg(cohort(300, seed)) for seed in range(120)]
+    for k in (1, 12):
+        spread = np.std([fit.survival(k) for fit in fits])
+        said = np.mean([fit.error(lambda a, b, k=k: models.sbg_survival(a, b, k)) for fit in fits])
+        assert said == pytest.approx(spread, rel=0.25)
+
+
+@pytest.mark.parametrize("left", [0.0, 1.0])
+def test_a_curve_needs_both_outcomes(left):
+    with pytest.raises(ValueError, match="one member who left and one who renewed"):
+        models.fit_sbg(pd.DataFrame({"periods": [1, 1], "left": [left, left]}))
+
+
+@pytest.fixture
+def scored():
+    rng = np.random.default_rng(0)
+    p = rng.integers(0, 12, 400) / 12  # with ties
+    return (rng.random(400) < p).astype(float), p, rng.integers(0, 4, 400).astype(float)
+
+
+def test_scores_are_those_of_scikit_learn(scored):
+    y, p, w = scored
+    assert models.auc(y, p) == pytest.approx(roc_auc_score(y, p))
+    assert models.auc(y, p, w) == pytest.approx(roc_auc_score(y, p, sample_weight=w))
+    found = models.scores(y, {"m": p}, np.arange(400), draws=50).set_index("score")
+    assert found.loc["PR-AUC", "value"] == pytest.approx(average_precision_score(y, p))
+    assert found.loc["expected / observed", "value"] == pytest.approx(p.sum() / y.sum())
+    assert (found["low"] <= found["value"]).all() and (found["value"] <= found["high"]).all()
+
+
+def test_precision_shares_ties_out():
+    y, p = np.array([1, 1, 0, 0, 0, 0, 0, 0, 0, 0.0]), np.array([0.9] + [0.5] * 4 + [0.1] * 5)
+    found = models.scores(y, {"m": p}, np.arange(10), share=0.3, draws=2).set_index("score")
+    assert found.loc["precision at 30%", "value"] == pytest.approx((1 + 2 * 0.25) / 3)
+
+
+def test_a_hazard_as_label_gives_the_auc_to_expect(scored):
+    _, p, _ = scored
+    rng = np.random.default_rng(1)
+    drawn = [roc_auc_score(rng.random(400) < p, p) for _ in range(200)]
+    assert models.auc(p, p) == pytest.approx(np.mean(drawn), abs=0.005)
+
+
+def test_gain_of_a_model_over_itself_is_nothing(scored):
+    y, p, _ = scored
+    assert models.gain(y, p, p, np.arange(400), draws=20) == (0, 0, 0)
+    assert models.gain(y, p, np.zeros(400), np.arange(400), draws=20)[1] > 0.1
+
+
+def test_calibration_parts_are_equal_and_ordered(scored):
+    y, p, _ = scored
+    table = models.calibration(y, p)
+    assert table["rows"].tolist() == [80] * 5 and table["predicted"].is_monotonic_increasing
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(2)
+    n = 600
+    month, visits = rng.integers(1, 8, n), rng.poisson(5, n).astype(float)
+    left = rng.random(n) < 0.9 / (1.1 + month)
+    frame = pd.DataFrame({"log_tenure": np.log(month), "visits": visits, "left": left.astype(float)})
+    return frame.assign(user_id=[f"u{i % 150}" for i in range(n)], kind=rng.choice(["a", "b"], n))
+
+
+def test_a_strong_penalty_falls_back_on_the_free_column(rows):
+    model = models.logistic(["log_tenure", "visits"], free=["log_tenure"], strength=1e-4).fit(rows, rows["left"])
+    p = model.predict_proba(rows)[:, 1]
+    by_month = pd.Series(p).groupby(rows["log_tenure"]).agg(["min", "max"])
+    assert (by_month["max"] - by_month["min"]).max() < 0.02
+    assert by_month["max"].iloc[0] - by_month["max"].iloc[-1] > 0.15
+    assert p.mean() == pytest.approx(rows["left"].mean(), abs=0.01)
+
+
+def test_both_models_take_missing_numbers_and_new_kinds(rows):
+    rows.loc[:50, "visits"] = np.nan
+    new = rows.assign(kind="c")
+    for model in (models.logistic(["visits"], ["kind"]), models.boosting(["visits"], ["kind"])):
+        assert np.isfinite(model.fit(rows, rows["left"]).predict_proba(new)).all()
+
+
+def test_members_stay_in_one_fold_and_the_best_setting_is_refitted(rows):
+    folds = models.member_folds(rows)
+    for train, test in folds:
+        assert not set(rows["user_id"].iloc[train]) & set(rows["user_id"].iloc[test])
+    best = models.tune(models.logistic(["visits"]), {"model__C": [1e-6, 1.0]}, rows, folds)
+    assert best["model"].C in (1e-6, 1.0) and best.predict_proba(rows).shape == (600, 2)
+
+
+def test_refits_resample_members_on_both_sides(rows):
+    train, target = rows[:400], rows[400:].reset_index(drop=True)
+    hazards, weights = models.refits(models.logistic(["visits"]), train, target, draws=30)
+    assert hazards.shape == weights.shape == (30, 200)
+    assert len({w for w in weights[0][target["user_id"] == "u0"]}) == 1
+    assert weights.mean() == pytest.approx(1, abs=0.15) and hazards.std(axis=0).mean() > 0.001
+
+
+def test_forecast_learns_from_the_past_only():
+    rows = pd.DataFrame({"presentation": ["1"] * 40 + ["2"] * 40, "x": [0, 1] * 40, "left": [0, 1] * 20 + [1, 0] * 20})
+    then, p = models.forecast(models.logistic(["x"]), rows.astype({"left": float, "x": float}), "2")
+    assert len(then) == 40 and p[1] > 0.5 > p[0]
+
+
+def test_months_kept_by_hand():
+    assert models.months_kept(np.array([0.5]), months=3) == pytest.approx(1 + 0.5 + 0.25)
+
+
+def test_a_call_by_hand_and_by_chance():
+    call, hazard = models.Call(cost=1, gift=3, margin=20, save=0.25), np.array([0.5, 0.1])
+    kept = models.months_kept(hazard)
+    assert call.value(hazard)[0] == pytest.approx(0.5 * 0.25 * (20 * kept[0] - 3) - 1 - 0.5 * 3)
+    even = models.Call(cost=1, gift=3, margin=20, save=call.break_even(hazard))
+    assert even.value(hazard).sum() == pytest.approx(0)
+    assert call.budget(hazard)[0] == pytest.approx(1 + 3 * (0.5 + 0.5 * 0.25))
+    draws = call.draws(np.tile(hazard, (40_000, 1)))
+    assert draws.mean() == pytest.approx(call.value(hazard).sum(), abs=4 * draws.std() / 200)
+    assert call.test_size(np.array([0.4])) == pytest.approx(16 * 0.24 / 0.01)

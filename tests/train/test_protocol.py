@@ -1,0 +1,105 @@
+"""The split and the ways of judging: what must not leak, what must be kept together, what flatters."""
+
+from __future__ import annotations
+
+import knowpay
+import numpy as np
+import pandas as pd
+import pytest
+from knowpay.analyse import neighbours, touches
+from knowpay.train import protocol, recommender
+from scipy import sparse
+
+
+@pytest.fixture(scope="module")
+def ds():
+    return knowpay.open("world:small")
+
+
+@pytest.fixture(scope="module")
+def cut(ds):
+    return recommender.split(ds, "2025-04-28")
+
+
+def test_no_person_and_no_course_stands_on_both_sides_wrongly(ds, cut):
+    before = neighbours.interest(ds, until=cut.at)
+    assert cut.x.nnz <= len(before)
+    assert before["last"].max() < cut.at
+    assert cut.x[:, cut.new].nnz == 0
+    assert cut.y.multiply(cut.barred).nnz == 0
+    assert not cut.people["no_profile"][cut.personal].any()
+
+
+def test_windows_add_up_to_the_history(ds, cut):
+    windows = recommender.windows(ds, cut)
+    before, opened = windows[-1]
+    looks = (2 ** before.toarray() - 1) + opened.toarray()
+    np.testing.assert_allclose(np.log2(1 + looks), cut.x.toarray(), atol=1e-9)
+    assert (windows[0][0].nnz, windows[0][1].nnz > 0) == (0, True)
+
+
+def test_the_oracle_of_the_pages_gets_full_marks_and_the_list_for_all_does_not(cut):
+    right = cut.judge(cut.y.toarray())
+    assert right["ndcg"].dropna().min() > 0.6  # a person with more than ten pages can be ordered in several ways
+    assert right["recall"].dropna().eq(1).all()
+    assert cut.judge(neighbours.popularity(cut.x))["ndcg"].mean() < 0.4
+
+
+def test_too_little_is_said_in_a_sentence(ds):
+    with pytest.raises(ValueError, match="the least to learn"):
+        recommender.split(ds, ds.observation_start + pd.Timedelta(days=1))
+    with pytest.raises(ValueError, match="cut earlier"):
+        recommender.split(ds, ds.observation_end)
+
+
+def test_course_features_know_no_rating_of_the_future(ds, cut):
+    reviews = ds.reviews.to_pandas()
+    known = reviews[reviews["timestamp"] < cut.at]
+    args = (cut.courses, cut.at)
+    np.testing.assert_array_equal(
+        recommender.course_features(args[0], reviews, args[1]), recommender.course_features(args[0], known, args[1])
+    )
+
+
+def test_an_unknown_profile_field_is_code_zero(cut):
+    codes, sizes = recommender.profile_codes(cut.people)
+    assert ((codes[:, 0] == 0) == cut.people["age_band"].isna().to_numpy()).all()
+    assert (codes.max(axis=0) < np.array(sizes)).all()
+
+
+def test_places_are_those_of_the_lists_of_that_day(ds):
+    tried = touches.outcomes(ds)
+    wave = tried[tried["campaign_id"] == tried["campaign_id"].max()]
+    found = protocol.places(ds, wave, 300.0)
+    at, course = wave["assigned_at"].iloc[0], wave["product_id"].iloc[0]
+    known = neighbours.taste(ds, at, 300.0)
+    column = known.courses["product_id"].tolist().index(course)
+    lists = neighbours.top(known.scores(slice(None)), 10, known.has)
+    listed = set(known.people["user_id"][(lists == column).any(axis=1) & known.personal])
+    assert set(found.loc[found["own"] <= 10, "user_id"]) == listed & set(found["user_id"])
+    assert len(set(found["user_id"])) == len(found)
+
+
+def test_hidden_entries_are_a_partition():
+    x = sparse.csr_matrix(np.random.default_rng(0).random((50, 20)) < 0.3).astype(float)
+    for train, hidden in (protocol.hold_out(x, seed=1), protocol.hold_out_one(x, seed=1)):
+        assert (train + hidden - x).nnz == 0
+        assert train.multiply(hidden).nnz == 0
+    assert (np.diff(hidden.indptr) == (np.diff(x.indptr) > 1)).all()
+
+
+def test_sampled_negatives_flatter():
+    rng = np.random.default_rng(0)
+    scores = rng.random((1000, 100))
+    relevant = sparse.csr_matrix((rng.random((1000, 100)) < 0.03).astype(float))
+    full = neighbours.ranked(neighbours.top(scores, 10), relevant)["recall"].mean()
+    few = protocol.sampled(scores, relevant, sparse.csr_matrix((1000, 100)), 20)["recall"].mean()
+    assert full == pytest.approx(0.10, abs=0.03)  # chance
+    assert few == pytest.approx(10 / 21, abs=0.04)  # chance too, and looks like skill
+
+
+def test_bootstrap_keeps_a_person_together():
+    users = pd.Series(["a", "b", "a", "c"])
+    draws = list(protocol.weights_of(users, draws=50, seed=0))
+    assert all(w[0] == w[2] for w in draws)
+    assert {w[0] + w[1] + w[3] for w in draws} == {3}
