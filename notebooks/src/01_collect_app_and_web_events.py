@@ -205,7 +205,7 @@ people = ds.events.select("user_id", "anonymous_id", "timestamp").to_pandas()
 people = people[~people["anonymous_id"].isin(bot_devices)]
 
 # %% [markdown]
-# Packing person and time into one 64-bit key makes it one sort. The same with pandas' `groupby().diff()`, to be sure:
+# Packing person and time into one 64-bit key makes it one sort. Then the same with pandas' `groupby().diff()`, to be sure.
 
 # %%
 import time
@@ -230,7 +230,7 @@ print(f"sessions: {n_sessions:,}; by pandas: {by_pandas:,}; the same: {n_session
 # %% tags=["remove-input"]
 show.say(
     f"On this machine the packed key took {1_000 * ours:.0f} ms for {len(people):,} events and pandas {1_000 * theirs:.0f} ms. "
-    "Times differ from run to run; the benchmark of the book measures both side by side on two million events."
+    "Times differ from run to run; what must not differ is the count."
 )
 
 # %% [markdown]

@@ -467,8 +467,7 @@ if truth:
 # model can know the save rate: a prediction is not an effect.
 
 # %%
-orders = ds.orders.filter(ds.orders.product_id.isin(ds.memberships.plan_id)).net_revenue
-margin = (1 - 0.30) * orders.mean().to_pandas()  # yuan a month after refunds, fees and the teacher's share
+margin = churn.monthly_margin(ds, share=1 - 0.30)  # yuan a month after refunds, fees and the teacher's share
 call = churn_models.Call(cost=1.0, gift=3.0, margin=margin, save=0.20)
 
 # %% [markdown]

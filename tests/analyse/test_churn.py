@@ -218,3 +218,8 @@ def test_the_next_week_is_a_part_of_the_rest(oulad):
     weekly = churn.oulad_weekly(oulad).set_index("week")
     assert week["left"].sum() == 294 < rest["left"].sum() and (week["left"] <= rest["left"]).all()
     assert weekly["hazard"].idxmax() == 2 and weekly.loc[1, "at_risk"] == 29_681
+
+
+def test_the_margin_of_a_month_is_what_its_orders_leave(company):
+    ds = company()
+    assert churn.monthly_margin(ds, share=0.5) == pytest.approx(12.5)  # the order of the plan, not those of courses

@@ -126,6 +126,19 @@ def _typed(found: pd.DataFrame, observation_end: pd.Timestamp) -> pd.DataFrame:
     return found[[*keys, *FEATURES]]
 
 
+def monthly_margin(ds: Dataset, share: float) -> float:
+    """Mean yuan that a paid period leaves: ``share`` (0-1) of the net revenue of plan orders.
+
+    Without plan orders the price of the paid periods stands in, before fees and refunds.
+    """
+    plans = ds.memberships.select(product_id="plan_id").distinct()
+    paid = ds.orders.filter(ds.orders.status != "cancelled").semi_join(plans, "product_id")
+    net = paid.net_revenue.mean().to_pandas()
+    if pd.isna(net):
+        net = ds.memberships.filter(ds.memberships.period_no >= 1).price.mean().to_pandas()
+    return share * float(net)
+
+
 def split_by_time(periods: pd.DataFrame, share: float = 0.6) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return (train, test) of the periods that are over, cut at one moment.
 

@@ -65,11 +65,12 @@ def late(events: pd.DataFrame) -> pd.DataFrame:
 def bots(events: pd.DataFrame) -> pd.DataFrame:
     """Return rows of devices that never do anything but view pages, as an unknown agent, and never log in.
 
-    A curious person does so too at times; the rule asks for all three signs on every event of the device.
+    A curious person does so too at times; the rule asks for all three signs on every event of the device, and a source
+    that does not name the agent accuses nobody.
     """
-    human = events["user_id"].notna() | (events["event"] != "page_viewed") | (events["user_agent_class"] == "human")
-    seen = human.groupby(events["anonymous_id"]).transform("any")
-    return events.loc[~seen, ["source_row"]]
+    human = events["user_id"].notna() | (events["event"] != "page_viewed") | (events["user_agent_class"] != "unknown")
+    seen = set(events.loc[human, "anonymous_id"])
+    return events.loc[events["anonymous_id"].notna() & ~events["anonymous_id"].isin(seen), ["source_row"]]
 
 
 def wrong_money(ds: Dataset) -> pd.DataFrame:

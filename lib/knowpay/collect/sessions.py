@@ -24,7 +24,7 @@ def session_numbers(person: np.ndarray, microseconds: np.ndarray, gap_seconds: i
     bits = int(time.max()).bit_length()
     if person.min() < 0 or int(person.max()).bit_length() + bits > 62:
         raise ValueError("The codes of the people must be 0 or more and small enough to share 62 bits with the times.")
-    order = np.argsort((person << bits) | time, kind="stable")
+    order = np.argsort((person << bits) | time)  # equal keys share a session: no stable sort needed
     sorted_person, sorted_time = person[order], time[order]
     new = np.ones(len(order), dtype=bool)
     new[1:] = (np.diff(sorted_person) != 0) | (np.diff(sorted_time) > gap_seconds * 1_000_000)

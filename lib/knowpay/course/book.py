@@ -26,6 +26,7 @@ from knowpay.course import ROOT, CourseError
 
 PAGES = ROOT / "book"
 NOTEBOOKS = ROOT / "notebooks"
+DATASETS = ROOT / "datasets"  # its README and one card per data set are pages; lessons link them as they do here
 HTML = ROOT / "build" / "book" / "html"
 
 # The syllabus' parts: caption in the sidebar and the last lesson number of each.
@@ -409,10 +410,14 @@ def toc(lessons: list[Lesson], exercises: list[str]) -> dict[str, Any]:
     practice: list[dict[str, Any]] = [{"file": "exercises"}, {"file": "scorecard"}]
     if exercises:
         practice[0]["sections"] = [{"file": f"notebooks/exercises/{name}"} for name in exercises]
-    names = ("article-errors", "notation", "glossary", "data-dictionary", "data-sets", "references", "measurements")
+    cards = [page.stem for page in sorted(DATASETS.glob("*.md")) if page.stem not in ("README", "dictionary")]
+    names = ("article-errors", "notation", "glossary", "datasets/dictionary", "datasets/README", "references")
+    reference: list[dict[str, Any]] = [{"file": name} for name in (*names, "measurements")]
+    if cards:
+        reference[names.index("datasets/README")]["sections"] = [{"file": f"datasets/{card}"} for card in cards]
     parts += [
         {"caption": "Practice · 练习", "chapters": practice},
-        {"caption": "Reference · 参考", "chapters": [{"file": name} for name in names]},
+        {"caption": "Reference · 参考", "chapters": reference},
     ]
     return {"format": "jb-book", "root": "index", "parts": parts}
 
@@ -453,8 +458,9 @@ def stage(notebooks: Path, folder: Path) -> None:
     _write(folder / "exercises.md", _exercises_page(lessons, counts))
     card = scorecard.markdown(scorecard.collect(notebooks), "notebooks")
     _write(folder / "scorecard.md", re.sub(r"\[(\d\d)_\w+\]\(", r"[\1](", card))  # numbers leave room for the checks
-    _write(folder / "data-dictionary.md", dictionary())
-    _write(folder / "data-sets.md", (ROOT / "datasets" / "README.md").read_text("utf-8"))
+    for page in sorted(DATASETS.glob("*.md")):
+        _write(folder / "datasets" / page.name, page.read_text("utf-8"))
+    _write(folder / "datasets" / "dictionary.md", dictionary())
     _write(folder / "measurements.md", measurements(lessons, state))
     generated = folder / "_generated"
     _write(generated / "figures.md", figures(lessons, sum(counts.values()), state))

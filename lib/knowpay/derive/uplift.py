@@ -1,7 +1,7 @@
-"""Uplift: the effect of a message by person, models of it, and what a plan earns judged on randomised arms.
+"""Uplift: whom a message moves. Power, models of the effect, out-of-sample scores and the Qini coefficient.
 
-A model here is a function that takes touches with ``message``, ``bought`` and what was known when the arm was drawn, and
-returns a scorer: a function from what is known about people and courses to a score, larger = rather write to.
+A model here is a function that takes touches with ``message``, ``bought`` and what was known when the arm was drawn,
+and returns a scorer: a function from what is known about people and courses to a score, larger = rather write to.
 What a rule earns is judged by ``derive.policy`` on arms drawn by lot.
 """
 
@@ -12,26 +12,39 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
+from knowpay.derive.policy import Profit
+
+Z90 = 1.645
 POWER = 2.8  # 1.96 + 0.84: two-sided 5 %, power 80 %
 AMOUNTS = ("active_days", "recency", "tenure", "purchases")
+LOGS = ("place", "price", "mean_price")
 PENALTY = 0.05  # inverse strength of the ridge penalty, the same for every model
 
 
-def detectable(groups: Sequence[int], base: float) -> float:
-    """Return the smallest difference of effects, as a fraction, that a trial of these sizes finds four times in five.
+def detectable(arms: Sequence[float], base: float) -> float:
+    """Return the smallest effect, as a fraction, that a trial with these arms finds four times in five.
 
-    ``groups`` are the touches of one group (its effect against none) or of two (their effects against each other), each
-    half message and half control; ``base`` is the purchase rate. Two-sided test at 5 %, power 80 %: 2.8 standard errors
-    of sum 4 p (1 - p) / n. Raises ValueError for an empty group.
+    ``arms`` are the numbers of people in all arms that enter: two for an effect, four for the difference between the
+    effects in two groups. ``base`` is the purchase rate. Two-sided test at 5 %, power 80 %: 2.8 standard errors of
+    p (1 - p) times the sum of 1 / n. Raises ValueError for an empty arm.
     """
-    if min(groups) < 1:
-        raise ValueError("Every group needs touches.")
-    return float(POWER * np.sqrt(4 * base * (1 - base) * sum(1 / n for n in groups)))
+    if min(arms) <= 0:
+        raise ValueError("Every arm needs people.")
+    return float(POWER * np.sqrt(base * (1 - base) * sum(1 / n for n in arms)))
 
 
-def needed(difference: float, base: float, shares: Sequence[float] = (0.5, 0.5)) -> float:
-    """Return how many touches find ``difference`` between groups of these shares of the list; ``detectable`` turned round."""
-    return float(4 * base * (1 - base) * sum(1 / share for share in shares) * (POWER / difference) ** 2)
+def trend(gain: np.ndarray, x: np.ndarray, people: pd.Series) -> Profit:
+    """Return by how much ``gain`` (`policy.gains`, yuan) changes when ``x`` grows by one: slope, 90 % interval, error.
+
+    Least squares; the standard error takes all touches of one person together (Liang and Zeger 1986).
+    """
+    gain, x = np.asarray(gain, dtype=float), np.asarray(x, dtype=float)
+    design = np.column_stack([np.ones(len(x)), x])
+    bread = np.linalg.inv(design.T @ design)
+    fitted = bread @ (design.T @ gain)
+    parts = pd.DataFrame(design * (gain - design @ fitted)[:, None]).groupby(np.asarray(people)).sum().to_numpy()
+    error = float(np.sqrt((bread @ (parts.T @ parts) @ bread)[1, 1]))
+    return Profit(float(fitted[1]), float(fitted[1] - Z90 * error), float(fitted[1] + Z90 * error), error)
 
 
 def best(score: np.ndarray, share: float, within: np.ndarray | pd.Series | None = None) -> np.ndarray:
@@ -71,10 +84,10 @@ def qini(outcome: np.ndarray, treated: np.ndarray, score: np.ndarray) -> float:
 Scorer = Callable[[pd.DataFrame], np.ndarray]
 
 
-def design(known: pd.DataFrame, levels: dict[str, Sequence[str]]) -> np.ndarray:
-    """Return the numbers that the models see, shape (rows, features): logs of amounts, place and prices, marks of levels."""
-    columns = [np.log1p(known[name].to_numpy(dtype=float)) for name in AMOUNTS]
-    columns += [np.log(known[name].to_numpy(dtype=float)) for name in ("place", "price", "mean_price")]
+def design(known: pd.DataFrame, levels: dict[str, list[str]], without: Sequence[str] = ()) -> np.ndarray:
+    """Return what the models see, shape (rows, features): logs of amounts, place and prices; marks of levels."""
+    columns = [np.log1p(known[name].to_numpy(dtype=float)) for name in AMOUNTS if name not in without]
+    columns += [np.log(known[name].to_numpy(dtype=float)) for name in LOGS if name not in without]
     columns += [(known[name] == level).to_numpy(dtype=float) for name in levels for level in levels[name][1:]]
     return np.column_stack(columns)
 
@@ -131,8 +144,18 @@ def interaction(tried: pd.DataFrame) -> Scorer:
     return score
 
 
+def look_alike(people: pd.DataFrame) -> Scorer:
+    """Fit a look-alike audience: how much somebody resembles the buyers among ``people``, as a probability.
+
+    It knows activity, recency, tenure, prices looked at, device and channel, not what was bought or promoted.
+    """
+    levels, hidden = _levels(people), ("purchases", "place", "price")
+    model = _logistic(design(people, levels, hidden), people["purchases"].to_numpy() > 0)
+    return lambda known: model.predict_proba(design(known, levels, hidden))[:, 1]
+
+
 def rolling(tried: pd.DataFrame, fit: Callable[[pd.DataFrame], Scorer], blocks: int = 4) -> np.ndarray:
-    """Return out-of-sample scores, shape (rows,): each later block of campaigns is scored by a model of all earlier ones.
+    """Return out-of-sample scores, shape (rows,): each later block of campaigns scored by a model of all before it.
 
     The first third of the campaigns (by ``assigned_at``) only teaches: its scores are nan. Raises ValueError when there
     are fewer than 3 campaigns.

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
 
 RECENT_DAYS = 30
+LEAST = 20  # purchases in either arm; with fewer every interval of the lesson is wider than the company
 
 
 def log(ds: Dataset) -> Table:
     """Return what this module reads of the events of logged-in people: who, when, known when, and a course opened.
 
-    Ibis table ``user_id, timestamp, known_at, day`` (in the company's time zone), ``product_id, price``, the last two null
-    unless the event shows interest in a course (``analyse.neighbours.INTEREST``). An event is known when it has arrived.
+    Ibis table ``user_id, timestamp, known_at, day`` (in the company's time zone), ``product_id, price``, the last two
+    null unless the event shows interest in a course (``neighbours.INTEREST``). An event is known when it has arrived.
     """
     e = ds.events.filter(ds.events.user_id.notnull())
     e = e.select(
@@ -110,8 +111,8 @@ def shelf(
 ) -> Shelf:
     """Score ``products`` for everybody who may be profiled, from what they had opened before ``at``.
 
-    The recommender is EASE (``analyse.neighbours``), fitted to all courses; people who opened nothing get the courses by
-    number of people who opened them. ``penalty`` None chooses it by EASE's exact leave-one-out error.
+    The recommender is EASE (``analyse.neighbours``), fitted to all courses; people who opened nothing get the courses
+    that most people opened. ``penalty`` None chooses it by EASE's exact leave-one-out error.
     """
     at = moment(ds, at)
     people, courses = audience(ds, at), neighbours.on_sale(ds, at)
@@ -135,13 +136,19 @@ def shelf(
 def evidence(ds: Dataset, window_days: int = 14) -> pd.DataFrame:
     """Return the randomised touches of people who may be profiled, with what was known when the arm was drawn.
 
-    The columns of ``analyse.touches.outcomes`` (``visits`` left out), those of ``features``, and ``place``: the promoted
-    course's place among all promoted courses on the person's own list that morning (1 = goes best with what the person had
-    opened). Raises ValueError when there is no such campaign.
+    The columns of ``analyse.touches.outcomes`` (``visits`` left out), those of ``features``, and ``place``: the place
+    of the promoted course among all promoted courses on the person's own list that morning (1 = goes best with what the
+    person had opened).
+
+    Raises ValueError when that is too little to learn from; the sentence says what is missing.
     """
     tried = touches.outcomes(ds, window_days=window_days, history_days=1).drop(columns="visits")
-    if tried.empty:
-        raise ValueError("There is no randomised campaign with a control arm: the effect of a message is unknown.")
+    bought = tried.groupby("message")["bought"].sum().reindex([True, False]).fillna(0)
+    if tried["assigned_at"].nunique() < 3 or bought.min() < LEAST:
+        raise ValueError(
+            f"It has {tried['assigned_at'].nunique()} campaigns drawn by lot and {bought.min():.0f} purchases of the "
+            f"promoted course in the poorer arm; 3 campaigns and {LEAST} purchases in each arm are needed."
+        )
     products = np.sort(tried["product_id"].unique())
     ds.con.raw_sql(f"CREATE OR REPLACE TEMP TABLE known_log AS {ibis.to_sql(log(ds), dialect='duckdb')}")
     events = ds.con.table("known_log")  # read once, not once for each campaign

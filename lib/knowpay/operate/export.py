@@ -23,9 +23,9 @@ def export_target_list(ds: Dataset, table: pd.DataFrame, folder: str | Path, per
     """Write a target list as ``<name>.csv`` and ``<name>.parquet`` and return the two paths.
 
     ``table`` has the columns user_id, product_id, channel, arm (message or control), send_at (with time zone), reason
-    and score (yuan, 0 or more); whatever else it has stays inside. ``personal=False`` is for the list that is the same
-    for everybody: people who opted out of personalisation may be on that one and on no other. Files appear whole or
-    not at all. In the CSV, text that a spreadsheet would run as a formula gets a leading apostrophe.
+    and score (0 or more: what the list was ordered by); whatever else it has stays inside. ``personal=False`` is for
+    the list that is the same for all: people who opted out of personalisation may be on that one and on no other.
+    Files appear whole or not at all. In the CSV, text that a spreadsheet would run as a formula gets an apostrophe.
 
     Raises ValueError, and writes nothing, when somebody on the list may not be written to, has had enough messages or
     is on it twice, when the list has no hold-out, or when a list that calls itself general is not.
@@ -82,15 +82,14 @@ def _refuse(ds: Dataset, table: pd.DataFrame, personal: bool) -> None:
     unknown = sorted(set(table["arm"]) - set(ARMS))
     if unknown:
         raise ValueError(f"The arm is {' or '.join(ARMS)}, not {unknown[0]!r}.")
-    for arm, what in zip(ARMS, ("nobody gets the message", "it has no hold-out, so nobody could say what it earned")):
-        if not (table["arm"] == arm).any():
-            raise ValueError(f"The list cannot leave: {what}.")
+    if not (table["arm"] == "message").any():
+        raise ValueError("The list cannot leave: nobody on it gets the message.")
+    if not (table["arm"] == "control").any():
+        raise ValueError("The list cannot leave: it has no hold-out, so nobody could ever say what it earned.")
     if (table["score"] < 0).any():
-        raise ValueError(f"{_people(table['user_id'][table['score'] < 0])} on the list with an expected loss.")
+        raise ValueError(f"{_people(table['user_id'][table['score'] < 0])} on the list with a score below 0.")
     if not personal and table[["product_id", "channel", "reason", "score"]].drop_duplicates().shape[0] > 1:
-        raise ValueError(
-            "A general list must say the same to everybody: one course, one channel, one reason, one score."
-        )
+        raise ValueError("A general list says the same to everybody: one course, one channel, one reason, one score.")
 
 
 def _people(ids: pd.Series) -> str:

@@ -57,7 +57,7 @@ def too_often(ds: Dataset, at: pd.Timestamp | str | None = None, caps: tuple = C
     """
     at = moment(ds, at)
     t = ds.touches.filter((ds.touches.variation_id != "control") & ds.touches.user_id.notnull())
-    t = t.filter((t.assigned_at < at.to_pydatetime())).select("user_id", "assigned_at").to_pandas()
+    t = t.filter(t.assigned_at < at.to_pydatetime()).select("user_id", "assigned_at").to_pandas()
     full: set[str] = set()
     for days, most in caps:
         sent = t.loc[t["assigned_at"] > at - pd.Timedelta(days=days), "user_id"].value_counts()
@@ -82,3 +82,29 @@ def hold_out(user_ids: pd.Series | np.ndarray, campaign_id: str, key: str, share
         return int.from_bytes(digest[:8], "big") / 2**64
 
     return np.array([fraction(str(user)) < share for user in user_ids], dtype=bool)
+
+
+def brief(campaign_id: str, table: pd.DataFrame, left_out: pd.Series, cost: float, gain: tuple, judge: str) -> str:
+    """Return the one-page brief of a campaign in plain words, as Markdown.
+
+    ``table`` is the target list; ``left_out`` counts people by the reason why they are not on it; ``cost`` is yuan per
+    message; ``gain`` is (expected, low, high) yuan of contribution after the cost of the messages; ``judge`` is the
+    sentence that fixes, beforehand, how the campaign will be judged.
+    """
+    sent, held = ((table["arm"] == arm).sum() for arm in ARMS)
+    courses = table["product_id"].nunique()
+    reasons = "\n".join(f"- {reason}: {count:,}" for reason, count in left_out.items())
+    parts = [
+        f"# Campaign {campaign_id}",
+        f"**What we do.** On {table['send_at'].min():%d %B %Y} we send one message by {table['channel'].iloc[0]} to "
+        f"{sent:,} people. Each reads about one of {courses} courses: the one that goes best with what this person has "
+        "opened. The price is the same for everybody.",
+        f"**What it costs and earns.** {sent:,} messages cost {sent * cost:,.0f} yuan. We expect {gain[0]:,.0f} yuan more "
+        f"than without them, after that cost; with 90 % confidence between {gain[1]:,.0f} and {gain[2]:,.0f}.",
+        f"**Who gets nothing on purpose.** {held:,} people on the list, drawn by lot, are not written to. They show what "
+        "would have happened anyway. Nobody writes to them until the campaign has been judged.",
+        "**Who is not on the list, and why.**",
+        "\n".join(f"- {reason}: {count:,}" for reason, count in left_out.items()),
+        f"**How we judge it.** {judge}",
+    ]
+    return "\n\n".join(parts) + "\n"

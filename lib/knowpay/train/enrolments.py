@@ -47,3 +47,26 @@ def dated(mooc: MoocCube, share: float = 0.6) -> tuple[pd.Timestamp, sparse.csr_
     pairs = mooc.views.rename(columns={"course": "product_id"}).assign(strength=lambda v: np.log2(1 + v["n"]))
     axes = [np.sort(pairs[c].unique()) for c in ("user_id", "product_id")]
     return day, *(neighbours.matrix(pairs[m], *axes) for m in (pairs["first"] < day, pairs["first"] >= day))
+
+
+def contest(mooc: MoocCube, course: str = "course", seed: int = 0) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Hide one random enrolment of each learner and rank all courses.
+
+    Returned: method -> `neighbours.ranked` at 10 (the two-tower for merged courses only), and EASE judged against 99
+    sampled negatives.
+    """
+    every, items = enrolled(mooc, course)
+    train, hidden = protocol.hold_out_one(every, seed)
+    scores = closed_form(train, train)
+    if course == "course":
+        scores["two-tower"] = towers(mooc, train, items, seed)
+    judged = {n: neighbours.ranked(neighbours.top(s, 10, train), hidden) for n, s in scores.items()}
+    return judged, protocol.sampled(scores["EASE"], hidden, train, 99, seed)
+
+
+def dated_contest(mooc: MoocCube) -> tuple[pd.Timestamp, dict[str, pd.DataFrame]]:
+    """(day of the cut, method -> `neighbours.ranked` at 3) on courses first viewed after it by learners seen before."""
+    day, before, after = dated(mooc)
+    both = (np.diff(before.indptr) > 0) & (np.diff(after.indptr) > 0)
+    scores = closed_form(before, before[both])
+    return day, {n: neighbours.ranked(neighbours.top(s, 3, before[both]), after[both]) for n, s in scores.items()}
