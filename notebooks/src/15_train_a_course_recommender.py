@@ -99,7 +99,6 @@ past = before[tune.rows]
 from time import process_time
 
 import numpy as np
-
 from knowpay.analyse import neighbours
 
 
@@ -107,7 +106,6 @@ def popular(windows, last):
     return neighbours.popularity(sum(opened for _, opened in windows[-last:]))
 
 
-# %%
 started = process_time()
 span = max((1, 3, len(windows) - 1), key=lambda last: tune(popular(windows[:-1], last)))
 scores = {"popular": popular(windows, span)}
@@ -151,16 +149,14 @@ def ease(x, penalty):
 #
 # $$\text{left-out residual}_{uj}=\frac{r_{uj}/P_{jj}}{1-q_u+r_{uj}^2/P_{jj}} .$$
 #
-# First see that it is exact: leave one person out for real, fit again, compare.
+# First see that it is exact: leave one person out for real, fit again, compare. Then read the penalty off a curve that costs
+# one inverse per point and touches no validation data.
 
 # %% tags=["nbval-check-output"]
 x = cut.x[cut.personal]
 by_hand = x[0] @ ease(x[1:], 300.0)
 by_formula = neighbours.ease_left_out(x, 300.0)[0]
 print(f"largest difference over {x.shape[1]} courses is below 1e-9: {np.abs(by_hand - by_formula).max() < 1e-9}")
-
-# %% [markdown]
-# So the penalty can be read off a curve that costs one inverse per point and touches no validation data.
 
 # %%
 started = process_time()
@@ -209,12 +205,6 @@ profile, codes = recommender.profile_codes(cut.people)
 already = (cut.courses["published_at"] <= line - pd.Timedelta(days=30 * len(windows))).to_numpy()
 examples = two_tower.from_windows(windows[:-1], profile, codes, features, already)
 
-# %% tags=["remove-input"]
-show.say(
-    f"{len(examples.item):,} examples; each of the {len(features)} courses is described by {features.shape[1]} numbers, each "
-    f"person by {profile.shape[1]} profile fields, and {(profile[:, 0] == 0).mean():.0%} of the people left their age empty."
-)
-
 # %% [markdown]
 # ### The loss, and who gets to be a negative
 #
@@ -256,7 +246,8 @@ with show.figure(
 # %% [markdown]
 # ## The contest
 #
-# Every method, every row, with a 90 % interval from resampling people.
+# Every method, every row, with a 90 % interval from resampling people. The intervals of two methods may overlap even when
+# one is better for nearly everyone, so the last word belongs to the *paired* difference, person by person.
 
 # %%
 from knowpay.analyse import economics
@@ -282,13 +273,6 @@ contest["processor seconds, under"] = [steps[np.searchsorted(steps, s)] for s in
 show.table(
     contest.round(3), f"{judged['EASE']['ndcg'].count():,} people, all {(~cut.new).sum()} courses ranked for each"
 )
-
-# %% tags=["nbval-check-output"]
-show.table(contest[["nDCG@10", "recall@10"]].drop("two-tower").round(2), "The rows that need no random start")
-
-# %% [markdown]
-# Intervals of two methods on the same people overlap even when one is better for nearly everyone. The *paired* difference,
-# person by person, is what decides.
 
 # %%
 lead = (judged["two-tower"]["ndcg"] - judged["EASE + own"]["ndcg"]).dropna()
@@ -324,7 +308,6 @@ plain = two_tower.fit(examples, watch, two_tower.Settings(corrected=False), seed
 scores["two-tower, no log-Q"] = plain.scores(cut.x, profile)
 judged["two-tower, no log-Q"] = cut.judge(scores["two-tower, no log-Q"])
 
-# %%
 rows = ["popular", "item-kNN", "EASE + own", "two-tower", "two-tower, no log-Q"]
 bias = protocol.table({name: judged[name] for name in rows}, seed=seed)
 bias.insert(0, "mean place by popularity", [protocol.mean_place(cut, scores[n], scores["popular"]) for n in rows])
@@ -344,7 +327,8 @@ show.say(
 #
 # Two habits make any recommender look better. The *random split* hides a fifth of the pairs at random, so the model has seen
 # the future of the very people it is judged on. *Sampled negatives* rank each right course against a few random others
-# instead of all. The same EASE, the same people, courses they had not opened before, judged four ways:
+# instead of all: ten places among 21 courses are easier to reach than ten among the whole catalogue. The same EASE, the same
+# people, courses they had not opened before, judged four ways:
 
 # %%
 seen = ((cut.x[cut.personal] > 0) + (cut.barred[cut.personal] > 0)).astype(float).tocsr()
@@ -364,10 +348,6 @@ inflated = pd.Series({name: judged_so["recall"].mean() for name, judged_so in wa
 show.table(inflated.round(2), "One model, four numbers; the first is the one that will be lived")
 
 # %% [markdown]
-# Ten places among 21 courses are easier to reach than ten places among all of them. The last number is the kind that is
-# quoted; it says nothing about a list of ten out of a catalogue.
-
-# %% [markdown]
 # ## Cold start
 #
 # **New people** have opened nothing before the line. EASE and its kin can only say *popular*. A slightly less dull answer is
@@ -379,8 +359,6 @@ group = cut.people["age_band"].fillna("?") + " " + cut.people["gender"].fillna("
 by_group = {g: neighbours.popularity(cut.x[(group == g).to_numpy()]) for g in group.unique()}
 alike = np.stack([by_group[g] + 5 * scores["popular"] / scores["popular"].max() for g in group])
 ways = {"popular": scores["popular"], "popular, same age and gender": alike, "two-tower": scores["two-tower"]}
-
-# %%
 cold = protocol.table({name: cut.judge(s, who=newcomers) for name, s in ways.items()}, seed=seed)
 count = (newcomers & (np.diff(cut.y.indptr) > 0)).sum()
 show.table(cold.round(2), f"{count} people who had opened nothing before the line")
@@ -469,8 +447,6 @@ from knowpay.collect.mooccube import open_mooccube
 from knowpay.train import enrolments
 
 mooc = if_here(open_mooccube)
-
-# %%
 if mooc is not None:
     merged, sampled = enrolments.contest(mooc, "course", seed)
     apart, _ = enrolments.contest(mooc, "run", seed)
@@ -498,7 +474,8 @@ if mooc is not None:
 # with merged runs: higher because the learners resemble each other, not because the method is better. Compare rows within a
 # table, not tables.
 #
-# **Dated views** allow the honest split. They cover ten courses, all of computing, so the list has three places.
+# **Dated views** allow the honest split. They cover ten courses, all of computing, so the list has three places, and they
+# are too few for a network to learn from, so none was trained.
 
 # %%
 if mooc is not None:
@@ -506,15 +483,6 @@ if mooc is not None:
     dated = protocol.table(views, k=3, seed=seed)
     caption = f"{len(views['EASE']):,} learners with views before and after {day:%d %B %Y}, courses new to them"
     show.table(dated.round(2), caption)
-
-# %% tags=["remove-input"]
-if mooc is not None:
-    first, second = dated["nDCG@3"].nlargest(2).index
-    clear = dated.loc[first, "low"] > dated.loc[second, "high"]
-    show.say(
-        f"*{first}* comes first, {'clear of' if clear else 'its interval overlapping that of'} *{second}*. Ten courses and "
-        f"{len(views['EASE'])} learners are not enough for a network to learn from, so none was trained."
-    )
 
 # %% [markdown]
 # ## From pages to money
@@ -540,18 +508,8 @@ groups = {
 }
 
 
-# %%
-def sold(g):
-    """People, purchase rates of the two arms in %, and yuan per 1,000 messages: caused, with its standard error."""
-    told = g["message"]
-    caused, error = touches.difference(g["gain"], told)
-    return len(g), 100 * g["bought"][told].mean(), 100 * g["bought"][~told].mean(), 1000 * caused, 1000 * error
-
-
 # %% tags=["nbval-check-output"]
-columns = ["messages and controls", "told, bought %", "not told, bought %", "caused, yuan per 1,000", "standard error"]
-money = {name: sold(sent[m]) for name, m in groups.items() if sent.loc[m, "message"].nunique() == 2}
-money = pd.DataFrame(money, index=columns).T
+money = protocol.by_group(sent, groups)
 show.table(money.round(1), "What a message about one course did, by where the course stood on that day's lists")
 
 # %% tags=["remove-input"]
@@ -569,7 +527,9 @@ show.say(
 # Only this section may look. First the pages: in the simulated company a page is chosen with probability proportional to
 # $\exp(\text{taste}\cdot\text{course}+0.4\,\text{quality}+\text{popularity})$, so for each person and list it is known what
 # share of the pages should fall on the ten. A model that had seen the future would do better than the truth allows and turn
-# a row red. The tolerance is 2.58 standard errors of a share of that many pages.
+# a row red. The tolerance is 2.58 standard errors of a share of that many pages. Then the order: for each pair of methods
+# whose difference is beyond a 99 % interval, does the truth put the same one first? Nothing is allowed for chance, which
+# would get the sign wrong in far fewer than one pair of a hundred.
 
 # %%
 likes = ds.truth.users.set_index("user_id").loc[cut.people["user_id"][cut.personal]]
@@ -592,10 +552,6 @@ for name in ("EASE + own", "two-tower"):
     spread = np.sqrt((volume * due[name] * (1 - due[name])).sum()) / volume.sum()
     show.check(f"pages on the ten of {name}", 100 * found, 100 * expected, 258 * spread, "%")
 
-# %% [markdown]
-# Second the order. For each pair of methods whose difference is beyond a 99 % interval, does the truth put the same one
-# first? Nothing is allowed for chance, which would get it wrong in far fewer than one pair of a hundred.
-
 # %% tags=["nbval-check-output"]
 from itertools import combinations
 
@@ -605,7 +561,7 @@ same = [(a, b) for a, b in clear if pairs[a, b][0] * (volume * (due[a] - due[b])
 show.check("clear pairs of methods in the true order", len(same), len(clear), 0, "pairs")
 
 # %% [markdown]
-# Third the money: the true chance of each purchase with and without the message is known. The tolerance is 2.58 standard
+# Now the money: the true chance of each purchase with and without the message is known. The tolerance is 2.58 standard
 # errors of the estimate.
 
 # %% tags=["nbval-check-output"]
@@ -630,7 +586,6 @@ buys = world.purchase_probability(ds.truth, np.repeat(ids, len(items)), np.tile(
 lists["oracle"] = neighbours.top(buys, 10, cut.barred[cut.personal][:some])
 bought = {name: np.take_along_axis(buys, ten[:some], axis=1).sum() for name, ten in lists.items()}
 
-# %%
 worth = pd.DataFrame({"pages on the ten, %": {n: 100 * np.average(d, weights=volume) for n, d in due.items()}})
 worth["share of the oracle's purchases, %"] = 100 * pd.Series(bought) / bought["oracle"]
 show.table(worth.round(1), "What each list is truly worth: pages, and purchases against the best possible ten")
@@ -652,17 +607,16 @@ show.say(
 # *direct*. It rests on the few who had the course on their list and is noisy. If the message causes the same *share* of
 # purchases on the list as elsewhere, all campaigns can speak for that share and the interval narrows: row *shared*. That is
 # an assumption, so both are shown.
+#
+# And the network? Suppose yuan follow pages: a list that foretells pages better by some per cent sells that much more. Then
+# its lead is an amount per month, to be set against what it costs to keep. One engineer's day a month is a modest guess for
+# the training job and the features; change it to yours.
 
 # %%
 earned = protocol.earned(sent, seed=seed)
 show.table(
     earned.round(0), "Own lists against the same course for all, yuan per 1,000 messages, 90 % intervals over people"
 )
-
-# %% [markdown]
-# And the network? Suppose yuan follow pages: a list that foretells pages better by some per cent sells that much more. Then
-# its lead is an amount per month, to be set against what it costs to keep. One engineer's day a month is a modest guess for
-# the training job and the features; change it to yours.
 
 # %%
 upkeep = 1_500.0  # yuan a month

@@ -107,6 +107,16 @@ def test_parquet_with_native_types_equals_csv(export, tmp_path):
     assert _hashes(ingest(csv, tmp_path / "s1")) == _hashes(ingest(typed, tmp_path / "s2"))
 
 
+def test_refused_rows_leave_no_trace(export, tmp_path):
+    """The good rows alone, or with a bad one that has a NULL where they have none: the same bytes."""
+    good = frames()["events"]
+    bad = good.head(1).assign(message_id="bad", user_id="")
+    write_manifest(tmp_path / "both")
+    for name, frame in (frames() | {"events": pd.concat([good, bad])}).items():
+        write_table(frame, tmp_path / "both" / f"{name}.csv")
+    assert _hashes(ingest(export(), tmp_path / "s1")) == _hashes(ingest(tmp_path / "both", tmp_path / "s2"))
+
+
 def test_same_bytes_twice_is_a_no_op(export, tmp_path):
     folder = export()
     first = ingest(folder, tmp_path / "store")
@@ -380,6 +390,16 @@ def test_a_run_that_dies_leaves_no_store(export, tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         ingest(folder, tmp_path / "stores" / "s")
     assert [p.name for p in (tmp_path / "stores").iterdir()] == ["s.lock"]
+
+
+def test_a_store_appears_by_one_rename(tmp_path):
+    made_in = []
+
+    def make(out: Path) -> None:
+        assert not (tmp_path / "s").exists()
+        made_in.append(out.stat().st_ino)
+
+    assert store.build(tmp_path / "s", make).stat().st_ino == made_in[0]
 
 
 def test_a_killed_run_is_cleaned_up_by_the_next(tmp_path):

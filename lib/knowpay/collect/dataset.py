@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from knowpay.collect.schema import TABLES
+from knowpay.collect.store import quiet
 
 _NET = """total - coalesce(tax, 0) - coalesce(refund_total, 0) - coalesce(fee, 0) - coalesce(commission, 0)"""
 
@@ -93,7 +94,7 @@ class Dataset:
 
         con = ibis.duckdb.connect()
         con.raw_sql("SET TimeZone = 'UTC'")
-        con.raw_sql("SET enable_progress_bar = false")  # it would land in the output of a lesson
+        quiet(con.con)
         for table in TABLES.values():
             # pandas has no missing whole number: one that may be missing is float64, whether one is or not
             money = [

@@ -22,7 +22,7 @@ from knowpay.collect.files import Batch, digest, find_files, first_line, open_fi
 from knowpay.collect.manifest import read_manifest
 from knowpay.collect.schema import EVENTS, SQL_TYPES, TABLES, Table
 from knowpay.collect.sql import MESSAGES, checks, select
-from knowpay.collect.store import build
+from knowpay.collect.store import build, quiet
 
 
 @cache
@@ -55,7 +55,7 @@ class _Run:
         self.batches, self.rows = [], []
         self.con = duckdb.connect()
         self.con.execute(f"SET TimeZone = {quote(self.manifest.timezone)}")
-        self.con.execute("SET enable_progress_bar = false")
+        quiet(self.con)
         self.con.execute("SET memory_limit = '2GB'")  # beyond it DuckDB works from temp_directory
         # The Parquet writer packs a column otherwise when statistics say it holds no NULL, and those statistics
         # also see the rows that were refused: without them the bytes depend on the rows written alone.

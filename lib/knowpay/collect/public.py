@@ -18,7 +18,7 @@ from knowpay.collect import DownloadError
 from knowpay.collect.dataset import Dataset
 from knowpay.collect.download import download
 from knowpay.collect.ingest import ingest, version
-from knowpay.collect.store import ROOT, build
+from knowpay.collect.store import ROOT, build, quiet
 
 URL = "https://archive.ics.uci.edu/static/public/349/open+university+learning+analytics+dataset.zip"
 SHA256 = "f2ed1902616c1fe8d2824d872c0b7d2d72be435bf0124d077044fe4be2c6d3e4"
@@ -213,7 +213,7 @@ def _convert(files: dict[str, Path], out: Path) -> None:
     con = duckdb.connect()
     con.execute(f"SET temp_directory = '{str(out / '.tmp').replace(chr(39), chr(39) * 2)}'")
     con.execute("SET memory_limit = '2GB'")
-    con.execute("SET enable_progress_bar = false")
+    quiet(con)
     con.execute(_MACROS)
     rows = []
     for name, path in files.items():

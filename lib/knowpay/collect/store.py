@@ -4,8 +4,10 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import duckdb
 
 from knowpay.collect import ExportError
 
@@ -15,6 +17,15 @@ ROOT = Path(__file__).parents[3]
 def cache_folder(cache: str | Path | None = None) -> Path:
     """The folder of generated and downloaded data: `cache`, else KNOWPAY_CACHE, else datasets/cache."""
     return Path(cache or os.environ.get("KNOWPAY_CACHE") or ROOT / "datasets" / "cache").expanduser().resolve()
+
+
+def quiet(con: duckdb.DuckDBPyConnection) -> None:
+    """Turn DuckDB's progress bar off: it would land in the output of a lesson.
+
+    In a notebook without ipywidgets DuckDB has no bar and refuses to be told so.
+    """
+    with suppress(duckdb.InvalidInputException):
+        con.execute("SET enable_progress_bar = false")
 
 
 @contextmanager

@@ -93,16 +93,15 @@ def brief(campaign_id: str, table: pd.DataFrame, left_out: pd.Series, cost: floa
     """
     sent, held = ((table["arm"] == arm).sum() for arm in ARMS)
     courses = table["product_id"].nunique()
-    reasons = "\n".join(f"- {reason}: {count:,}" for reason, count in left_out.items())
     parts = [
         f"# Campaign {campaign_id}",
         f"**What we do.** On {table['send_at'].min():%d %B %Y} we send one message by {table['channel'].iloc[0]} to "
         f"{sent:,} people. Each reads about one of {courses} courses: the one that goes best with what this person has "
         "opened. The price is the same for everybody.",
-        f"**What it costs and earns.** {sent:,} messages cost {sent * cost:,.0f} yuan. We expect {gain[0]:,.0f} yuan more "
-        f"than without them, after that cost; with 90 % confidence between {gain[1]:,.0f} and {gain[2]:,.0f}.",
-        f"**Who gets nothing on purpose.** {held:,} people on the list, drawn by lot, are not written to. They show what "
-        "would have happened anyway. Nobody writes to them until the campaign has been judged.",
+        f"**What it costs and earns.** {sent:,} messages cost {sent * cost:,.0f} yuan. We expect {gain[0]:,.0f} yuan "
+        f"more than without them, after that cost; with 90 % confidence between {gain[1]:,.0f} and {gain[2]:,.0f}.",
+        f"**Who gets nothing on purpose.** {held:,} people on the list, drawn by lot, are not written to. They show "
+        "what would have happened anyway. Nobody writes to them until the campaign has been judged.",
         "**Who is not on the list, and why.**",
         "\n".join(f"- {reason}: {count:,}" for reason, count in left_out.items()),
         f"**How we judge it.** {judge}",

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from knowpay.analyse import economics, neighbours
+from knowpay.analyse import economics, neighbours, touches
 from knowpay.train.recommender import Split
 
 
@@ -140,6 +140,22 @@ def topics(cut: Split, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
     opened = cut.y[able] @ of
     said = chance / chance.sum(axis=1, keepdims=True) @ of
     return cut.x[able] @ of, said, opened / opened.sum(axis=1, keepdims=True)
+
+
+def by_group(sent: pd.DataFrame, groups: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    """What the message did in each group that has both arms: purchase rates in %, and yuan caused per 1,000 messages.
+
+    sent: `places` plus `gain` (yuan, cost taken off); groups: name -> bool, (rows,). With the standard error.
+    """
+    rows = {}
+    for name, members in groups.items():
+        g = sent[members]
+        if g["message"].nunique() == 2:
+            caused, error = touches.difference(g["gain"], g["message"])
+            rates = [100 * g.loc[g["message"] == told, "bought"].mean() for told in (True, False)]
+            rows[name] = (len(g), *rates, 1000 * caused, 1000 * error)
+    columns = ["people", "told, bought %", "not told, bought %", "caused, yuan per 1,000", "standard error"]
+    return pd.DataFrame(rows, index=columns).T
 
 
 def earned(sent: pd.DataFrame, draws: int = 400, seed: int = 0) -> pd.DataFrame:
