@@ -24,7 +24,7 @@
 # **You will learn:** CAC, contribution and lifetime value with an interval; why immature cohorts lie; how this course
 # checks itself.
 # **You need:** a little pandas. **Minutes:** 15 to read, under 1 to run. **Data:** the simulated company, 2,000 users,
-# made on your machine. **Memory:** under 1 GB.
+# made on your machine. **Memory:** 0.5 GB; 1.5 GB the first time, when the data are made and checked.
 # :::
 
 # %% tags=["parameters"]

@@ -205,10 +205,10 @@ show.say(
 levels = churn_models.calibration(test["left"], hazards["logistic"])
 alt = f"Five points with error bars beside the diagonal, {levels['predicted'].min():.2f} to {levels['predicted'].max():.2f}."
 labels = {"x": "predicted share that leaves", "y": "observed share that leaves"}
-top = levels.iloc[-1]
+top, bars = levels.iloc[-1], [levels["observed"] - levels["low"], levels["high"] - levels["observed"]]
 title = f"Of the fifth flagged first, {top['observed']:.0%} leave; {top['predicted']:.0%} were predicted to"
 with show.figure(title, **labels, alt=alt) as ax:
-    ax.errorbar(levels["predicted"], levels["observed"], yerr=levels["half"], fmt="o", capsize=4, label="fifth")
+    ax.errorbar(levels["predicted"], levels["observed"], yerr=bars, fmt="o", capsize=4, label="fifth, 90 % interval")
     ax.plot([0, 0.8], [0, 0.8], color="black", linestyle=":", linewidth=1, label="perfect")
 
 # %% [markdown]

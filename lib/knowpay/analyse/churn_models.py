@@ -281,13 +281,16 @@ def gain(
 
 
 def calibration(y: np.ndarray, p: np.ndarray, parts: int = 5) -> pd.DataFrame:
-    """Equal parts by prediction: means ``predicted`` and ``observed``, ``rows``, ``half`` width of a 90 % interval."""
+    """Equal parts by prediction: means ``predicted`` and ``observed``, ``rows``, Wilson's 90 % ``low``, ``high``."""
+    from statsmodels.stats.proportion import proportion_confint
+
     part = pd.Series(np.asarray(p)).rank(method="first") * parts / (len(p) + 1)
     frame = pd.DataFrame({"predicted": p, "observed": np.asarray(y, dtype=float), "part": part.astype(int).to_numpy()})
     table = frame.groupby("part").agg(
         predicted=("predicted", "mean"), observed=("observed", "mean"), rows=("observed", "size")
     )
-    return table.assign(half=1.645 * (table["observed"] * (1 - table["observed"]) / table["rows"]) ** 0.5)
+    low, high = proportion_confint(table["observed"] * table["rows"], table["rows"], alpha=0.1, method="wilson")
+    return table.assign(low=low, high=high)
 
 
 def as_text(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,15 +1,19 @@
 """The cache folder: built once, atomically, by one process at a time."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from knowpay.collect import ExportError
+
+if TYPE_CHECKING:
+    import duckdb
 
 ROOT = Path(__file__).parents[3]
 
@@ -24,6 +28,8 @@ def quiet(con: duckdb.DuckDBPyConnection) -> None:
 
     In a notebook without ipywidgets DuckDB has no bar and refuses to be told so.
     """
+    import duckdb
+
     with suppress(duckdb.InvalidInputException):
         con.execute("SET enable_progress_bar = false")
 

@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from knowpay.derive.policy import Profit
+from knowpay.analyse.touches import difference
+from knowpay.derive.policy import Profit, profit
 
 Z90 = 1.645
 POWER = 2.8  # 1.96 + 0.84: two-sided 5 %, power 80 %
@@ -45,6 +46,41 @@ def trend(gain: np.ndarray, x: np.ndarray, people: pd.Series) -> Profit:
     parts = pd.DataFrame(design * (gain - design @ fitted)[:, None]).groupby(np.asarray(people)).sum().to_numpy()
     error = float(np.sqrt((bread @ (parts.T @ parts) @ bread)[1, 1]))
     return Profit(float(fitted[1]), float(fitted[1] - Z90 * error), float(fitted[1] + Z90 * error), error)
+
+
+def by_group(groups: dict[str, np.ndarray], gain: np.ndarray, people: pd.Series) -> pd.DataFrame:
+    """Return what writing to each group earns per message: ``touches, yuan, low, high`` (90 %), a row per group.
+
+    ``groups`` are masks (bool) over the touches, ``gain`` comes from `policy.gains`, ``people`` are the users.
+    """
+    rows = {}
+    for name, mask in groups.items():
+        at = np.flatnonzero(np.asarray(mask, dtype=bool))
+        found = profit(np.ones(len(at)), gain[at], people.iloc[at]) if len(at) else (np.nan,) * 3
+        rows[name] = [len(at), *(amount / max(len(at), 1) for amount in found[:3])]
+    return pd.DataFrame(rows, index=["touches", "yuan", "low", "high"]).T
+
+
+def compare(rules: dict[str, np.ndarray], gain: np.ndarray, people: pd.Series, against: str) -> pd.DataFrame:
+    """Return what rules earn in yuan per 1,000 touches, alone and minus the rule ``against``, with 90 % intervals.
+
+    ``rules`` say for each touch whether to send, or with which probability. Columns ``yuan, low, high, difference,
+    its low, its high``.
+    """
+    rows = {}
+    for name, rule in rules.items():
+        alone, step = profit(rule, gain, people), profit(np.asarray(rule, float) - rules[against], gain, people)
+        rows[name] = [amount * 1000 / len(gain) for amount in (*alone[:3], *step[:3])]
+    return pd.DataFrame(rows, index=["yuan", "low", "high", "difference", "its low", "its high"]).T
+
+
+def moved(groups: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return, a row per group of touches, who buys anyway (%), the message's effect (points), its standard error."""
+    rows = {}
+    for name, part in groups.items():
+        effect, error = difference(part["bought"], part["message"])
+        rows[name] = [100 * part.loc[~part["message"], "bought"].mean(), 100 * effect, 100 * error]
+    return pd.DataFrame(rows, index=["buy anyway, %", "effect, points", "standard error"]).T
 
 
 def best(score: np.ndarray, share: float, within: np.ndarray | pd.Series | None = None) -> np.ndarray:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from knowpay.analyse import neighbours
 from knowpay.analyse.neighbours import moment
+from knowpay.derive import uplift
 
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
@@ -82,6 +85,50 @@ def hold_out(user_ids: pd.Series | np.ndarray, campaign_id: str, key: str, share
         return int.from_bytes(digest[:8], "big") / 2**64
 
     return np.array([fraction(str(user)) < share for user in user_ids], dtype=bool)
+
+
+def target_list(
+    people: pd.DataFrame, campaign_id: str, send_at: pd.Timestamp, channel: str, key: str, share: float = HOLD_OUT
+) -> pd.DataFrame:
+    """Return ``people`` (user_id, product_id, reason, score) with channel, send_at and the arm that `hold_out` draws."""
+    held = hold_out(people["user_id"], campaign_id, key, share)
+    return people.assign(channel=channel, send_at=send_at, arm=np.where(held, "control", "message"))
+
+
+def best_seller(ds: Dataset, products: Sequence[str], at: pd.Timestamp, days: int = 90) -> str:
+    """Return the one of ``products`` that most people opened in the ``days`` before ``at``.
+
+    Raises ValueError when nobody opened any.
+    """
+    recent = neighbours.interest(ds, since=at - pd.Timedelta(days=days), until=at)
+    opened = recent.loc[recent["product_id"].isin(list(products)), "product_id"].value_counts()
+    if opened.empty:
+        raise ValueError(f"Nobody opened one of these courses in the {days} days before {at:%Y-%m-%d}.")
+    return str(opened.sort_index().idxmax())
+
+
+def rounds(names: int, base: float, effect: float, shares: Sequence[float] = (0.1, 0.3, 0.5)) -> pd.DataFrame:
+    """Return, for each share held out, the smallest effect that one campaign finds and how many it takes for ``effect``.
+
+    Columns ``one campaign finds, points`` and ``campaigns needed``; see `uplift.detectable` for what "find" means.
+    """
+    found = {share: uplift.detectable([names * (1 - share), names * share], base) for share in shares}
+    needed = {share: int(np.ceil((smallest / effect) ** 2)) for share, smallest in found.items()}
+    points = {share: 100 * smallest for share, smallest in found.items()}
+    return pd.DataFrame({"one campaign finds, points": points, "campaigns needed": needed})
+
+
+def judgement(table: pd.DataFrame, campaigns: int, window_days: int = 14) -> str:
+    """Return the sentences that fix, before anything is sent, how a campaign will be judged."""
+    sent, held = ((table["arm"] == arm).sum() for arm in ARMS)
+    when = (
+        f"after {campaigns} such campaigns, once and not before" if campaigns > 1 else "once, when those days are over"
+    )
+    return (
+        f"We compare the contribution per person of the {sent:,} who were sent a message with that of the {held:,} "
+        f"held out, over the {window_days} days from the sending, by the arm drawn and not by who opened the message. We "
+        f"look {when}. If the upper end of the 90 % interval is then below the cost of a message, the list is given up."
+    )
 
 
 def brief(campaign_id: str, table: pd.DataFrame, left_out: pd.Series, cost: float, gain: tuple, judge: str) -> str:
