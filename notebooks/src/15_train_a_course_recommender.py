@@ -570,13 +570,19 @@ show.check("clear pairs of methods in the true order", len(same), len(clear), 0,
 # errors of the estimate.
 
 # %% tags=["nbval-check-output"]
-listed = sent[sent["own"] <= 10].merge(ds.truth.touches, on="touch_id")
+real = sent.merge(ds.truth.touches, on="touch_id")
+real["effect"] = real["p_message"] - real["p_control"]
+estimate, error = touches.difference(real["bought"], real["message"])
+show.check("effect of the message on everybody", 100 * estimate, 100 * real["effect"].mean(), 258 * error, "points")
+
+# %% tags=["nbval-check-output"]
+listed = real[real["own"] <= 10]
 told = listed[listed["message"]]
 rate, error = told["bought"].mean(), told["bought"].std() / len(told) ** 0.5
 show.check("bought, told about one of their ten", 100 * rate, 100 * told["p_message"].mean(), 258 * error, "%")
-caused = (listed["p_message"] - listed["p_control"]) * listed["price"] * (1 - teacher_share) - listed["cost"].max()
+caused = (listed["effect"] * listed["price"] * (1 - teacher_share)).mean() - listed["cost"].max()
 estimate, error = own_row["caused, yuan per 1,000"], own_row["standard error"]
-show.check("caused per 1,000 on the own ten", estimate, 1000 * caused.mean(), 2.58 * error, "yuan")
+show.check("caused per 1,000 on the own ten", estimate, 1000 * caused, 2.58 * error, "yuan")
 
 # %% [markdown]
 # And the question no log can answer: of the purchases that the best possible ten would bring, what share does each list

@@ -1,4 +1,4 @@
-"""Hillstrom's trial: the loader's sentences, and the published comparison where the file is there."""
+"""Hillstrom's trial: the loader's sentences, and the first run repeated where the file is there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_other_bytes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         hillstrom.hillstrom()
 
 
-def test_the_published_comparison() -> None:
+def test_the_first_run_comes_out_again() -> None:
     try:
         customers = hillstrom.hillstrom()
     except DownloadError as reason:

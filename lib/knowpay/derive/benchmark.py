@@ -1,4 +1,4 @@
-"""Naive Bayes against logistic regression on Hillstrom's randomised e-mails, in the published set-up."""
+"""Naive Bayes against logistic regression on Hillstrom's randomised e-mails, beside the course's own first run."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from knowpay.derive.policy import Profit, gains, profit
 COLUMNS = ("recency", "history_segment", "mens", "womens", "zip_code", "newbie", "channel")
 MAIL, NONE = "Womens E-Mail", "No E-Mail"
 HELD_BACK = 8_000  # rows of the training half on which the isotonic curve is fitted
-# The course's reference table, same set-up: ten splits, test 32,000; "top" is the over-prediction of the top decile.
-PUBLISHED = pd.DataFrame(
+# Measured once by this course's authors before the lesson was written, same set-up: ten splits, test 32,000; "top" is
+# the over-prediction of the top decile. Not a publication: it shows when code or a library changes the result.
+FIRST_RUN = pd.DataFrame(
     {"auc": [0.635, np.nan, 0.645], "log_loss": [0.4031, 0.4047, 0.4003], "top": [0.17, 0.046, np.nan]},
     index=["naive Bayes", "naive Bayes, isotonic", "logistic"],
 )
@@ -65,13 +66,16 @@ def mail_or_not(customers: pd.DataFrame, split: int = 0) -> tuple[pd.DataFrame, 
     return test, {name: two_arms(made[name][0], setting, train, test, COLUMNS) for name, setting in DEFAULTS.items()}
 
 
-def beside_published(found: pd.DataFrame) -> pd.DataFrame:
-    """Return the means over the splits of `splits`, each beside its published figure where there is one."""
-    ours = found.groupby("model").mean().loc[PUBLISHED.index]
+def beside_first_run(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the means over the splits of `splits`, each beside its figure of `FIRST_RUN` where there is one."""
+    ours = found.groupby("model").mean().loc[FIRST_RUN.index]
+    names = {"auc": "AUC", "log_loss": "log-loss", "top": "top"}
     pairs = {
-        (what, who): table[what] for what in PUBLISHED for who, table in (("ours", ours), ("published", PUBLISHED))
+        f"{names[what]} {who}": table[what]
+        for what in FIRST_RUN
+        for who, table in (("here", ours), ("first run", FIRST_RUN))
     }
-    return pd.DataFrame({f"{what} {who}": column for (what, who), column in pairs.items()}).assign(slope=ours["slope"])
+    return pd.DataFrame(pairs).assign(slope=ours["slope"])
 
 
 def dollars(customers: pd.DataFrame, value: float, cost: float) -> tuple[pd.DataFrame, Profit]:

@@ -34,6 +34,18 @@ def detectable(arms: Sequence[float], base: float) -> float:
     return float(POWER * np.sqrt(base * (1 - base) * sum(1 / n for n in arms)))
 
 
+def power(arms: dict[str, Sequence[float]], base: float, yardstick: float) -> pd.DataFrame:
+    """Return for each question, given by its arms, what it can detect and whether that is below ``yardstick``.
+
+    Columns ``detectable, points``; ``times the data``, how many times as many people the yardstick would take;
+    ``enough`` (yes or no).
+    """
+    found = pd.Series({question: detectable(sizes, base) for question, sizes in arms.items()})
+    times = (found / abs(yardstick)) ** 2
+    enough = np.where(times <= 1, "yes", "no")
+    return pd.DataFrame({"detectable, points": 100 * found, "times the data": times, "enough": enough})
+
+
 def trend(gain: np.ndarray, x: np.ndarray, people: pd.Series) -> Profit:
     """Return by how much ``gain`` (`policy.gains`, yuan) changes when ``x`` grows by one: slope, 90 % interval, error.
 
@@ -59,6 +71,19 @@ def by_group(groups: dict[str, np.ndarray], gain: np.ndarray, people: pd.Series)
         found = profit(np.ones(len(at)), gain[at], people.iloc[at]) if len(at) else (np.nan,) * 3
         rows[name] = [len(at), *(amount / max(len(at), 1) for amount in found[:3])]
     return pd.DataFrame(rows, index=["touches", "yuan", "low", "high"]).T
+
+
+def replay(tried: pd.DataFrame, usable: np.ndarray, score: np.ndarray, share: float, gain: np.ndarray):
+    """Return (mask, Profit per message): the past touches that a plan would have made, and what they earned.
+
+    Of the ``usable`` touches (bool), those in which the course drawn was the one the plan would have chosen, each
+    campaign's best ``share`` by ``score``. Keeping the logged draws that agree with a policy values the policy without
+    bias (Li, Chu, Langford and Wang 2011).
+    """
+    mask = np.zeros(len(tried), dtype=bool)
+    mask[usable] = best(score[usable], share, tried.loc[usable, "assigned_at"])
+    found = profit(mask, gain, tried["user_id"])
+    return mask, Profit(*(amount / max(mask.sum(), 1) for amount in found))
 
 
 def compare(rules: dict[str, np.ndarray], gain: np.ndarray, people: pd.Series, against: str) -> pd.DataFrame:

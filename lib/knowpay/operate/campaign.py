@@ -163,6 +163,11 @@ def evidence(ds: Dataset, window_days: int = 14) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def quiet(people: pd.DataFrame) -> np.ndarray:
+    """Return the one-line order: days without a visit among the last 30; larger = rather write to."""
+    return (RECENT_DAYS - people["active_days"]).to_numpy(dtype=float)
+
+
 def contribution_rate(ds: Dataset, teacher_share: float) -> float:
     """Return what a yuan of list price leaves after refunds, fees, commissions and the teacher's share, 0-1.
 

@@ -90,7 +90,7 @@ def hold_out(user_ids: pd.Series | np.ndarray, campaign_id: str, key: str, share
 def target_list(
     people: pd.DataFrame, campaign_id: str, send_at: pd.Timestamp, channel: str, key: str, share: float = HOLD_OUT
 ) -> pd.DataFrame:
-    """Return ``people`` (user_id, product_id, reason, score) with channel, send_at and the arm that `hold_out` draws."""
+    """Return ``people`` (user_id, product_id, reason, score) with channel, send_at and the arm, drawn by lot."""
     held = hold_out(people["user_id"], campaign_id, key, share)
     return people.assign(channel=channel, send_at=send_at, arm=np.where(held, "control", "message"))
 
@@ -108,11 +108,11 @@ def best_seller(ds: Dataset, products: Sequence[str], at: pd.Timestamp, days: in
 
 
 def rounds(names: int, base: float, effect: float, shares: Sequence[float] = (0.1, 0.3, 0.5)) -> pd.DataFrame:
-    """Return, for each share held out, the smallest effect that one campaign finds and how many it takes for ``effect``.
+    """Return, for each share held out, the smallest effect that one campaign finds, and how many find ``effect``.
 
     Columns ``one campaign finds, points`` and ``campaigns needed``; see `uplift.detectable` for what "find" means.
     """
-    found = {share: uplift.detectable([names * (1 - share), names * share], base) for share in shares}
+    found = {f"{share:.0%}": uplift.detectable([names * (1 - share), names * share], base) for share in shares}
     needed = {share: int(np.ceil((smallest / effect) ** 2)) for share, smallest in found.items()}
     points = {share: 100 * smallest for share, smallest in found.items()}
     return pd.DataFrame({"one campaign finds, points": points, "campaigns needed": needed})
@@ -126,8 +126,8 @@ def judgement(table: pd.DataFrame, campaigns: int, window_days: int = 14) -> str
     )
     return (
         f"We compare the contribution per person of the {sent:,} who were sent a message with that of the {held:,} "
-        f"held out, over the {window_days} days from the sending, by the arm drawn and not by who opened the message. We "
-        f"look {when}. If the upper end of the 90 % interval is then below the cost of a message, the list is given up."
+        f"held out, over the {window_days} days from the sending, by the arm drawn and not by who opened it. We look "
+        f"{when}. If the upper end of the 90 % interval is then below the cost of a message, the list is given up."
     )
 
 

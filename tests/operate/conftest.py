@@ -1,0 +1,80 @@
+"""A company of a few people, each with one reason to be on a list or not."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import knowpay
+import pandas as pd
+import pytest
+import yaml
+from knowpay.collect.manifest import EXAMPLE
+
+MORNING = pd.Timestamp("2025-03-01T10:00:00+08:00")
+
+
+def at(days: float) -> str:
+    """A time so many days after MORNING."""
+    return (MORNING + pd.Timedelta(days=days)).isoformat()
+
+
+PEOPLE = {  # user: what is special about them
+    "ann": {},
+    "bob": {},
+    "cat": {"personalization_opt_out": True},
+    "dan": {"consent_marketing": "denied"},
+    "eve": {"under_14": True},
+    "fay": {"is_staff": True},
+    "gus": {"deleted_at": at(-3)},
+    "hal": {"is_bot": True},
+    "ivy": {"consent_analytics": "denied"},
+    "jim": {"is_test": True},
+    "kim": {"created_at": at(2)},  # not yet there
+    "lou": {"personalization_opt_out": True, "consent_marketing": "denied"},
+}
+SEEN = [  # user, day, event, course, day of arrival
+    ("ann", -1.0, "product_viewed", "c1", -1.0),
+    ("ann", -1.01, "page_viewed", None, -1.01),  # the same day
+    ("ann", -2.0, "product_viewed", "c1", -2.0),
+    ("ann", -40.0, "product_viewed", "c2", -40.0),  # not among the last 30 days
+    ("ann", -0.5, "product_viewed", "c3", 0.5),  # happened before, arrived after
+    ("ann", 0.0, "product_viewed", "c3", 0.0),  # at the moment itself
+    ("bob", -5.0, "page_viewed", None, -5.0),
+    ("cat", -5.0, "product_viewed", "c1", -5.0),
+]
+SENT = [  # user, day, arm
+    ("ann", -10, "message"),
+    ("bob", -20, "message"), ("bob", -40, "message"), ("bob", -60, "control"), ("bob", -89, "message"),
+    ("cat", -10, "control"), ("cat", -91, "message"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Callable[..., knowpay.collect.dataset.Dataset]:
+    """Write a small export and open it: company(seen=..., sent=...) -> Dataset."""
+
+    def make(seen: list[tuple] = SEEN, sent: list[tuple] = SENT):
+        folder = tmp_path / f"export-{len(list(tmp_path.iterdir()))}"
+        folder.mkdir()
+        window = {"observation_start": "2024-01-01", "observation_end": at(20), "extracted_at": at(21)}
+        (folder / "manifest.yml").write_text(yaml.safe_dump(EXAMPLE | window))
+        users = pd.DataFrame(
+            [{"user_id": u, "created_at": at(-100), "channel": "organic"} | s for u, s in PEOPLE.items()]
+        )
+        names = ["Mind", "=Money", "Maths", "Month"]
+        courses = pd.DataFrame({"product_id": ["c1", "c2", "c3", "vip"], "name": names, "price": [100, 50, 200, 25]})
+        courses = courses.assign(currency="CNY", category="x", product_type=["course"] * 3 + ["membership"])
+        events = pd.DataFrame(seen, columns=["user_id", "day", "event", "product_id", "arrived"])
+        events = events.assign(timestamp=events.pop("day").map(at), received_at=events.pop("arrived").map(at))
+        events["message_id"] = [f"m{i}" for i in range(len(events))]
+        touches = pd.DataFrame(sent, columns=["user_id", "day", "variation_id"])
+        touches = touches.assign(assigned_at=touches.pop("day").map(at), campaign_id="k1", assignment="randomised")
+        touches = touches.assign(propensity=0.5, touch_id=[f"t{i}" for i in range(len(touches))])
+        orders = pd.DataFrame({"order_id": ["o1", "o2", "o3", "o4"], "user_id": ["ann", "ann", "ann", "bob"]})
+        orders = orders.assign(timestamp=[at(-3), at(-3), at(3), at(-9)], status=["paid", "paid", "paid", "cancelled"])
+        orders = orders.assign(product_id=["c2", "vip", "c1", "c1"], total=[50, 25, 100, 100], fee=1, currency="CNY")
+        tables = {"users": users, "courses": courses, "events": events, "touches": touches, "orders": orders}
+        for name, table in tables.items():
+            table.to_csv(folder / f"{name}.csv", index=False)
+        return knowpay.open(folder, cache=tmp_path / "cache")
+
+    return make
