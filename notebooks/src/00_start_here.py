@@ -187,14 +187,10 @@ priced = per_channel[per_channel["cost"] > 0]
 clear = priced.index[priced["cost"] <= priced["low"]]
 
 # %%
-with show.figure(
-    f"{len(clear)} of {len(priced)} paid channels clearly return the price of a registration in {horizon} days",
-    x="yuan per registered user",
-    y="",
-    alt=f"Value of {horizon} days with its interval, and price, by channel: "
-    + "; ".join(f"{c} {r.low:.0f} to {r.high:.0f}, price {r.cost:.0f}" for c, r in per_channel.iterrows())
-    + " yuan.",
-) as ax:
+spans = "; ".join(f"{c} {r.low:.0f} to {r.high:.0f}, price {r.cost:.0f}" for c, r in per_channel.iterrows())
+alt = f"Value of {horizon} days with its interval, and price, by channel: {spans} yuan."
+title = f"{len(clear)} of {len(priced)} paid channels clearly return the price of a registration in {horizon} days"
+with show.figure(title, x="yuan per registered user", y="", alt=alt) as ax:
     error = [per_channel["value"] - per_channel["low"], per_channel["high"] - per_channel["value"]]
     ax.errorbar(per_channel["value"], per_channel.index, xerr=error, fmt="o", capsize=4, label="value, 90 % interval")
     ax.plot(per_channel["cost"], per_channel.index, "X", color="black", markersize=9, linestyle="", label="price")
@@ -284,14 +280,13 @@ by_group["buys_anyway"] = tried[~tried["message"]].groupby("activity", observed=
 
 # %%
 best, worst = by_group["yuan"].idxmax(), by_group["yuan"].idxmin()
-with show.figure(
-    f"A message earned {by_group['yuan'][best]:.2f} yuan at {best} activity, {by_group['yuan'][worst]:.2f} at {worst}",
-    x="page views in the 60 days before, thirds of each list",
-    y="gain per message, yuan",
-    alt="Gain per message with 90 % intervals by activity: "
-    + ", ".join(f"{g} {r.yuan:.2f} ± {1.645 * r.error:.2f}" for g, r in by_group.iterrows())
-    + " yuan.",
-) as ax:
+title = (
+    f"A message earned {by_group['yuan'][best]:.2f} yuan at {best} activity, {by_group['yuan'][worst]:.2f} at {worst}"
+)
+spans = ", ".join(f"{g} {r.yuan:.2f} ± {1.645 * r.error:.2f}" for g, r in by_group.iterrows())
+alt = f"Gain per message with 90 % intervals by activity: {spans} yuan."
+axes = {"x": "page views in the 60 days before, thirds of each list", "y": "gain per message, yuan"}
+with show.figure(title, **axes, alt=alt) as ax:
     ax.errorbar(by_group.index.astype(str), by_group["yuan"], yerr=1.645 * by_group["error"], fmt="o", capsize=5)
     ax.axhline(0, color="black", linewidth=0.8)
 

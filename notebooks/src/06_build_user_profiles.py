@@ -73,14 +73,10 @@ show.table(table.describe(percentiles=[0.5, 0.9]).drop("count").round(1), "Recen
 import numpy as np
 
 fifth = {c: table[c].nlargest(len(table) // 5).sum() / table[c].sum() for c in ("frequency", "money")}
-with show.figure(
-    f"The busiest fifth makes {fifth['frequency']:.0%} of the visits, the best-paying fifth {fifth['money']:.0%} of the money",
-    x=["visits", "yuan paid (payers)"],
-    y="users",
-    alt=f"Two histograms with right tails: visits per user, median {table['frequency'].median():.0f} and most "
-    f"{table['frequency'].max():.0f}; yuan paid by those who paid, up to {table['money'].max():.0f}.",
-    panels=2,
-) as (left, right):
+title = f"The busiest fifth makes {fifth['frequency']:.0%} of the visits, the best-paying fifth {fifth['money']:.0%} of the money"
+alt = f"Two histograms with right tails: visits per user, median {table['frequency'].median():.0f} and most "
+alt += f"{table['frequency'].max():.0f}; yuan paid by those who paid, up to {table['money'].max():.0f}."
+with show.figure(title, x=["visits", "yuan paid (payers)"], y="users", alt=alt, panels=2) as (left, right):
     left.hist(table["frequency"], bins=40)
     right.hist(table.loc[table["money"] > 0, "money"], bins=40, color=show.COLORS[1], hatch="//")
 
@@ -162,16 +158,10 @@ print(f"noise: silhouette {noise_shape:.2f}, stability {noise_stable:.2f}")
 # %%
 plain = profiles.standard(np.log1p(table.loc[features.index]))
 skewed = profiles.standard(table.loc[features.index])
-shapes = pd.Series(
-    {
-        "RFM, not logged, k = 3": silhouette_score(
-            skewed, profiles.cluster(skewed, 3), sample_size=1_500, random_state=seed
-        ),
-        "RFM, logged, k = 4": silhouette_score(plain, profiles.cluster(plain, 4), sample_size=1_500, random_state=seed),
-        "pure noise, k = 4": noise_shape,
-        "topics and hours, k = 4": shape,
-    }
-)
+tried = {"RFM, not logged, k = 3": (skewed, 3), "RFM, logged, k = 4": (plain, 4)}
+draw = {"sample_size": 1_500, "random_state": seed}
+shapes = pd.Series({name: silhouette_score(z, profiles.cluster(z, k), **draw) for name, (z, k) in tried.items()})
+shapes = pd.concat([shapes, pd.Series({"pure noise, k = 4": noise_shape, "topics and hours, k = 4": shape})])
 
 # %% tags=["nbval-check-output"]
 show.table(shapes.rename("silhouette").round(2), "The silhouette ranks the groupings; remember the order")
@@ -195,14 +185,10 @@ flat = profiles.gap(noise, most=4, draws=8, seed=seed)
 k_found, k_noise = profiles.choose(gaps), profiles.choose(flat)
 
 # %%
-with show.figure(
-    f"The users fall into {k_found} groups, the noise into {k_noise}",
-    x="number of groups k",
-    y="gap over one cloud",
-    alt="Gap by k. Users: "
-    + ", ".join(f"{g:.2f} at {k}" for k, g in zip(gaps["k"], gaps["gap"], strict=True))
-    + f". Pure noise: between {flat['gap'].min():.2f} and {flat['gap'].max():.2f} at every k.",
-) as ax:
+title = f"The users fall into {k_found} groups, the noise into {k_noise}"
+steps = ", ".join(f"{g:.2f} at {k}" for k, g in zip(gaps["k"], gaps["gap"], strict=True))
+alt = f"Gap by k. Users: {steps}. Noise: between {flat['gap'].min():.2f} and {flat['gap'].max():.2f} at every k."
+with show.figure(title, x="number of groups k", y="gap over one cloud", alt=alt) as ax:
     for rows, name, marker in ((gaps, "users", "o"), (flat, "pure noise", "s")):
         ax.errorbar(rows["k"], rows["gap"], yerr=rows["error"], marker=marker, capsize=3, label=name)
     ax.set_xticks(gaps["k"])
@@ -225,15 +211,10 @@ topics = centres.filter(like="topic_").rename(columns=lambda c: c.removeprefix("
 names = topics.apply(lambda row: " + ".join(row.nlargest(2).index), axis=1)
 
 # %%
-with show.figure(
-    f"{len(names)} profiles, {names.nunique()} different pairs of favourite categories (standard deviations from the average)",
-    x="category",
-    y="profile",
-    alt="Table of tiles, profiles by categories, with the difference from the average user written in each tile: "
-    + "; ".join(f"profile {k} is high in {name}" for k, name in names.items())
-    + ".",
-    size=(8, 3.2),
-) as ax:
+title = f"{len(names)} profiles, {names.nunique()} different pairs of favourite categories (s.d. from the average user)"
+high = "; ".join(f"profile {k} is high in {name}" for k, name in names.items())
+alt = f"Table of tiles, profiles by categories, with the difference from the average user in each tile: {high}."
+with show.figure(title, x="category", y="profile", alt=alt, size=(8, 3.2)) as ax:
     ax.imshow(topics, cmap="RdBu_r", vmin=-1.5, vmax=1.5, aspect="auto")
     for (row, column), value in np.ndenumerate(topics.to_numpy()):
         ax.text(column, row, f"{value:+.1f}", ha="center", va="center", color="white" if abs(value) > 0.9 else "black")
@@ -266,14 +247,10 @@ hits = pd.DataFrame({name: profiles.featured_share(after, group, train=before) f
 
 # %%
 test = pd.DataFrame({n: economics.mean_interval(hits[n], seed=seed) for n in hits}, index=["share", "low", "high"]).T
-with show.figure(
-    f"Best on unseen behaviour: {test['share'].idxmax()}, {test['share'].max():.0%} against {test['share']['one for all']:.0%}",
-    x="share of later course pages in the featured category",
-    y="",
-    alt="Intervals for five ways to choose the featured category: "
-    + ", ".join(f"{name} {share:.0%}" for name, share in test["share"].items())
-    + ".",
-) as ax:
+shares = ", ".join(f"{name} {share:.0%}" for name, share in test["share"].items())
+alt = f"Intervals for five ways to choose the featured category: {shares}."
+title = f"Best on unseen behaviour: {test['share'].idxmax()}, {test['share'].max():.0%} against {test['share']['one for all']:.0%}"
+with show.figure(title, x="share of later course pages in the featured category", y="", alt=alt) as ax:
     error = [test["share"] - test["low"], test["high"] - test["share"]]
     ax.errorbar(test["share"], test.index, xerr=error, fmt="o", capsize=4)
     ax.set_xlim(left=0)

@@ -169,7 +169,7 @@ rmse = squared.mean(axis=1) ** 0.5
 
 # %%
 with show.figure(
-    f"The counted posterior closes in on the formula: slope {slope:.3f}, standard error {slope_error:.3f}",
+    f"The counted posterior closes in: slope {slope:.3f}, standard error {slope_error:.3f}",
     x="encounters drawn",
     y="root-mean-square error",
     alt=f"Six points on a falling straight line, log-log, from {rmse[0]:.3f} down to {rmse[-1]:.4f}; the line has slope -1/2.",
@@ -186,11 +186,13 @@ with show.figure(
 # Counts are few, so each rate is drawn towards the common one: a Beta prior whose weight, in people, is that under which
 # the counts are likeliest. A third of $n$ people keeps $n/(n+\text{weight})$ of its own rate.
 
+# %%
+learn, tune, test = evidence.split(tried)  # campaigns in order of time: half, a sixth, a third
+earlier = pd.concat([learn, tune])
+
 # %% tags=["nbval-check-output"]
 from knowpay.derive import models
 
-learn, tune, test = evidence.split(tried)  # campaigns in order of time: half, a sixth, a third
-earlier = pd.concat([learn, tune])
 shown = earlier[earlier["message"]].groupby("third")["bought"].agg(["sum", "size"]).loc[list(evidence.THIRDS)]
 rate, rate_sd, weight = models.shrink(shown["sum"], shown["size"])
 rates = shown.assign(own=shown["sum"] / shown["size"], shrunk=rate, sd=rate_sd)
@@ -326,12 +328,12 @@ nb, lr, iso = (judged.loc[name] for name in ("naive Bayes", "logistic", "naive B
 # %%
 curves = {name: calibration.reliability(y[v], shown_p[name][v], bins=5) for name in ("naive Bayes", "logistic")}
 ends = {name: curve.iloc[-1] for name, curve in curves.items()}
-said = [f"{name} predicts {e['predicted']:.1%}, {e['observed']:.1%} buy" for name, e in ends.items()]
+said = [f"{name} {e['predicted']:.1%}, {e['observed']:.1%}" for name, e in ends.items()]
 
 # %%
 axes = {"x": "predicted probability to buy", "y": "observed share of buyers"}
-alt = f"Two rows of five points with error bars and a diagonal. Last points: {'; '.join(said)}."
-with show.figure(f"The top fifth: {'; '.join(said)}", **axes, alt=alt) as ax:
+alt = f"Two rows of five points with error bars and a diagonal. Last points, predicted and bought: {'; '.join(said)}."
+with show.figure(f"Top fifth, predicted and bought: {'; '.join(said)}", **axes, alt=alt) as ax:
     for (name, bins), marker in zip(curves.items(), show.MARKERS, strict=False):
         bars = [bins["observed"] - bins["low"], bins["high"] - bins["observed"]]
         ax.errorbar(bins["predicted"], bins["observed"], bars, fmt=marker, capsize=3, label=f"{name}, 90 % interval")

@@ -6,8 +6,8 @@ import knowpay
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import MORNING, SEEN, at
 from knowpay.operate import campaign
+from operate_company import MORNING, SEEN, at
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import csv
 
 import pandas as pd
 import pytest
-from conftest import MORNING
 from knowpay.operate import export
+from operate_company import MORNING
 
 AT = MORNING + pd.Timedelta(days=15)  # by then nobody has had too many messages
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import MORNING
 from knowpay.operate import plan
+from operate_company import MORNING
 
 USERS = [f"u{i:05d}" for i in range(20_000)]
 
@@ -50,7 +50,7 @@ def test_a_larger_share_holds_out_the_same_people_and_more():
 
 @pytest.mark.parametrize(("key", "share"), [("", 0.1), ("key", 0.0), ("key", 1.0)])
 def test_no_lot_without_key_or_share(key, share):
-    with pytest.raises(ValueError, match="key|share"):
+    with pytest.raises(ValueError, match=r"key|share"):
         plan.hold_out(USERS[:3], "k25", key, share)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
 
 COLUMNS = ("user_id", "product_id", "channel", "arm", "send_at", "reason", "score")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet runs a cell that starts with one of these
+FORMULA = ("=", "+", "-", "@")  # a spreadsheet runs a cell that starts with one of these
 
 
 def export_target_list(ds: Dataset, table: pd.DataFrame, folder: str | Path, personal: bool = True) -> dict[str, Path]:
@@ -49,9 +49,9 @@ def export_target_list(ds: Dataset, table: pd.DataFrame, folder: str | Path, per
 
 
 def safe_cell(text: object) -> str:
-    """Return the text, with an apostrophe in front when a spreadsheet would take it for a formula."""
-    text = "" if text is None else str(text)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    """Return the text on one line, with an apostrophe in front when a spreadsheet would take it for a formula."""
+    line = "" if text is None else " ".join(str(text).split())  # a line break or a tab would begin another cell
+    return f"'{line}" if line.startswith(FORMULA) else line
 
 
 def write_brief(text: str, folder: str | Path) -> Path:
