@@ -541,7 +541,8 @@ show.table(
 # ## References
 #
 # - Fader P., Hardie B. (2007). How to project customer retention. *Journal of Interactive Marketing* 21(1).
-# - RevenueCat, *State of Subscription Apps*: medians of first renewal and yearly survival by plan length.
+# - RevenueCat (c. 2022): medians of first renewal and of one-year survival by plan length, over 10,000 apps; read as
+#   reported by others, so a typical range and no target.
 # - Kuzilek J., Hlosta M., Zdrahal Z. (2017). Open University Learning Analytics dataset. *Scientific Data* 4:170171.
 # - [1] Repository Team7-SKProject-2/oulad-churn-prediction (CatBoost). [2] Repository KuznetsovKarazin/oulad-early-warning
 #   (LightGBM). [3] README of *OULAD Student Success Early Warning (Databricks + Spark + Deep Learning)* (Keras).

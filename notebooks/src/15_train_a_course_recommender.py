@@ -234,7 +234,7 @@ seconds["two-tower"] = process_time() - started
 log = model.log.set_index("epoch")
 best = int(log["ndcg"].idxmax())
 with show.figure(
-    f"Training went back to epoch {best}: the loss keeps falling, the ranking does not keep rising",
+    f"The loss falls on; the ranking was best in epoch {best}, where training went back to",
     x="epoch",
     y=["training loss", "nDCG@10, last window"],
     alt=f"Left: training loss falls with each epoch. Right: validation nDCG rises to epoch {best} and then stays or falls.",
@@ -415,10 +415,10 @@ show.table(share.round(2), "Share of the next 90 days' pages that come from the 
 tenth = pd.qcut(chance.ravel(), 10, labels=False)
 said, was = (pd.Series(v.ravel()).groupby(tenth).mean() for v in (chance, came))
 with show.figure(
-    "Said and happened: the topic probabilities lie close to the line",
+    f"Said and happened: the highest tenth was predicted {said[9]:.2f} and came {was[9]:.2f}",
     x="predicted share of a topic (tenths of all predictions)",
     y="share that came",
-    alt=f"Ten points near the diagonal; the highest tenth was predicted {said[9]:.2f} and came {was[9]:.2f}.",
+    alt=f"Ten points along the diagonal, the largest distance from it {abs(said - was).max():.2f}.",
 ) as ax:
     ax.plot(said, was, marker="o", label="two-tower")
     ax.plot([0, said[9]], [0, said[9]], color="black", linewidth=0.8, linestyle=":", label="perfect")

@@ -26,7 +26,9 @@ def company(tmp_path: Path) -> Callable[..., Dataset]:
         )
         names = ["Mind", "=Money", "Maths", "Month"]
         courses = pd.DataFrame({"product_id": ["c1", "c2", "c3", "vip"], "name": names, "price": [100, 50, 200, 25]})
-        courses = courses.assign(currency="CNY", category="x", product_type=["course"] * 3 + ["membership"])
+        courses = courses.assign(
+            currency="CNY", category="x", published_at=at(-200), product_type=["course"] * 3 + ["membership"]
+        )
         events = pd.DataFrame(seen, columns=["user_id", "day", "event", "product_id", "arrived"])
         events = events.assign(timestamp=events.pop("day").map(at), received_at=events.pop("arrived").map(at))
         events["message_id"] = [f"m{i}" for i in range(len(events))]
