@@ -381,7 +381,9 @@ new_courses = protocol.new_courses(cut, {"same topic": habit, "two-tower": score
 
 # %% tags=["remove-input"]
 if len(new_courses):
-    show.table(new_courses.round(2), "AUC of each course published after the line, among active people")
+    show.table(
+        new_courses.nlargest(10, "opened_by").round(2), "AUC of courses published after the line, among active people"
+    )
     by_topic, by_tower = (
         np.average(new_courses[c], weights=new_courses["opened_by"]) for c in ("same topic", "two-tower")
     )
