@@ -35,6 +35,8 @@ seed: int = 0
 
 # %%
 import knowpay
+import numpy as np
+import pandas as pd
 from knowpay import show
 
 ds = knowpay.open(data, seed=seed)
@@ -46,14 +48,12 @@ ds = knowpay.open(data, seed=seed)
 # lies before one date, the *line*, and is judged by the course pages people opened in the 90 days after it.
 
 # %%
-from knowpay.train import recommender
+from knowpay.train import enrolments, recommender
 
 line = (ds.observation_start + 0.55 * (ds.observation_end - ds.observation_start)).tz_convert(ds.timezone).normalize()
 cut = recommender.split(ds, line, days=90)
 
 # %% tags=["nbval-check-output"]
-import pandas as pd
-
 sizes = {
     "people by the end of the 90 days": len(cut.people),
     "of them with a history who want personal lists": cut.personal.sum(),
@@ -82,6 +82,10 @@ show.table(pd.Series(sizes, name="count"), f"The company cut at {line:%d %B %Y}"
 # and the pages opened in it. The last window chooses; what lies after the line chooses nothing.
 
 # %%
+from time import process_time
+
+from knowpay.analyse import neighbours
+
 windows = recommender.windows(ds, cut)
 before, opened = windows[-1]
 too_new = (cut.courses["published_at"] > line - pd.Timedelta(days=recommender.PERIOD_DAYS)).to_numpy()
@@ -95,13 +99,8 @@ past = before[tune.rows]
 # **Looked at most** is each person's own history, most-opened first, filled up with popular courses. It recommends what the
 # person already knows, needs no model, and is missing from most comparisons.
 
+
 # %%
-from time import process_time
-
-import numpy as np
-from knowpay.analyse import neighbours
-
-
 def popular(windows, last):
     return neighbours.popularity(sum(opened for _, opened in windows[-last:]))
 
@@ -160,7 +159,7 @@ print(f"largest difference over {x.shape[1]} courses is below 1e-9: {np.abs(by_h
 
 # %%
 started = process_time()
-error = neighbours.ease_error(x, (10.0, 30.0, 100.0, 200.0, 300.0, 500.0, 1000.0, 3000.0))
+error = neighbours.ease_error(x, neighbours.LAMBDAS)
 penalty = error.idxmin()
 scores["EASE"] = cut.x @ ease(cut.x, penalty)
 seconds["EASE"] = process_time() - started
@@ -170,7 +169,7 @@ with show.figure(
     f"Left-out error is least at a penalty of {penalty:.0f}",
     x="penalty λ (logarithmic)",
     y="mean squared left-out error",
-    alt=f"U-shaped curve of the left-out error over the penalty, lowest at {penalty:.0f}, higher at 10 and at 3,000.",
+    alt=f"Curve of the left-out error over the penalty: it falls to its lowest point at {penalty:.0f}, then rises steeply.",
 ) as ax:
     ax.semilogx(error.index, error.to_numpy(), marker="o")
 
@@ -233,13 +232,10 @@ seconds["two-tower"] = process_time() - started
 # %%
 log = model.log.set_index("epoch")
 best = int(log["ndcg"].idxmax())
-with show.figure(
-    f"The loss falls on; the ranking was best in epoch {best}, where training went back to",
-    x="epoch",
-    y=["training loss", "nDCG@10, last window"],
-    alt=f"Left: training loss falls with each epoch. Right: validation nDCG rises to epoch {best} and then stays or falls.",
-    panels=2,
-) as panels:
+title = f"The loss falls on; the ranking was best in epoch {best}, where training went back to"
+alt = f"Left: training loss from {log['loss'].iloc[0]:.2f} to {log['loss'].iloc[-1]:.2f}. "
+alt += f"Right: nDCG@10 of the last window, at most {log['ndcg'].max():.3f}, in epoch {best}."
+with show.figure(title, x="epoch", y=["training loss", "nDCG@10, last window"], alt=alt, panels=2) as panels:
     for ax, column in zip(panels, ["loss", "ndcg"], strict=True):
         ax.plot(log.index, log[column], marker="o")
 
@@ -259,19 +255,10 @@ lead = (judged["two-tower"]["ndcg"] - judged["EASE + own"]["ndcg"]).dropna()
 ahead = economics.mean_interval(lead, seed=seed)
 
 # %%
-leads = (
-    "The two-tower leads"
-    if ahead[1] > 0
-    else "EASE + own leads"
-    if ahead[2] < 0
-    else "EASE + own and the two-tower tie"
-)
-with show.figure(
-    f"{leads} in foretelling what people open next",
-    x="nDCG@10, 90 % interval",
-    y="",
-    alt="Intervals of nDCG@10 per method: " + ", ".join(f"{n} {v:.2f}" for n, v in contest["nDCG@10"].items()) + ".",
-) as ax:
+leads = "The two-tower leads" if ahead[1] > 0 else "EASE + own leads" if ahead[2] < 0 else "The best two tie"
+alt = "Intervals of nDCG@10 per method: " + ", ".join(f"{n} {v:.2f}" for n, v in contest["nDCG@10"].items()) + "."
+title = f"{leads} in foretelling what people open next"
+with show.figure(title, x="nDCG@10, 90 % interval", y="", alt=alt) as ax:
     ends = [contest["nDCG@10"] - contest["low"], contest["high"] - contest["nDCG@10"]]
     ax.errorbar(contest["nDCG@10"], contest.index, xerr=ends, fmt="o", capsize=4)
     ax.invert_yaxis()
@@ -435,8 +422,7 @@ with show.figure(
 # is why they use row-wise optimisers. The switches are `jit_compile=True` (XLA, which slowed TensorFlow down on a CPU when
 # the project measured it), `steps_per_execution`, the data kept on the device, and last `keras.mixed_precision`, which helps
 # only where arithmetic is the bottleneck. Measure examples per second, then compare with what the memory could deliver.
-
-# %% [markdown]
+#
 # ## On real data
 #
 # MOOCCube holds enrolments on XuetangX, a Chinese MOOC platform. The public subset here has selected learners with two
@@ -451,7 +437,6 @@ with show.figure(
 # %%
 from knowpay.collect.local import if_here
 from knowpay.collect.mooccube import open_mooccube
-from knowpay.train import enrolments
 
 mooc = if_here(open_mooccube)
 if mooc is not None:
@@ -459,9 +444,7 @@ if mooc is not None:
     apart, _ = enrolments.contest(mooc, "run", seed)
     real = protocol.table(merged, seed=seed)
     real["nDCG@10, runs not merged"] = protocol.table(apart, seed=seed)["nDCG@10"]
-    show.table(
-        real.round(3), f"{merged['EASE']['ndcg'].count():,} learners, one hidden enrolment each, all courses ranked"
-    )
+    show.table(real.round(3), f"{merged['EASE']['ndcg'].count():,} learners, one hidden course each, full ranking")
 
 # %% tags=["remove-input"]
 if mooc is not None:
@@ -531,14 +514,24 @@ show.say(
 # %% [markdown]
 # ## Check against the truth
 #
-# Only this section may look. First the pages: in the simulated company a page is chosen with probability proportional to
+# Only this section may look. Every tolerance is 2.58 standard errors, which 99 of 100 honest estimates keep.
+#
+# *Pages.* In the simulated company a page is chosen with probability proportional to
 # $\exp(\text{taste}\cdot\text{course}+0.4\,\text{quality}+\text{popularity})$, so for each person and list it is known what
 # share of the pages should fall on the ten. A model that had seen the future would do better than the truth allows and turn
-# a row red. The tolerance is 2.58 standard errors of a share of that many pages. Then the order: for each pair of methods
-# whose difference is beyond a 99 % interval, does the truth put the same one first? Nothing is allowed for chance, which
-# would get the sign wrong in far fewer than one pair of a hundred.
+# a row red.
+#
+# *Order.* For each pair of methods whose difference is beyond a 99 % interval, does the truth put the same one first?
+# Nothing is allowed for chance, which would get the sign wrong in far fewer than one pair of a hundred.
+#
+# *Money.* The true chance of each purchase with and without the message is known.
+#
+# *Purchases.* And the question no log can answer: of the purchases that the best possible ten would bring, what share does
+# each list bring? The oracle knows every person's chance of buying every course; 2,000 people are enough.
 
 # %%
+from knowpay import world
+
 likes = ds.truth.users.set_index("user_id").loc[cut.people["user_id"][cut.personal]]
 things = ds.truth.courses.set_index("product_id").loc[cut.courses["product_id"]]
 appeal = likes.filter(regex=r"^taste_\d").to_numpy() @ things.filter(regex=r"^v_\d").to_numpy().T
@@ -552,8 +545,6 @@ volume = pages.sum(axis=1)
 lists = {name: protocol.lists(cut, s) for name, s in scores.items()}
 hits = {name: np.take_along_axis(pages, ten, axis=1).sum(axis=1) for name, ten in lists.items()}
 due = {name: np.take_along_axis(weight, ten, axis=1).sum(axis=1) for name, ten in lists.items()}
-
-# %%
 for name in ("EASE + own", "two-tower"):
     found, expected = hits[name].sum() / volume.sum(), np.average(due[name], weights=volume)
     spread = np.sqrt((volume * due[name] * (1 - due[name])).sum()) / volume.sum()
@@ -566,10 +557,6 @@ pairs = {(a, b): economics.mean_interval(hits[a] - hits[b], level=0.99, seed=see
 clear = [p for p, (_, low, high) in pairs.items() if low > 0 or high < 0]
 same = [(a, b) for a, b in clear if pairs[a, b][0] * (volume * (due[a] - due[b])).sum() > 0]
 show.check("clear pairs of methods in the true order", len(same), len(clear), 0, "pairs")
-
-# %% [markdown]
-# Now the money: the true chance of each purchase with and without the message is known. The tolerance is 2.58 standard
-# errors of the estimate.
 
 # %% tags=["nbval-check-output"]
 real = sent.merge(ds.truth.touches, on="touch_id")
@@ -586,19 +573,12 @@ caused = (listed["effect"] * listed["price"] * (1 - teacher_share)).mean() - lis
 estimate, error = own_row["caused, yuan per 1,000"], own_row["standard error"]
 show.check("caused per 1,000 on the own ten", estimate, 1000 * caused, 2.58 * error, "yuan")
 
-# %% [markdown]
-# And the question no log can answer: of the purchases that the best possible ten would bring, what share does each list
-# bring? The oracle knows every person's chance of buying every course; 2,000 people are enough.
-
 # %%
-from knowpay import world
-
 some = min(2_000, cut.personal.sum())
 ids, items = cut.people["user_id"].to_numpy()[cut.personal][:some], cut.courses["product_id"].to_numpy()
 buys = world.purchase_probability(ds.truth, np.repeat(ids, len(items)), np.tile(items, some))[0].reshape(some, -1)
 lists["oracle"] = neighbours.top(buys, 10, cut.barred[cut.personal][:some])
 bought = {name: np.take_along_axis(buys, ten[:some], axis=1).sum() for name, ten in lists.items()}
-
 worth = pd.DataFrame({"pages on the ten, %": {n: 100 * np.average(d, weights=volume) for n, d in due.items()}})
 worth["share of the oracle's purchases, %"] = 100 * pd.Series(bought) / bought["oracle"]
 show.table(worth.round(1), "What each list is truly worth: pages, and purchases against the best possible ten")
@@ -630,8 +610,6 @@ earned = protocol.earned(sent, seed=seed)
 show.table(
     earned.round(0), "Own lists against the same course for all, yuan per 1,000 messages, 90 % intervals over people"
 )
-
-# %%
 upkeep = 1_500.0  # yuan a month
 months = (sent["assigned_at"].max() - sent["assigned_at"].min()).days / 30 + 1
 per_month = len(sent) / months / 1000 * (earned.loc["shared", "yuan"] + all_row["caused, yuan per 1,000"])
@@ -642,6 +620,9 @@ needed = own_row.iloc[0] * (2.5 * own_row["standard error"] / max(earned.loc["sh
 # %% tags=["remove-input"]
 (yuan, low, high), shared = earned.loc["direct"], earned.loc["shared"]
 proof = "more than chance" if low > 0 else "not yet more than chance at this size"
+other = (
+    "so many messages that the lead pays the upkeep" if winner == "EASE + own" else "fewer messages than pay the upkeep"
+)
 show.say(
     f"**Decision.** *{winner}* goes live, with popular for newcomers and for all who opted out. Per 1,000 people messaged "
     f"about a course of their own ten instead of the same course for all it earns **{yuan:+,.0f} yuan** (90 % interval "
@@ -651,14 +632,15 @@ show.say(
     f"standard errors), about {needed:,.0f} messages and controls on own lists would settle an effect of that size.\n\n"
     f"At {len(sent) / months:,.0f} messages a month the network's lead in pages would be worth **{network[0]:+,.0f} yuan a "
     f"month** (90 % interval {network[1]:+,.0f} to {network[2]:+,.0f}) against {upkeep:,.0f} of upkeep. **What would change "
-    "the decision:** a company so large that the lead pays the upkeep; a catalogue in which new people and new courses are the "
-    "rule; a hold-out that shows the lists earn nothing; or more courses than one inverse can hold, about 20,000."
+    f"the decision:** {other}; a catalogue in which new people and new courses are the rule; a hold-out that shows the lists "
+    "earn nothing; or more courses than one inverse can hold, about 20,000."
 )
 
 # %% [markdown]
-# The list itself is one call, with a reason for each line that can be shown to the person. Bought, retired and unpublished
-# courses and memberships are out; people without a history and people who opted out get the popular ten. Whether someone
-# may be *messaged* is another consent, checked by whoever sends (lesson 18).
+# The list of EASE + own is one call, with a reason for each line that can be shown to the person; where the network goes
+# live it stays as the fallback. Bought, retired and unpublished courses and memberships are out; people without a history
+# and people who opted out get the popular ten. Whether someone may be *messaged* is another consent, checked by whoever
+# sends (lesson 18).
 
 # %% tags=["nbval-check-output"]
 ten = neighbours.recommend(ds, k=10)
@@ -671,8 +653,7 @@ show.table(kinds.rename("lines"), f"Ten courses for each of {ten['user_id'].nuni
 # Two exercises with checks that explain are in
 # [exercises/15_train_a_course_recommender](exercises/15_train_a_course_recommender.ipynb): recall by hand, and a salesman's
 # number.
-
-# %% [markdown]
+#
 # ## Summary
 #
 # - Cut by time, rank all courses, keep the baseline of people's own history, compare person by person.

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import sparse
 
 INTEREST = ("product_viewed", "product_added", "product_added_to_wishlist", "lesson_started")
-LAMBDAS = (30.0, 100.0, 200.0, 300.0, 500.0, 1000.0, 3000.0)
+LAMBDAS = (10.0, 30.0, 100.0, 200.0, 300.0, 500.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0)
 OWN = 0.2  # what a course's own history adds to its EASE score; chosen on a validation window in lesson 15
 BLOCK = 2_000  # users at a time: bounds memory
 POPULAR_DAYS = 90

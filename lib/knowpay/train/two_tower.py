@@ -7,6 +7,7 @@ the log-Q correction for how often a course is drawn (Yi et al. 2019). Keras is 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -194,6 +195,7 @@ def fit(
     The same examples, settings, seed, backend and one thread give the same model. Raises ValueError when there is
     less than one batch to learn from.
     """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with ten lines otherwise
     import keras
 
     settings = settings or Settings()
