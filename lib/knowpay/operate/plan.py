@@ -121,13 +121,15 @@ def rounds(names: int, base: float, effect: float, shares: Sequence[float] = (0.
 def judgement(table: pd.DataFrame, campaigns: int, window_days: int = 14) -> str:
     """Return the sentences that fix, before anything is sent, how a campaign will be judged."""
     sent, held = ((table["arm"] == arm).sum() for arm in ARMS)
-    when = (
-        f"after {campaigns} such campaigns, once and not before" if campaigns > 1 else "once, when those days are over"
-    )
+    rounds = min(campaigns, 12)  # nobody waits longer than a year or so for an answer
+    when = f"after {rounds} such campaigns, once and not before" if rounds > 1 else "once, when those days are over"
+    if campaigns > rounds:
+        when += f" ({campaigns} would be needed to be sure; {rounds} may not settle it)"
     return (
         f"We compare the contribution per person of the {sent:,} who were sent a message with that of the {held:,} "
         f"held out, over the {window_days} days from the sending, by the arm drawn and not by who opened it. We look "
-        f"{when}. If the upper end of the 90 % interval is then below the cost of a message, the list is given up."
+        f"{when}. Lower end of the 90 % interval above the cost of a message: it goes on. Upper end below it: it is "
+        "given up. Neither: it goes on only if the estimate is above the cost, and is called a guess."
     )
 
 
