@@ -419,7 +419,7 @@ show.say("\n".join("> " + line for line in text.replace("# ", "**The brief.** ",
 # definition is scikit-uplift's; other libraries divide differently. *First run* is what the authors of this course measured
 # with that library before writing the lesson (20 halves, no published table has this set-up). Last table: a popular
 # tutorial takes the men's e-mail *and* no e-mail together as its control arm. The women's mail then competes with a
-# stronger mail.
+# stronger mail. The response model is fitted to those who got the mail.
 
 # %%
 from knowpay.collect import DownloadError
@@ -441,7 +441,8 @@ if customers is not None:
     show.table(controls.round(4), "Effect of the women's e-mail on visits, by what is called control")
 
 # %% [markdown]
-# Read the scatter of the random order first: differences of its size are luck, and a single split decides nothing. And which mail for whom? The value of a policy is the visit rate of those whose arm happens to agree.
+# Read the scatter of the random order first: differences of its size are luck, and a single split decides nothing. And
+# which mail for whom? The value of a policy is the visit rate of those whose arm happens to agree with it.
 
 # %%
 if customers is not None:
@@ -555,13 +556,13 @@ show.say(
 )
 
 # %% tags=["remove-input"]
-end = thirds.loc["last third"]
-more = "so ask for more." if end["low"] > 0 else "so we do not ask for more."
+end, lost = thirds.loc["last third"], often.sum() * share * each.yuan
+more = "so ask for more" if end["low"] > 0 else "so we do not ask for more"
 show.say(
-    f"**Judged so.** {judge}\n\n**What would change it.** A larger budget: the last third earns {end['yuan']:.2f} yuan a message "
-    f"({end['low']:.2f} to {end['high']:.2f}), {more} The caps leave out {often.sum():,} people; lifting them is no decision of "
-    "this page. Another order, when the difference to the one-line rule says so. And complaints or refusals of marketing in the "
-    "message arm, which contribution does not see."
+    f"**How it is judged.** {judge}\n\n**What would change it.** A larger budget: the last third earns {end['yuan']:.2f} yuan a message "
+    f"({end['low']:.2f} to {end['high']:.2f}), {more}. Looser caps: they leave out {often.sum():,} people, about {lost:,.0f} yuan a "
+    "campaign at this value, which is the price of not being a nuisance. Another order, when its difference to the one-line rule says "
+    "so. And complaints or refusals of marketing in the message arm, which contribution does not see."
 )
 
 # %% [markdown]

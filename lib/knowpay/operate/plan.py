@@ -28,6 +28,7 @@ def standing(ds: Dataset, at: pd.Timestamp | str | None = None) -> pd.DataFrame:
     ``personal``: may get a message chosen for this person. ``general``: opted out of personalisation or of analysis, so
     only a message that is the same for all (PIPL art. 24, GDPR art. 21). Any other status is the reason why the person
     gets no message at all: erased, under 14, staff, test account, bot, marketing refused.
+    Consent that is unknown is no refusal; where the law asks for consent beforehand, send it as denied.
     """
     u = ds.users.to_pandas()
     u = u[u["created_at"] < moment(ds, at)]
@@ -148,7 +149,8 @@ def brief(campaign_id: str, table: pd.DataFrame, left_out: pd.Series, cost: floa
         f"{sent:,} people. Each reads about one of {courses} courses: the one that goes best with what this person has "
         "opened. The price is the same for everybody.",
         f"**What it costs and earns.** {sent:,} messages cost {sent * cost:,.0f} yuan. We expect {gain[0]:,.0f} yuan "
-        f"more than without them, after that cost; with 90 % confidence between {gain[1]:,.0f} and {gain[2]:,.0f}.",
+        f"more than without them, after that cost; with 90 % confidence between {gain[1]:,.0f} and {gain[2]:,.0f}. "
+        "Plan with the lower figure.",
         f"**Who gets nothing on purpose.** {held:,} people on the list, drawn by lot, are not written to. They show "
         "what would have happened anyway. Nobody writes to them until the campaign has been judged.",
         "**Who is not on the list, and why.**",
