@@ -90,7 +90,7 @@ def figure(
             if ax.get_legend() is None and ax.get_legend_handles_labels()[1]:
                 ax.legend()
         breadth = sum(2 if ord(letter) > 0x2E80 else 1 for letter in title) / len(title)  # Chinese is wide
-        wrapped = textwrap.fill(title, int(size[0] * 11.5 / breadth))
+        wrapped = textwrap.fill(title, int(size[0] * 10.5 / breadth))
         fig.suptitle(wrapped, x=0.01, ha="left", fontsize=11, fontweight="bold")
         _translate(fig)
         png = _png(fig)
