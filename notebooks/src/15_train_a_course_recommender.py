@@ -517,7 +517,7 @@ show.say(
 # Only this section may look. Every tolerance is 2.58 standard errors, which 99 of 100 honest estimates keep.
 #
 # *Pages.* In the simulated company a page is chosen with probability proportional to
-# $\exp(\text{taste}\cdot\text{course}+0.4\,\text{quality}+\text{popularity})$, so for each person and list it is known what
+# exp(taste · course + 0.4 quality + popularity), so for each person and list it is known what
 # share of the pages should fall on the ten. A model that had seen the future would do better than the truth allows and turn
 # a row red.
 #
