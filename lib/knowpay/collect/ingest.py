@@ -210,7 +210,10 @@ class _Run:
 
     def count(self, table: Table, rows_in: int, target: Path) -> None:
         """Add the table's line to the report, and hold the conservation law."""
-        one = lambda sql: self.con.execute(sql).fetchall()[0][0]  # noqa: E731
+
+        def one(sql: str) -> int:
+            return self.con.execute(sql).fetchall()[0][0]
+
         counts = {
             "table": table.name,
             "rows_in": rows_in,
