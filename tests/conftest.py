@@ -11,6 +11,7 @@ HEAD = """# %% [markdown]
 # %% tags=["parameters"]
 data: str = "world:small"
 seed: int = 0
+company: dict = {}
 """
 
 

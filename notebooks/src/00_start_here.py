@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Start here: can this business buy its growth?
 #
-# A young platform sells courses, columns and a monthly membership. It can buy registrations for a known price.
+# A young platform sells courses, columns and memberships. It can buy registrations for a known price.
 # **The question:** does a registered user leave more money behind than he or she costs, and on which channel?
 # **What you will decide at the end:** the most that may be paid for a registration, which channels to pause, and whom to
 # send the next campaign message.
@@ -30,12 +30,13 @@
 # %% tags=["parameters"]
 data: str = "world:small"
 seed: int = 0
+company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty companies" lists the knobs
 
 # %%
 import knowpay
 from knowpay import show
 
-ds = knowpay.open(data, seed=seed)
+ds = knowpay.open(data, seed=seed, **company)
 
 # %% [markdown]
 # ## One door for all data
@@ -227,37 +228,44 @@ with show.figure(
 # %% [markdown]
 # ## Who leaves
 #
-# A membership is bought month by month. The number that decides its worth is the *first renewal*: of those whose first
-# paid month has ended, how many went on?
+# Most memberships are bought month by month. The number that decides their worth is the *first renewal*: of those whose
+# first paid month has ended, how many went on? Yearly plans are left out: their members were asked once, if at all.
 
 # %%
-periods = ds.memberships.select("user_id", "period_no", "status", "current_period_end").to_pandas()
+from knowpay.analyse import churn
+
+periods = churn.monthly(ds).select("membership_id", "period_no", "status").to_pandas()
 first = periods[(periods["period_no"] == 1) & periods["status"].isin(["expired", "canceled"])]
-renewed, renewed_low, renewed_high = economics.mean_interval(first["status"] == "expired", seed=seed)
+stayed = first["status"] == "expired"
+renewed, renewed_low, renewed_high = economics.mean_interval(stayed, seed=seed) if len(first) else (0, 0, 1)
 
 # %% tags=["remove-input"]
 show.say(
     f"Of {len(first):,} members whose first month has ended, **{renewed:.0%}** went on (90 % interval {renewed_low:.0%} to "
     f"{renewed_high:.0%}). RevenueCat reports a median of 56 % for monthly plans over more than 10,000 apps. Lesson 10 asks "
     "who leaves, and when."
+    if len(first)
+    else "No first month of a membership has ended, so nothing can be said about renewals."
 )
 
 # %% [markdown]
 # ## Whom to approach
 #
-# Every three weeks the company draws lots: half of the users on a list get a message about one course, half do not.
-# Because chance alone decides, the difference between the halves **is** the effect. `outcomes` pairs every touch with the
-# visits before it and the purchase of that course in the 14 days after it.
+# Every few weeks the company writes to people about one course, and most often a lot decides who on the list gets the
+# message. Because chance alone decides, the difference between the two *arms* **is** the effect, once the odds are seen to:
+# where one in ten was left unwritten, each of those few stands for ten. Campaigns in which a rule chose the receivers,
+# or whose unwritten people were not exported, tell nothing, and `outcomes` leaves them out. It pairs every other touch with
+# the visits before it and the purchase of that course in the 14 days after it.
 
 # %%
 from knowpay.analyse import touches
 
 tried = touches.outcomes(ds, window_days=14, history_days=60)
-effect, effect_error = touches.difference(tried["bought"], tried["message"])
+effect, effect_error = touches.difference(tried, "bought")
 
 # %% tags=["remove-input"]
 show.say(
-    f"{len(tried):,} touches in {tried['campaign_id'].nunique()} campaigns: the message adds **{100 * effect:.2f}** "
+    f"{len(tried):,} touches in the {tried['campaign_id'].nunique()} campaigns that drew lots: the message adds **{100 * effect:.2f}** "
     f"purchases per 100 people (standard error {100 * effect_error:.2f})."
 )
 
@@ -274,9 +282,9 @@ tried["activity"] = pd.cut(rank, [0, 1 / 3, 2 / 3, 1], labels=["low", "middle", 
 pieces = tried.groupby("activity", observed=True)
 
 # %%
-by_group = pd.DataFrame({g: touches.difference(p["gain"], p["message"]) for g, p in pieces}, index=["yuan", "error"]).T
-by_group["effect"] = [touches.difference(p["bought"], p["message"])[0] for _, p in pieces]
-by_group["buys_anyway"] = tried[~tried["message"]].groupby("activity", observed=True)["bought"].mean()
+by_group = pd.DataFrame({g: touches.difference(p, "gain") for g, p in pieces}, index=["yuan", "error"]).T
+by_group["effect"] = [touches.difference(p, "bought")[0] for _, p in pieces]
+by_group["buys_anyway"] = [touches.rate(p, "bought", message=False) for _, p in pieces]
 
 # %%
 best, worst = by_group["yuan"].idxmax(), by_group["yuan"].idxmin()
@@ -335,54 +343,56 @@ if oulad is not None:
 # %% [markdown]
 # ## Check against the truth
 #
-# The company is simulated, so every probability behind it is known. Only this section may look. Each tolerance is 2.58
-# standard errors of the estimate (99 % of honest estimates fall inside), or zero where the answer is exact. Real data
-# have no known truth: there the section says so and goes on.
+# The company is simulated, so every probability behind it is known. Only this section may look. How far may an honest
+# estimate be off? The lesson was run on 200 other companies; a tolerance is the mean error there and 2.58 standard
+# deviations on top, so about 99 of 100 honest runs hold. The page *What the data can tell* of the book lists all
+# tolerances. Real data have no known truth: there the section says so and goes on.
 
 # %%
+from knowpay.collect import faults
+
 truth = getattr(ds, "truth", None)
 if truth is None:
     show.say(f"{ds.name} is not simulated: nobody knows its truth, so nothing is checked here.")
 else:
-    real = tried.merge(truth.touches, on="touch_id", validate="one_to_one")
+    tolerances = truth.tolerances("00")
+    real = tried.merge(truth.touches[["touch_id", "p_control", "p_message"]], on="touch_id", validate="one_to_one")
     real["effect"] = real["p_message"] - real["p_control"]
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
-    show.check("effect of the message", 100 * effect, 100 * real["effect"].mean(), 258 * effect_error, "points")
+    show.check("effect of the message", 100 * effect, 100 * real["effect"].mean(), tolerances, "points")
 
 # %% tags=["nbval-check-output"]
-if truth is not None:
+if truth is not None and (real["activity"] == "low").any():
     quiet = real[real["activity"] == "low"]
-    found, error = touches.difference(quiet["bought"], quiet["message"])
-    show.check("effect among quiet users", 100 * found, 100 * quiet["effect"].mean(), 258 * error, "points")
+    found, _ = touches.difference(quiet, "bought")
+    show.check("effect among quiet users", 100 * found, 100 * quiet["effect"].mean(), tolerances, "points")
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
-    true_gain = real["effect"] * real["price"] * (1 - teacher_share) - real["cost"].max()
-    gain, error = touches.difference(tried["gain"], tried["message"])
-    show.check("gain per message", gain, true_gain.mean(), 2.58 * error, "yuan")
+    costs = real.groupby("campaign_id")["cost"].transform("max")
+    true_gain = real["effect"] * real["price"] * (1 - teacher_share) - costs
+    show.check("gain per message", touches.difference(tried, "gain")[0], true_gain.mean(), tolerances, "yuan")
 
 # %% [markdown]
 # Members differ, so the first renewal is the mean of one minus each member's own hazard.
 
 # %% tags=["nbval-check-output"]
-if truth is not None:
-    hazard = truth.users.set_index("user_id")["hazard"].loc[first["user_id"]]
-    error = (renewed * (1 - renewed) / len(first)) ** 0.5
-    show.check("first renewal", 100 * renewed, 100 * (1 - hazard.mean()), 258 * error, "%")
+if truth is not None and len(first):
+    hazard = truth.memberships.set_index("membership_id")["hazard"].loc[first["membership_id"]]
+    show.check("first renewal", 100 * renewed, 100 * (1 - hazard.mean()), tolerances, "%")
 
 # %% [markdown]
-# Some orders wait in quarantine because they seem to have come in fen, hundredths of a yuan. If that is so, the money
-# counted and the money waiting add up to the truth, to the last fen.
+# Some orders wait in quarantine, most because they seem to have come in fen, hundredths of a yuan. If that is so, the money
+# counted and the money waiting add up to the truth, but for a few orders that a page reload sent twice: lesson 01 hunts
+# those.
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
-    waiting = ds.quarantine.filter(ds.quarantine.rule == "money_unit").value.cast("float64").sum().to_pandas()
-    together = ds.orders.total.sum().to_pandas() + waiting / 100
-    show.check(
-        "revenue, counted and waiting", round(together, 2), round(float(truth.orders["total"].sum()), 2), 0, "yuan"
-    )
+    together = ds.orders.total.sum().to_pandas() + faults.waiting(ds)["amount"].sum()
+    counted = 100 * together / float(truth.orders["total"].sum())
+    show.check("revenue, counted and waiting", counted, 100, tolerances, "% of the truth")
 
 # %% [markdown]
 # ## Decide
@@ -409,12 +419,12 @@ said_no = (ds.users.consent_marketing == "denied") | ds.users.personalization_op
 allowed = tried[~tried["user_id"].isin(ds.users.filter(said_no).user_id.to_pandas())]
 half = allowed["assigned_at"] <= allowed["assigned_at"].drop_duplicates().median()
 early = allowed[half].groupby("activity", observed=True)
-approach = [group for group, p in early if touches.difference(p["gain"], p["message"])[0] > 0]
+approach = [group for group, p in early if touches.difference(p, "gain")[0] > 0]
 later = allowed[~half & allowed["activity"].isin(approach)]
 
 # %%
 size = later.groupby("campaign_id").size().mean() if approach else 0
-worth, worth_error = touches.difference(later["gain"], later["message"]) if approach else (0.0, 0.0)
+worth, worth_error = touches.difference(later, "gain") if approach else (0.0, 0.0)
 earned, spread = size * worth, 1.645 * size * worth_error
 spent = size * tried["cost"].max()
 

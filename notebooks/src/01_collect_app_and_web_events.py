@@ -29,6 +29,7 @@
 # %% tags=["parameters"]
 data: str = "world:small"
 seed: int = 0
+company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty companies" lists the knobs
 
 # %%
 import knowpay
@@ -36,7 +37,7 @@ import numpy as np
 import pandas as pd
 from knowpay import show
 
-ds = knowpay.open(data, seed=seed)
+ds = knowpay.open(data, seed=seed, **company)
 ds.needs("01")  # stops here, with a sentence, when the data cannot carry this lesson
 
 # %% [markdown]
@@ -87,7 +88,7 @@ from knowpay.world import trackers
 
 scratch = tempfile.TemporaryDirectory()  # removed when the lesson ends
 week = Path(scratch.name)
-trackers.write_days("small", seed, first="2025-03-03", days=7, folder=week)
+trackers.write_days("small", seed, first="2025-03-03", days=7, folder=week, **company)
 
 # %% tags=["nbval-check-output"]
 for tool in ("segment", "ga4", "sensors"):
@@ -163,24 +164,24 @@ show.table(waiting.to_pandas().head(5), "What waits in quarantine, and what to d
 # however they come. Cut the events of a fresh copy into three files in another order, add one of them twice, and compare
 # the bytes of the result.
 
-# %%
+# %% tags=["aside"]
 import shutil
 
 from knowpay.collect.ingest import ingest
 from knowpay.world import write
 
 whole, pieces = week / "whole", week / "pieces"
-write("small", seed, whole, week / "truth")
+write("small", seed, whole, week / "truth", **company)
 _ = shutil.copytree(whole, pieces)
 
-# %%
+# %% tags=["aside"]
 events = pd.read_parquet(whole / "events.parquet").sample(frac=1, random_state=seed)
 (pieces / "events.parquet").unlink()
 for number, part in enumerate(np.array_split(np.arange(len(events)), 3)):
     events.iloc[part].to_parquet(pieces / f"events-{number}.parquet", index=False)
 _ = shutil.copy(pieces / "events-0.parquet", pieces / "events-again.parquet")
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "aside"]
 import hashlib
 
 stores = [ingest(source, week / f"store-{source.name}") for source in (whole, pieces)]
@@ -194,15 +195,18 @@ print(f"{sum(same)} of {len(same)} canonical tables have the same bytes")
 #
 # A *session* is a run of a person's events with no more than 30 minutes between two. The person is the user; without a
 # login, the only user ever seen on that device; else the device itself.
+#
+# Two kinds of ids are no person's and stay out. Bots, by a rule that comes below. And ids that were seen once and never
+# logged in: whoever denied analytics gets a fresh id with every event, as the law wants it, and each would count as a visit.
 
 # %%
 from knowpay.collect import faults, sessions
 
 arrived = faults.arrivals(ds)
-bot_rows = arrived["source_row"].isin(faults.bots(arrived)["source_row"])
-bot_devices = set(arrived.loc[bot_rows, "anonymous_id"])
+bot_devices = set(arrived.loc[faults.bots(arrived).index, "anonymous_id"])
 people = ds.events.select("user_id", "anonymous_id", "timestamp").to_pandas()
-people = people[~people["anonymous_id"].isin(bot_devices)]
+once = ~people["anonymous_id"].duplicated(keep=False) & people["user_id"].isna()
+people = people[~once & ~people["anonymous_id"].isin(bot_devices)]
 
 # %% [markdown]
 # Packing person and time into one 64-bit key makes it one sort. Then the same with pandas' `groupby().diff()`, to be sure.
@@ -236,9 +240,10 @@ show.say(
 # %% [markdown]
 # ## Hunt the faults
 #
-# Five rules look at the raw rows; none changes a row. *Duplicate*: the message id has come before. *Skew*: the device's
+# Six rules look at the raw rows; none changes a row. *Duplicate*: the message id has come before. *Skew*: the device's
 # clock disagrees with the receiver's at the moment of sending. *Late*: the event waited on the device. *Bot*: a device
-# that only ever views pages, as an unknown agent, and never logs in. *Fen*: an order far from its list price.
+# that only ever opens pages and never logs in, as an unknown agent or faster than anybody reads. *Fen*: an order far from
+# its list price. *Reload*: the same person orders the same product again within ten minutes, under another id.
 
 # %%
 found = faults.find(ds)
@@ -249,8 +254,11 @@ by_fault["share"] = by_fault["rows"] / by_fault["table"].map(report["rows_in"])
 show.table(by_fault.round(4), "Suspected rows")
 
 # %%
-clocks = arrived.loc[arrived["source_row"].isin(found.loc[found["fault"] == "skew", "source_row"])]
+clocks = arrived.loc[faults.wrong_clocks(arrived).index]
+clocks = clocks[clocks["anonymous_id"].duplicated(keep=False)]  # an id seen once is not followed
 off = (clocks["received_at"] - clocks["sent_at"]).dt.total_seconds().groupby(clocks["anonymous_id"]).median() / 3600
+
+# %%
 with show.figure(
     f"{len(off)} devices have a clock that is off by more than {faults.CLOCK_MINUTES} minutes",
     x="hours the device is behind (+) or ahead (-)",
@@ -267,7 +275,7 @@ with show.figure(
 # %%
 shift = (arrived["received_at"] - (arrived["sent_at"] - arrived["original_timestamp"])).dt.tz_convert(ds.timezone)
 device_day = arrived["original_timestamp"].dt.tz_convert(ds.timezone).dt.date
-moved = (shift.dt.date != device_day)[arrived["source_row"].isin(clocks["source_row"])]
+moved = (shift.dt.date != device_day)[clocks.index]
 
 # %% tags=["remove-input"]
 show.say(
@@ -277,21 +285,29 @@ show.say(
 # %% [markdown]
 # ## What the repairs change
 #
-# The same five numbers, after duplicates and bots are out and orders in the wrong unit wait for their owner.
+# The same five numbers: duplicates, bots and reloads are out, orders in the wrong unit or without an id wait for their owner,
+# and a device is a visitor when it came back or logged in. (On your own records some of those seen once were real.) Two repairs
+# are small: an order of a fen is somebody's test, and where list price less discount is a fen more than the total, binary
+# fractions lost that fen.
 
 # %%
-clean_events = ds.events.filter(~ds.events.anonymous_id.isin(list(bot_devices)))
+sold = ds.orders.filter(ds.orders.total > 0.05)
+exact = sold.subtotal - sold.discount
+revenue = ((exact - sold.total).abs() < 0.015).fill_null(False).ifelse(exact, sold.total).sum().to_pandas()
+
+# %%
+doubled = faults.reloads(ds).merge(ds.raw("orders").select("source_file", "source_row", "total").to_pandas())
 clean = {
-    "events": clean_events.count().to_pandas(),
-    "visitors (devices)": clean_events.anonymous_id.nunique().to_pandas(),
-    "orders": ds.orders.count().to_pandas(),
-    "revenue, yuan": ds.orders.total.sum().to_pandas(),
+    "events": len(people) + once.sum(),
+    "visitors (devices)": people["anonymous_id"].nunique(),
+    "orders": sold.count().to_pandas() - len(doubled),
+    "revenue, yuan": revenue - doubled["total"].astype(float).sum(),
 }
 clean["orders per 1,000 visitors"] = 1_000 * clean["orders"] / clean["visitors (devices)"]
 
 # %% tags=["nbval-check-output"]
-both = pd.DataFrame({"raw files": naive, "after the door": clean})
-both["raw is off by"] = both["raw files"] / both["after the door"] - 1
+both = pd.DataFrame({"raw files": naive, "repaired": clean})
+both["raw is off by"] = both["raw files"] / both["repaired"] - 1
 show.table(both.round(3), "Before and after; the last column is a fraction")
 
 # %%
@@ -307,16 +323,15 @@ with show.figure(
     ax.axvline(0, color="black", linewidth=0.8)
 
 # %% [markdown]
-# One number was right before and is short now: the orders that wait are real orders. Their money waits with them, and can
-# be bounded. If they are in fen, as the rule suspects, it is a hundredth of what they say; at the very most, each is the
-# dearest course.
+# The orders are short now: most rows that wait in quarantine are real orders. Their money waits with them, and can be bounded.
+# If the largest are in fen, as the rule suspects, they are worth a hundredth of what they say; at the very most, each is the
+# dearest product. Rows below zero are refunds sent as orders: they wait as well, and are worth nothing.
 
 # %% tags=["nbval-check-output"]
-waiting_orders = int(report.loc["orders", "quarantined"])
-in_fen = ds.quarantine.filter(ds.quarantine.rule == "money_unit").value.cast("float64").sum().to_pandas() / 100
-in_fen = 0.0 if pd.isna(in_fen) else float(in_fen)
-most = waiting_orders * float(ds.courses.price.max().to_pandas())
-print(f"{waiting_orders} orders wait: {in_fen:,.2f} yuan if they are in fen, {most:,.0f} at most")
+waiting = faults.waiting(ds)
+held = float(waiting["amount"].sum())
+most = len(waiting) * float(ds.courses.price.max().to_pandas())
+print(f"{len(waiting)} orders wait: {held:,.2f} yuan if the largest are in fen, {most:,.0f} at most")
 
 # %% [markdown]
 # ## On real data
@@ -339,7 +354,8 @@ if oulad is not None:
 # ## Check against the truth
 #
 # The company remembers each row that its observation layer spoiled. Precision is the share of suspected rows that are
-# guilty, recall the share of guilty rows that are suspected.
+# guilty, recall the share of guilty rows that are suspected. It planted more kinds of faults than are hunted here; the
+# lessons that stumble over the others hunt those.
 
 # %% tags=["nbval-check-output"]
 truth = getattr(ds, "truth", None)
@@ -349,45 +365,48 @@ else:
     planted = truth.spoiled.assign(fault=lambda t: t["fault"].replace({"late_misdated": "late"}))
     grades = faults.grade(found, planted)
     show.table(grades.round(3), "The hunt, graded")
+    tolerances = truth.tolerances("01")
 
 # %% [markdown]
-# Three faults leave a mark that a rule can read exactly, so the tolerance is zero rows. Late events of a device with a
-# wrong clock, and repeats of late ones, carry two faults and one label, which costs a little precision.
+# Three faults leave a mark that a rule reads exactly: not one row may be missed or accused. Some late events can be seen by
+# nobody: their tracker stamps the time of sending at the first try, so the wait leaves no trace, and the visit moves to the
+# time of arrival. All others should be found.
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
-    for fault in ("duplicate", "bot", "fen"):
-        show.check(f"{fault} rows found", grades.loc[fault, "right"], grades.loc[fault, "planted"], 0, "rows")
-        show.check(
-            f"{fault} rows accused wrongly", grades.loc[fault, "found"] - grades.loc[fault, "right"], 0, 0, "rows"
-        )
-    show.check("wrong clocks: recall", grades.loc["skew", "recall"], 1, 0)
+    for fault in ("duplicate", "fen", "reloaded_order"):
+        grade = grades.loc[fault]
+        show.check(f"{fault} rows found", grade["right"], grade["planted"], 0, "rows")
+        show.check(f"{fault} rows accused wrongly", grade["found"] - grade["right"], 0, 0, "rows")
+    traced = grades.loc["late", "planted"] - (truth.spoiled["fault"] == "late_misdated").sum()
+    show.check("late rows that leave a trace", grades.loc["late", "right"], traced, 0, "rows")
 
 # %% [markdown]
-# Some late events cannot be seen by anybody: their tracker stamps the time of sending at the first try, so the wait leaves
-# no trace, and the visit moves to the time of arrival. All others should be found. A moved visit can melt into another, or
-# leave one in two, so the count of sessions may be off by the number of moved visits and no more.
+# The other rules are not exact. A bot with one page and the agent of a human looks like a person, and a fresh id with
+# one page and an unknown agent looks like a bot, though it is somebody who denied analytics. How far may an honest
+# estimate be off? The lesson was run on 200 other companies; a tolerance is the mean error there and 2.58 standard
+# deviations on top, so about 99 of 100 honest runs hold. The page *What the data can tell* of the book lists them.
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
-    rows = truth.spoiled.loc[truth.spoiled["fault"] == "late_misdated", "source_row"]
-    unseen = arrived[arrived["source_row"].isin(rows)]
-    visible = grades.loc["late", "planted"] - len(unseen)
-    show.check("late rows that leave a trace", grades.loc["late", "right"], visible, 0, "rows")
-
-# %% tags=["nbval-check-output"]
-if truth is not None:
-    at = unseen["original_timestamp"].astype("datetime64[us, UTC]").astype("int64").to_numpy()
-    visits = sessions.session_numbers(pd.factorize(unseen["anonymous_id"])[0], at)
-    show.check("sessions", n_sessions, truth.info["sessions"], len(set(visits)), "sessions")
+    bot, skew = grades.loc["bot"], grades.loc["skew"]
+    if bot["planted"]:
+        show.check("bot rows found", 100 * bot["recall"], 100, tolerances, "%")
+    accused = 100 * (bot["found"] - bot["right"]) / (len(arrived) - bot["planted"])
+    show.check("people's rows accused as a bot's", accused, 0, tolerances, "%")
+    show.check("rows of wrong clocks found", 100 * skew["recall"], 100, tolerances, "%")
 
 # %% [markdown]
-# The money: what was counted and what waits, read as fen, should be the truth to the last fen.
+# The sessions of those who denied analytics cannot be counted. Suppose that they come as often as the others, and scale by
+# the share of users who did not deny. Then the money: what was counted and what waits should be the truth, to a thousandth of
+# a percent.
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
-    together = round(clean["revenue, yuan"] + in_fen, 2)
-    show.check("revenue, counted and waiting", together, round(float(truth.orders["total"].sum()), 2), 0, "yuan")
+    seen = 1 - (ds.users.consent_analytics == "denied").fill_null(False).mean().to_pandas()
+    show.check("sessions", 100 * n_sessions / seen / truth.info["sessions"], 100, tolerances, "% of the truth")
+    counted = 100 * (clean["revenue, yuan"] + held) / float(truth.orders["total"].sum())
+    show.check("revenue, counted and waiting", round(counted, 3), 100, tolerances, "% of the truth")
 
 # %% [markdown]
 # ## Decide
@@ -396,23 +415,23 @@ if truth is not None:
 # at most one percent of the events lack one of the three stamps that put a wrong clock right.
 
 # %%
-open_share = in_fen / clean["revenue, yuan"]
+open_share = held / clean["revenue, yuan"]
 stamps = arrived[["original_timestamp", "sent_at", "received_at"]].notna().all(axis=1).mean()
 wrong_by = naive["revenue, yuan"] - clean["revenue, yuan"]
 
 # %% tags=["remove-input"]
-money = "fit to decide on" if open_share <= 0.01 else "not fit for money until the waiting orders have their unit"
+money = "fit to decide on" if open_share <= 0.01 else "not fit for money until somebody mends the orders that wait"
 clocks_say = "fit" if stamps >= 0.99 else "not fit"
 remedy = (
-    "What would change this: the owner of the orders declares their unit, and those that wait load."
-    if waiting_orders
+    "What would change this: the owner of the orders declares their unit, sends the missing ids, and those that wait load."
+    if len(waiting)
     else "What would change this: a source that is added, or a tracker that is updated; run the lesson again then."
 )
 show.say(
-    f"**Decision.** After the door the orders are **{money}** ({waiting_orders} wait, {open_share:.1%} of the revenue if in "
-    f"fen), and the events are **{clocks_say}** for days and sessions ({1 - stamps:.1%} lack a stamp). A decision on the raw "
-    f"files would have been wrong by **{wrong_by - in_fen:,.0f} yuan** (between {wrong_by - most:,.0f} and {wrong_by:,.0f}, "
-    f"whatever the waiting orders turn out to be), {(wrong_by - in_fen) / clean['revenue, yuan']:.0%} of the revenue. {remedy}"
+    f"**Decision.** After the repairs the orders are **{money}** ({len(waiting)} wait, {open_share:.1%} of the revenue if the "
+    f"largest are in fen), and the events are **{clocks_say}** for days and sessions ({1 - stamps:.1%} lack a stamp). A decision on the raw "
+    f"files would have been wrong by **{wrong_by - held:,.0f} yuan** (between {wrong_by - most:,.0f} and {wrong_by:,.0f}, "
+    f"whatever the waiting orders turn out to be), {(wrong_by - held) / clean['revenue, yuan']:.0%} of the revenue. {remedy}"
 )
 
 # %% [markdown]

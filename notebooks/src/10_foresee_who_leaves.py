@@ -31,19 +31,21 @@
 # %% tags=["parameters"]
 data: str = "world:small"
 seed: int = 0
+company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty companies" lists the knobs
 
 # %%
 import knowpay
 from knowpay import show
 from knowpay.analyse import churn, churn_models
 
-ds = knowpay.open(data, seed=seed)
+ds = knowpay.open(data, seed=seed, **company)
 
 # %% [markdown]
 # ## One row per member and month
 #
 # Three sentences come before any model, because they decide the result more than the model does.
-# **Population:** members on the first day of a paid month; trials, staff and test accounts are out.
+# **Population:** members of the monthly plan on the first day of a paid month; trials, yearly plans, staff and test accounts
+# are out. Who has paid for a year is not asked this month, and would only make the rates look better.
 # **Horizon:** until the end of that month; a payment up to 7 days late still counts as a renewal.
 # **Leakage:** a feature uses only events that had happened *and arrived* before that day. `status`, `canceled_at` and
 # `auto_renew` are answers, not features.
@@ -121,7 +123,7 @@ curve = churn_models.fit_sbg(lives)
 print(f"alpha {curve.alpha:.2f}, beta {curve.beta:.2f}: h(1) {curve.hazard(1):.3f}, h(6) {curve.hazard(6):.3f}")
 n = np.arange(13)
 steps = SurvfuncRight(lives["periods"], lives["left"])  # Kaplan–Meier over all months
-steps_1, steps_12 = (steps.surv_prob[steps.surv_times <= k][-1] for k in (1, 12))
+steps_1, steps_12 = np.append(1, steps.surv_prob)[np.searchsorted(steps.surv_times, [1, 12], side="right")]
 lines = {"curve": [curve.survival(k) for k in n], "one rate": (1 - rate) ** n, "56 % every month": 0.56**n}
 
 # %%
@@ -198,7 +200,8 @@ show.table(churn_models.as_text(scores), "Months after the cut, 90 % intervals b
 # %% tags=["remove-input"]
 over_curve, low, high = churn_models.gain(test["left"], hazards["logistic"], hazards["renewal curve"], test["user_id"])
 over_trees, low_t, high_t = churn_models.gain(test["left"], hazards["logistic"], hazards["boosting"], test["user_id"])
-proof = "is more than chance" if low > 0 else "may be chance"
+adds = low > 0
+proof = "is more than chance" if adds else "may be chance"
 against = "is ahead of" if low_t > 0 else "is behind" if high_t < 0 else "cannot be told from"
 show.say(
     f"Behaviour adds {over_curve:+.3f} AUC to the renewal curve (90 % interval {low:+.3f} to {high:+.3f}), which {proof} at this "
@@ -431,47 +434,47 @@ if oulad:
 # %% [markdown]
 # ## Check against the truth
 #
-# The company is simulated, so each member's true hazard is known. Only this section may look. Tolerances are 2.58 standard
-# errors (99 % of honest estimates fall inside): from the likelihood for the curve, from refitting on resampled members for the
-# hazards.
+# The company is simulated, so each member's true hazard is known. Only this section may look. How far may an honest
+# estimate be off? The lesson was run on 200 other companies; a tolerance is the mean error there and 2.58 standard
+# deviations on top, so about 99 of 100 honest runs hold. The page *What the data can tell* of the book lists them, and
+# they are wide: this company has few members.
 
 # %% tags=["nbval-check-output"]
-truth = ds.truth if data.startswith("world:") else None
-if truth:
+truth = getattr(ds, "truth", None)
+if truth is None:
+    show.say(f"{ds.name} is not simulated: nobody knows its truth, and the checks below are skipped.")
+else:
+    tolerances = truth.tolerances("10")
     parameters = truth.info["churn_alpha"], truth.info["churn_beta"]
     for k, name in ((1, "first renewal"), (12, "still there after a year")):
-        error = curve.error(lambda a, b, k=k: churn_models.sbg_survival(a, b, k))
         true = churn_models.sbg_survival(*parameters, k)
-        show.check(name, 100 * curve.survival(k), 100 * true, 258 * error, "%")
+        show.check(name, 100 * curve.survival(k), 100 * true, tolerances, "%")
 
 # %% [markdown]
-# The mean hazard of the test months, then the thirds with the lowest, middle and highest prediction. A resample draws members
-# for training and test together, so that both sources of chance are in the standard error.
+# The mean hazard of the test months, then the thirds with the lowest, middle and highest prediction.
 
 # %% tags=["nbval-check-output"]
-if truth:
+if truth is not None:
     true_hazard = truth.memberships.set_index("membership_id")["hazard"].loc[test["membership_id"]].to_numpy()
-    refits, weights = churn_models.refits(logistic, train, test, seed=seed)
     third = pd.qcut(pd.Series(hazards["logistic"]).rank(method="first"), 3, labels=["lowest", "middle", "highest"])
     for name in ("all", *third.cat.categories):
-        part = ((third == name) | (name == "all")).to_numpy(float)
-        ours, true = (np.average(h, weights=part) for h in (hazards["logistic"], true_hazard))
-        off = [np.average(h - true_hazard, weights=w * part) for h, w in zip(refits, weights, strict=True)]
-        show.check(f"mean hazard, {name} test months", 100 * ours, 100 * true, 258 * np.std(off), "%")
+        part = ((third == name) | (name == "all")).to_numpy()
+        ours, true = (100 * h[part].mean() for h in (hazards["logistic"], true_hazard))
+        show.check(f"mean hazard, {name} test months", ours, true, tolerances, "%")
 
 # %% [markdown]
 # Could a better model rank better? The true hazards are the ceiling: whatever is left is the toss of a coin. And they unmask a
 # leak: an AUC measured on labels must agree with the AUC that the true hazards give the same predictions.
 
 # %% tags=["nbval-check-output"]
-if truth:
-    p, measure = hazards["logistic"], churn_models.auc
-    measured, expected = measure(test["left"], p), measure(true_hazard, p)
-    off = [measure(test["left"], p, w) - measure(true_hazard, p, w) for w in weights]
-    show.check("AUC of the logistic hazard", measured, expected, 2.58 * np.std(off))
+if truth is not None and test["left"].nunique() == 2:
+    measure = churn_models.auc
+    measured, expected = (measure(y, hazards["logistic"]) for y in (test["left"], true_hazard))
+    show.check("AUC of the logistic hazard", measured, expected, tolerances)
 
 # %%
-if truth:
+if truth is not None:
+    measure = churn_models.auc
     ranked = hazards | {"auto_renew (leak)": leaky.predict_proba(known[1])[:, 1], "true hazard": true_hazard}
     ceiling = {k: (measure(test["left"], h), measure(true_hazard, h)) for k, h in ranked.items()}
     ceiling = pd.DataFrame(ceiling, index=["measured on the labels", "by the true hazards"]).T
@@ -490,34 +493,36 @@ call = churn_models.Call(cost=1.0, gift=3.0, margin=margin, save=0.20)
 
 # %% [markdown]
 # The list: members whose month is running, who have not cancelled and who have refused neither marketing nor
-# personalisation. The model is fitted again on all months with an answer. If the member renews, she is worth her margin over
-# the next twelve months, with her own hazard each month. So the expected loss levels off: who is likely to leave now is likely
+# personalisation. Behaviour enters only if the test months have shown that it adds to the month; if not, the dull pair of
+# numbers stays, as a regression on the month alone. Either is fitted again on all months with an answer. If the member
+# renews, she is worth her margin over the next twelve months, with her own hazard each month. So the expected loss levels off: who is likely to leave now is likely
 # to leave next month too, and saving her buys little time.
 
 # %%
 running = periods[(periods["end"] > ds.observation_end) & periods["canceled_at"].isna()]
 members = running[running["contact"]].reset_index(drop=True)
-members["hazard"] = logistic.fit(over, over["left"]).predict_proba(members)[:, 1]
+model = (logistic if adds else churn_models.logistic([], free=["log_tenure"])).fit(over, over["left"])
+members["hazard"] = model.predict_proba(members)[:, 1] if len(members) else 0.0
 members["expected_loss"] = members["hazard"] * margin * churn_models.months_kept(members["hazard"])
 members["worth_calling"] = call.value(members["hazard"])
 first = members.sort_values("worth_calling", ascending=False).head(8).reset_index(drop=True)
 shown = first[["user_id", "period_no", "hazard", "expected_loss", "worth_calling"]].round(2)
 shown.columns = ["member", "paid month", "hazard", "expected loss", "worth of a call"]
-refused = f"Of {len(running)} members, {len(running) - len(members)} may not be approached"
-show.table(shown, f"{refused}; the first of the others, amounts in yuan")
+show.table(shown, f"Of {len(running)} members {len(members)} may be approached; the first of them, amounts in yuan")
 
 # %%
 chosen = members[members["worth_calling"] > 0].reset_index(drop=True)
 if len(chosen):
-    again, _ = churn_models.refits(logistic, over, chosen, seed=seed)
-    low, high = np.quantile(call.draws(again, seed=seed), [0.05, 0.95])
+    refits, _ = churn_models.refits(model, over, chosen, seed=seed)
+    low, high = np.quantile(call.draws(refits, seed=seed), [0.05, 0.95])
     value, budget = chosen["worth_calling"].sum(), call.budget(chosen["hazard"]).sum()
     loss = "; a loss is possible" if low < 0 else ""
     need, half = call.break_even(chosen["hazard"]), call.test_size(chosen["hazard"])
 
 # %% tags=["remove-input"]
 show.say(
-    f"**Decision.** Call {len(chosen)} of {len(members)} members, budget **{budget:.0f} yuan**, expected gain **{value:.0f} yuan** "
+    f"**Decision.** Call {len(chosen)} of {len(members)} members, chosen by {'month and behaviour' if adds else 'the month alone'}, "
+    f"budget **{budget:.0f} yuan**, expected gain **{value:.0f} yuan** "
     f"(90 % interval {low:.0f} to {high:.0f}, from the error of the hazards and the luck of a month{loss}). It pays if the call keeps "
     f"more than **{need:.0%}** of those about to leave; we assumed {call.save:.0%}, and nobody here has measured it. So draw lots, "
     f"call one half and compare renewals: showing such an effect takes about {half:,.0f} members in each half, "

@@ -54,6 +54,7 @@ PERIODS = [  # user, period, start, end
     ("eve", 1, 84, 114),  # ends inside the window, its days of grace do not
     ("sam", 1, 0, 30),  # staff
     ("dan", 1, 0, 30),  # no consent to analysis
+    ("bob", 1, -400, -35),  # a year of his, price 268: no month
 ]
 
 
@@ -81,8 +82,11 @@ def company(tmp_path):
             price="25.00",
             currency="CNY",
         )
+        long = members["current_period_end"] == at(-35)
+        members.loc[long, ["plan_id", "interval", "price"]] = ["yearly", "year", "268.00"]
         orders = pd.DataFrame({"order_id": ["o1", "o2", "o3"], "user_id": "ann", "timestamp": [at(-3), at(-3), at(3)]})
         orders = orders.assign(status="paid", product_id=["c1", "plan", "c1"], total="25.00", currency="CNY")
+        orders.loc[3] = ["o4", "bob", at(-400), "paid", "yearly", "268.00", "CNY"]
         tables = {"users": users, "memberships": members, "orders": orders, "events": events(list(seen))}
         for name, table in tables.items():
             if len(table):
@@ -117,6 +121,13 @@ def test_who_has_left(company):
     assert row(periods, "bob", 1)["left"] == 1
     waiting = row(periods, "eve", 1)
     assert not waiting["over"] and np.isnan(waiting["left"])
+
+
+def test_a_year_is_no_month(company):
+    ds = company()
+    periods = churn.person_periods(ds)
+    assert periods["price"].unique().tolist() == [25.0] and (periods["user_id"] == "bob").sum() == 1
+    assert row(periods, "bob", 1)["courses_bought"] == 0  # nor is it a course
 
 
 def test_refusals_are_kept_off_the_list(company):
@@ -167,7 +178,7 @@ def test_the_simulated_company_agrees_with_what_it_knows():
     over = churn.person_periods(ds).query("over")
     status = ds.memberships.select("membership_id", "status").to_pandas().set_index("membership_id")["status"]
     assert ((status.loc[over["membership_id"]] == "canceled").to_numpy() == (over["left"] == 1)).all()
-    assert len(over) > 400 and over[list(churn.FEATURES)].notna().all().all()
+    assert len(over) > 150 and over[list(churn.FEATURES)].notna().all().all()
     with pytest.raises(ValueError, match="not OULAD"):
         churn.oulad_at_day(ds, 28)
 

@@ -105,6 +105,12 @@ def test_a_strong_penalty_falls_back_on_the_free_column(rows):
     assert p.mean() == pytest.approx(rows["left"].mean(), abs=0.01)
 
 
+def test_the_month_alone_is_a_model_too(rows):
+    p = models.logistic([], free=["log_tenure"]).fit(rows, rows["left"]).predict_proba(rows)[:, 1]
+    assert pd.Series(p).groupby(rows["log_tenure"]).nunique().max() == 1
+    assert p.mean() == pytest.approx(rows["left"].mean(), abs=0.001)
+
+
 def test_both_models_take_missing_numbers_and_new_kinds(rows):
     rows.loc[:50, "visits"] = np.nan
     new = rows.assign(kind="c")
@@ -116,8 +122,15 @@ def test_members_stay_in_one_fold_and_the_best_setting_is_refitted(rows):
     folds = models.member_folds(rows)
     for train, test in folds:
         assert not set(rows["user_id"].iloc[train]) & set(rows["user_id"].iloc[test])
+    rows.loc[folds[0][1], "left"] = 0.0  # nobody leaves in the first fold: it counts all the same
     best = models.tune(models.logistic(["visits"]), {"model__C": [1e-6, 1.0]}, rows, folds)
     assert best["model"].C in (1e-6, 1.0) and best.predict_proba(rows).shape == (600, 2)
+
+
+def test_nobody_left_is_said_in_a_sentence(rows):
+    nobody = rows.assign(left=0.0)
+    with pytest.raises(ValueError, match="0 leavers are too few"):
+        models.tune(models.logistic(["visits"]), {"model__C": [1.0]}, nobody, models.member_folds(nobody))
 
 
 def test_refits_resample_members_on_both_sides(rows):

@@ -114,3 +114,8 @@ def test_who_opened_nothing_later_is_not_counted():
     train = pd.DataFrame({"art": [1, 1]}, index=["u", "v"])
     later = pd.DataFrame({"art": [2, 0]}, index=["u", "v"])
     assert profiles.featured_share(later, pd.Series(0, index=["u", "v"]), train).to_dict() == {"u": 1.0}
+
+
+def test_a_favourite_that_nobody_opens_any_more_is_hit_by_nobody():
+    train, later = pd.DataFrame({"art": [5], "law": [1]}, index=["u"]), pd.DataFrame({"law": [4]}, index=["u"])
+    assert profiles.featured_share(later, pd.Series(0, index=["u"]), train).tolist() == [0.0]

@@ -175,7 +175,8 @@ def test_the_table_of_contents_lists_what_exists():
     assert [part["caption"].split(" ·")[0] for part in parts] == ["Start", "The formula", "Practice", "Reference"]
     assert parts[1]["chapters"] == [{"file": "notebooks/12_b", "title": "12 B"}]
     assert parts[2]["chapters"][0]["sections"] == [{"file": "notebooks/exercises/12_b"}]
-    assert book.toc(lessons, [])["parts"][2]["chapters"] == [{"file": "exercises"}, {"file": "scorecard"}]
+    practice = [{"file": name} for name in ("exercises", "scorecard", "identifiability", "companies")]
+    assert book.toc(lessons, [])["parts"][2]["chapters"] == practice
 
 
 def test_links_into_the_repository_become_links_into_the_book():
@@ -204,6 +205,8 @@ def test_every_lesson_and_generated_page_is_there(small_book):
     there = {path.relative_to(small_book).as_posix() for path in pages(small_book)}
     named = (
         "scorecard",
+        "identifiability",
+        "companies",
         "glossary",
         "notation",
         "datasets/dictionary",

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from collect_exports import frames
 from knowpay.collect import TooLittleData
-from knowpay.collect.dataset import Dataset
+from knowpay.collect.dataset import Dataset, Truth
 from knowpay.collect.ingest import ingest
 from knowpay.collect.schema import TABLES, dictionary
 
@@ -74,6 +74,41 @@ def test_truth_belongs_to_simulated_companies(export, tmp_path):
     assert len(ds.truth.users) == 1 and ds.truth.users is ds.truth.users and ds.truth.info == {"a": 1}
     with pytest.raises(AttributeError, match="It has: users"):
         _ = ds.truth.wishes
+
+
+@pytest.fixture
+def truth(tmp_path):
+    """Make the truth of an opened company: truth(**{"touches/part-000": frame}) writes touches/part-000.parquet."""
+
+    def make(**tables):
+        for name, frame in tables.items():
+            path = tmp_path / "truth" / f"{name}.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            frame.to_parquet(path)
+        return Truth(tmp_path / "truth")
+
+    return make
+
+
+def test_a_table_of_the_truth_may_lie_in_parts(truth):
+    parts = {f"touches/part-{at:03}": pd.DataFrame({"touch_id": [2 * at, 2 * at + 1]}) for at in (2, 0, 1)}
+    found = truth(**parts, users=pd.DataFrame({"user_id": ["u1"]}))
+    assert found.touches["touch_id"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert found.touches.index.tolist() == [0, 1, 2, 3, 4, 5] and len(found.users) == 1
+    assert {"touches", "users"} <= set(dir(found)) and "part-000" not in dir(found)
+    with pytest.raises(AttributeError, match="It has: touches, users"):
+        _ = found.wishes
+
+
+def test_tolerances_of_a_lesson(truth):
+    table = pd.DataFrame({"lesson": ["00", "12", "12"], "check": ["a", "a", "b"], "tolerance": [1.0, 0.5, 0.0]})
+    found = truth(tolerances=table)
+    assert found.tolerances("12") == {"a": 0.5, "b": 0.0} and found.tolerances("00") == {"a": 1.0}
+    assert found.tolerances("18") == {}
+
+
+def test_a_truth_without_tolerances_has_none(truth):
+    assert truth(users=pd.DataFrame({"user_id": ["u1"]})).tolerances("12") == {}
 
 
 def test_unlocks_names_what_is_missing(opened):

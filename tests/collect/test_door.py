@@ -14,14 +14,22 @@ def world(monkeypatch):
     """A stand-in for the simulator: writes the tiny export and one truth table, and counts its calls."""
     calls = []
 
-    def write(size, seed, data_dir, truth_dir):
-        calls.append((size, seed))
+    def label(size, seed, **knobs):
+        if set(knobs) - {"churn", "courses"}:
+            raise ValueError(f"There is no knob {', '.join(knobs)}.")
+        return "-".join([f"{size}-s{seed}", *(f"{k}{v}" for k, v in knobs.items() if v != fake.KNOBS[k].default)])
+
+    def write(size, seed, data_dir, truth_dir, **knobs):
+        calls.append((size, seed, knobs) if knobs else (size, seed))
         write_manifest(data_dir)
         for name, frame in frames(users=6 + seed).items():
             write_table(frame, data_dir / f"{name}.parquet")
         frames()["users"].to_parquet(truth_dir / "users.parquet")
 
-    fake = types.SimpleNamespace(SIZES={"small": 6, "standard": 60}, VERSION="v1", write=write, calls=calls)
+    fake = types.SimpleNamespace(
+        SIZES={"small": 6, "standard": 60}, VERSION="v1", write=write, label=label, calls=calls
+    )
+    fake.KNOBS = {"churn": types.SimpleNamespace(default=0.44), "courses": types.SimpleNamespace(default=120)}
     monkeypatch.setitem(sys.modules, "knowpay.world", fake)
     monkeypatch.setattr(knowpay, "world", fake, raising=False)
     return fake
@@ -43,6 +51,29 @@ def test_each_seed_and_version_has_its_own_company(world, tmp_path):
     assert world.calls == [("small", 0), ("small", 1), ("small", 1)]
 
 
+def test_each_turn_of_a_knob_is_a_company_of_its_own(world, tmp_path):
+    turned = knowpay.open("world:small", cache=tmp_path, courses=80, churn=0.6)
+    assert turned.name == "world:small, churn 0.6, courses 80"
+    assert knowpay.open("world:small", cache=tmp_path, churn=0.44).name == "world:small"  # the default
+    knowpay.open("world:small", cache=tmp_path)
+    knowpay.open("world:small", cache=tmp_path, courses=80, churn=0.6)
+    assert world.calls == [("small", 0, {"courses": 80, "churn": 0.6}), ("small", 0, {"churn": 0.44})]
+    for room in ("world", "truth"):
+        assert (tmp_path / room / "small-s0-courses80-churn0.6-v1").exists()
+
+
+def test_a_knob_that_the_world_lacks_is_its_own_sentence(world, tmp_path):
+    with pytest.raises(ValueError, match="no knob speed"):
+        knowpay.open("world:small", cache=tmp_path, speed=1)
+    assert world.calls == []
+
+
+def test_only_a_simulated_company_has_knobs(world, export, tmp_path):
+    for data in (export(), "oulad"):
+        with pytest.raises(ValueError, match="takes no churn: only a simulated company has knobs"):
+            knowpay.open(data, cache=tmp_path, churn=0.6)
+
+
 def test_world_without_its_truth_is_made_anew(world, tmp_path):
     import shutil
 
@@ -52,7 +83,7 @@ def test_world_without_its_truth_is_made_anew(world, tmp_path):
 
 
 def test_a_world_that_fails_leaves_nothing(world, tmp_path, monkeypatch):
-    monkeypatch.setattr(world, "write", lambda *a: 1 / 0)
+    monkeypatch.setattr(world, "write", lambda *a, **k: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         knowpay.open("world:small", cache=tmp_path)
     assert [p.name for p in (tmp_path / "world").iterdir()] == ["small-s0-v1.lock"]

@@ -13,7 +13,12 @@ AT = pd.Timestamp("2025-03-03 10:00", tz="UTC")
 def arrived(**columns: list) -> pd.DataFrame:
     """Rows that arrived clean; a column replaces the default."""
     n = len(next(iter(columns.values())))
-    clean = {"source_row": range(1, n + 1), "message_id": [f"m{i}" for i in range(n)], "event": "page_viewed"}
+    clean = {
+        "source_file": "e",
+        "source_row": range(1, n + 1),
+        "message_id": [f"m{i}" for i in range(n)],
+        "event": "page_viewed",
+    }
     clean |= {"user_id": None, "anonymous_id": "a", "user_agent_class": "human"}
     clean |= dict.fromkeys(("original_timestamp", "sent_at", "received_at"), AT)
     return pd.DataFrame(clean | columns)
@@ -26,6 +31,10 @@ def rows(found: pd.DataFrame) -> list[int]:
 def test_the_copy_that_arrived_later_is_the_duplicate():
     late = AT + pd.Timedelta(hours=1)
     assert rows(faults.duplicates(arrived(message_id=["x", "x", "y"], received_at=[late, AT, AT]))) == [1]
+
+
+def test_rows_without_an_id_are_no_copies_of_each_other():
+    assert rows(faults.duplicates(arrived(message_id=[None, None, "y"]))) == []
 
 
 def test_a_clock_is_judged_by_the_median_of_its_device():
@@ -43,10 +52,19 @@ def test_a_bot_shows_all_three_signs_on_every_event():
     table = arrived(
         anonymous_id=list("abbcde"),
         user_agent_class=["unknown"] * 5 + ["human"],
-        event=["page_viewed", "page_viewed", "signed_up", "page_viewed", "page_viewed", "page_viewed"],
+        event=["page_viewed", "page_viewed", "signed_up", "product_viewed", "page_viewed", "page_viewed"],
         user_id=[None, None, None, None, "u", None],
     )
     assert rows(faults.bots(table)) == [1, 4]  # b signs up, d logs in, e has a human agent
+
+
+def test_a_machine_with_a_human_agent_is_known_by_its_speed():
+    n = faults.PAGES_AN_HOUR + 1
+    table = arrived(anonymous_id=["crawler"] * n + ["reader"] * n, event="product_viewed")
+    calm = AT.floor("h") + pd.to_timedelta(np.arange(n) * 2, unit="min")  # thirty pages an hour
+    table.loc[n:, "original_timestamp"] = calm
+    assert rows(faults.bots(table)) == list(range(1, n + 1))
+    assert rows(faults.bots(table.assign(user_id="u"))) == []
 
 
 def test_money_in_fen_is_found_in_the_raw_orders(opened):
@@ -54,18 +72,50 @@ def test_money_in_fen_is_found_in_the_raw_orders(opened):
     assert rows(faults.wrong_money(opened(orders=orders))) == [1, 3]
 
 
+def test_a_discount_is_no_other_unit(opened):
+    orders = frames()["orders"].assign(subtotal=["199.00", "99.00", "9900"], total=["0.01", "89.50", "9900"])
+    assert rows(faults.wrong_money(opened(orders=orders))) == [3]
+
+
+def test_a_second_order_within_ten_minutes_is_a_reload(opened):
+    orders = pd.concat([frames()["orders"].iloc[[0]]] * 5, ignore_index=True)
+    orders["order_id"] = ["o1", "o1", "o2", "o3", "o4"]
+    minutes = pd.to_timedelta([0, 0, 9, 30, 35], unit="min")
+    orders["timestamp"] = [(AT + m).isoformat() for m in minutes]
+    orders.loc[4, "product_id"] = "c2"
+    assert rows(faults.reloads(opened(orders=orders))) == [3]  # o1 again is a copy, o3 too late, o4 another course
+
+
+def test_what_waits_is_worth_a_hundredth_if_it_is_in_fen(opened):
+    orders = frames()["orders"].assign(order_id=["o1", None, "o3"], total=["19900", "89.50", "-99.00"])
+    found = faults.waiting(opened(orders=orders))
+    assert found[["source_row", "amount"]].to_numpy().tolist() == [[1, 199.0], [2, 89.5]]
+    assert faults.waiting(opened(orders=orders.iloc[:0].assign(order_id="o"))).empty
+
+
 def test_find_names_table_row_and_fault_and_survives_missing_stamps(opened):
     events = frames()["events"]
     ds = opened(events=pd.concat([events, events.iloc[:1]]))
     found = faults.find(ds)
-    assert found[found["fault"] == "duplicate"].to_numpy().tolist() == [["events", 13, "duplicate"]]
+    assert found[found["fault"] == "duplicate"].to_numpy().tolist() == [["events", "events.csv", 13, "duplicate"]]
     assert set(found["fault"]) == {"duplicate"}
 
 
+def test_the_same_row_of_another_file_is_another_row(opened):
+    first = frames()["events"]
+    ds = opened(events=None, **{"events/part-0": first, "events/part-1": first.iloc[:1]})
+    found = faults.find(ds)
+    assert found[["source_file", "source_row"]].to_numpy().tolist() == [["events/part-1.csv", 1]]
+    assert faults.arrivals(ds).loc[[12], "source_file"].item() == "events/part-1.csv"
+
+
 def test_grades_by_hand():
-    found = pd.DataFrame({"table": "events", "source_row": [1, 2, 2, 3, 9], "fault": ["bot"] * 4 + ["late"]})
-    planted = pd.DataFrame({"table": "events", "source_row": [1, 2, 4, 5], "fault": ["bot"] * 3 + ["skew"]})
+    place = {"table": "events", "source_file": "e"}
+    found = pd.DataFrame(place | {"source_row": [1, 2, 2, 3, 9], "fault": ["bot"] * 4 + ["late"]})
+    planted = pd.DataFrame(place | {"source_row": [1, 2, 4, 5, 1], "fault": ["bot"] * 3 + ["skew", "late"]})
     grades = faults.grade(found, planted)
-    assert grades.loc["bot"].tolist() == [3, 4, 2, 0.5, 2 / 3]
+    assert grades.loc["bot"].tolist() == [3, 3, 2, 2 / 3, 2 / 3]
     assert grades.loc["late", "precision"] == 0 and grades.loc["skew", "recall"] == 0
     assert np.isnan(grades.loc["skew", "precision"])
+    elsewhere = faults.grade(found, planted.assign(source_file="f"))
+    assert elsewhere["right"].sum() == 0

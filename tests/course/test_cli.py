@@ -17,7 +17,7 @@ def test_help_names_every_command():
     from typer.testing import CliRunner
 
     said = CliRunner().invoke(cli.app, ["--help"]).output
-    for name in ("course", "notebooks", "exercises", "book", "world", "doctor", "bench"):
+    for name in ("course", "notebooks", "exercises", "book", "world", "doctor", "bench", "replicate"):
         assert name in said
 
 
@@ -71,10 +71,41 @@ def test_world_writes_a_company_and_spares_a_folder_in_use(tmp_path, monkeypatch
     from knowpay import world
 
     written = []
-    monkeypatch.setattr(world, "write", lambda *arguments: written.append(arguments), raising=False)
+    monkeypatch.setattr(world, "write", lambda *arguments, **knobs: written.append((*arguments, knobs)))
     out = tmp_path / "company"
-    assert cli.run(lambda: cli.app(["world", "small", "--seed", "3", "--out", str(out)])) == 0
-    assert written == [("small", 3, out / "data", out / "truth")]
+    command = ["world", "small", "--seed", "3", "--out", str(out), "--company", "churn=0.6"]
+    assert cli.run(lambda: cli.app(command)) == 0
+    assert written == [("small", 3, out / "data", out / "truth", {"churn": 0.6})]
     (tmp_path / "mine.csv").write_text("x")
     assert cli.run(lambda: cli.app(["world", "small", "--out", str(tmp_path)])) == 2
     assert len(written) == 1
+
+
+def test_knobs_reach_the_course(monkeypatch):
+    from knowpay.course import runner
+
+    asked = {}
+    monkeypatch.setattr(runner, "course", lambda *given, **more: asked.update(more) or 0)
+    assert cli.run(lambda: cli.app(["course", "--company", "churn=0.6", "--company", "courses=80"])) == 0
+    assert asked == {"company": {"churn": 0.6, "courses": 80}}
+    assert type(asked["company"]["courses"]) is int
+    cli.run(lambda: cli.app(["course"]))
+    assert asked == {"company": {}}
+
+
+@pytest.mark.parametrize("text", ["churn", "churn=", "churn=high", "=1", "seed=3", "cache=1", ""])
+def test_a_bad_knob_is_one_sentence(text, capsys):
+    assert cli.run(lambda: cli.app(["course", "--company", text])) == 2
+    said = capsys.readouterr().err
+    assert f"such as churn=0.6, not {text!r}; the knobs are " in said and "price_level" in said
+    assert len(said.strip().splitlines()) == 1
+
+
+def test_replicate_is_asked_for_what_the_line_says(monkeypatch):
+    from knowpay.course import replicate
+
+    asked = []
+    monkeypatch.setattr(replicate, "main", lambda *given: asked.append(given) or 1)
+    assert cli.run(lambda: cli.app(["replicate", "12", "--times", "30", "--held-out", "5", "--jobs", "1"])) == 1
+    assert cli.run(lambda: cli.app(["replicate"])) == 1
+    assert asked == [(["12"], 30, 5, 1), ((), 200, 20, 2)]

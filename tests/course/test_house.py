@@ -1,6 +1,7 @@
 """What a stranger meets first: set-up, lock, doctor, benchmark, and the files of a public repository."""
 
 import getpass
+import json
 import re
 import socket
 import subprocess
@@ -305,21 +306,44 @@ def test_rows_of_the_course_are_the_runners():
     assert bench.markdown(rows).splitlines()[-1] == "| book | 20.0 | 500 |"
 
 
-def test_the_table_is_filled_in_between_its_marks(tmp_path):
+def marks(name):
+    return [mark.format(name) for mark in bench.MARKS]
+
+
+def test_a_table_is_filled_in_between_its_own_marks(tmp_path):
     page = tmp_path / "README.md"
-    page.write_text(f"above\n{bench.BEGIN}\nold\n{bench.END}\nbelow\n", encoding="utf-8")
-    bench.fill(page, "new")
-    assert page.read_text("utf-8") == f"above\n{bench.BEGIN}\nnew\n{bench.END}\nbelow\n"
+    (begin, end), (other, last) = marks("bench"), marks("world")
+    page.write_text(f"above\n{begin}\nold\n{end}\nbelow\n{other}\nkept\n{last}\n", encoding="utf-8")
+    bench.fill(page, "bench", "new")
+    assert page.read_text("utf-8") == f"above\n{begin}\nnew\n{end}\nbelow\n{other}\nkept\n{last}\n"
 
 
 def test_a_readme_without_marks_is_left_as_it_is(tmp_path):
     page = tmp_path / "README.md"
-    page.write_text(f"{bench.END} {bench.BEGIN}", encoding="utf-8")
+    begin, end = marks("bench")
+    page.write_text(f"{end} {begin}", encoding="utf-8")
     with pytest.raises(CourseError, match="lost its marks"):
-        bench.fill(page, "new")
-    assert page.read_text("utf-8") == f"{bench.END} {bench.BEGIN}"
+        bench.fill(page, "bench", "new")
+    assert page.read_text("utf-8") == f"{end} {begin}"
 
 
-def test_our_readme_has_the_marks():
+@pytest.mark.parametrize("name", ["bench", "world"])
+def test_our_readme_has_the_marks(name):
     text = (ROOT / "README.md").read_text("utf-8")
-    assert 0 < text.index(bench.BEGIN) < text.index(bench.END)
+    begin, end = marks(name)
+    assert 0 < text.index(begin) < text.index(end)
+
+
+def test_the_cost_of_companies_is_a_line_for_each_and_a_slope(monkeypatch):
+    said = {
+        "small": {"events": 1_000_000, "behaviour": 0.5, "written": 2.0},
+        "standard": {"events": 5_000_000, "behaviour": 2.0, "written": 6.0},
+    }
+
+    def measure(command, quiet):
+        return bench.Measured(samples=[(0, 321)], said=json.dumps(said[command[3]]))
+
+    monkeypatch.setattr(bench, "measure", measure)
+    lines = bench.company_table(["small", "standard"]).splitlines()
+    assert lines[3] == "| world:standard | 50,000 | 5,000,000 | 2.0 | 6.0 | 2.5 M | 0.8 M | 321 |"
+    assert lines[-1] == "A million events more, written, cost 1.00 s from world:small to world:standard."

@@ -23,7 +23,7 @@ def opened(monkeypatch, tmp_path):
     """The door as far as the runner sees it, and a book that is quick to render; both tell what was asked of them."""
     asked = []
     monkeypatch.setattr(runner, "LIBRARY", tmp_path / "no library")  # someone may be editing the real one
-    monkeypatch.setattr(knowpay, "open", lambda data, seed=0: asked.append((data, seed)), raising=False)
+    monkeypatch.setattr(knowpay, "open", lambda data, seed=0, **company: asked.append((data, seed, *company.items())))
 
     def render(notebooks, out):
         asked.append(sorted(path.name for path in notebooks.iterdir()))
@@ -86,6 +86,16 @@ def test_another_seed_reaches_the_lesson_and_a_renamed_lesson_does_not_haunt_the
     assert opened == [("world:small", 7)] and not ghost.exists()
 
 
+def test_knobs_reach_the_lesson_and_are_said(school, opened, capsys):
+    cells = '# %%\nfrom knowpay import show\nshow.check("churn", company["churn"], 0.6, 0)'
+    root = school(**{"00_first": cells})
+    assert runner.course(root=root, company={"churn": 0.6}) == 0
+    assert opened[0] == ("world:small", 0, ("churn", 0.6))
+    out = capsys.readouterr().out
+    assert "1 of 1 checks hold" in out and "world:small, churn 0.6, seed 0: ready" in out
+    assert state(root)["data"]["name"] == "world:small, churn 0.6"
+
+
 def test_what_changes_a_result_changes_the_digest(school, opened, monkeypatch, tmp_path):
     root = school(**{"00_first": CHECK})
 
@@ -95,14 +105,19 @@ def test_what_changes_a_result_changes_the_digest(school, opened, monkeypatch, t
         return seen
 
     seen = []
+    sheet = tmp_path / "no library" / "world" / "identifiability.csv"
+    sheet.parent.mkdir(parents=True)
     export = tmp_path / "export"
     export.mkdir()
     for change in (
         lambda: {},
         lambda: {"seed": 1},
+        lambda: {"company": {"churn": 0.6}},
+        lambda: {"company": {"churn": 0.7}},
         lambda: {"data": "world:standard"},
         lambda: {"data": str(export)},
         lambda: (export / "orders.csv").write_text("order_id") and {"data": str(export)},
+        lambda: sheet.write_text("lesson,check") and {},
         lambda: (root / "requirements.lock").write_text("numpy==3") and {},
         lambda: school(**{"00_first": CHECK + "\n1"}) and {},
     ):
@@ -118,9 +133,10 @@ def test_what_changes_a_result_changes_the_digest(school, opened, monkeypatch, t
 @pytest.mark.parametrize(
     ("cells", "wanted", "said"),
     [
-        ("", {"data": "x", "speed": 1}, "Lesson 00 has no parameter 'speed'; its parameters are: data, seed"),
+        ("", {"data": "x", "speed": 1}, "Lesson 00 has no parameter 'speed'; its parameters are: data, seed, company"),
         ("", {"seed": "many"}, "Lesson 00: seed must be of type int, got 'many'"),
         ("", {"data": 3}, "data must be of type str"),
+        ("", {"company": "churn=0.6"}, "company must be of type dict"),
     ],
 )
 def test_bad_parameters_are_refused_before_anything_runs(school, cells, wanted, said):
@@ -130,8 +146,9 @@ def test_bad_parameters_are_refused_before_anything_runs(school, cells, wanted, 
 
 def test_parameters_that_equal_the_defaults_are_not_passed(school):
     lesson = lessons((), school(**{"00_first": ""}))[0]
-    assert runner.parameters(lesson, {"data": "world:small", "seed": 0}) == {}
-    assert runner.parameters(lesson, {"data": "world:small", "seed": 3}) == {"seed": 3}
+    assert runner.parameters(lesson, {"data": "world:small", "seed": 0, "company": {}}) == {}
+    turned = {"seed": 3, "company": {"churn": 0.6}}
+    assert runner.parameters(lesson, {"data": "world:small", **turned}) == turned
 
 
 def test_a_full_disk_and_an_empty_course_are_said_in_a_sentence(school, opened, monkeypatch):
@@ -170,7 +187,7 @@ def test_ctrl_c_leaves_a_state_that_can_be_resumed_and_no_process(school, tmp_pa
     script = tmp_path / "run.py"
     script.write_text(
         "import sys, knowpay\nfrom pathlib import Path\nfrom knowpay.course import cli, runner\n"
-        "knowpay.open = lambda data, seed: None\n"
+        "knowpay.open = lambda data, seed, **company: None\n"
         f"sys.exit(cli.run(lambda: runner.course(jobs=1, root=Path({str(root)!r}))))\n"
     )
     process = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

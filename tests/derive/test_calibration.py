@@ -40,6 +40,11 @@ def test_reliability_has_equal_bins() -> None:
     assert (bins["low"] <= bins["observed"]).all() and (bins["observed"] <= bins["high"]).all()
 
 
+def test_a_bin_without_buyers_begins_at_zero() -> None:
+    bins = calibration.reliability(np.zeros(97), np.linspace(0, 0.1, 97), bins=3)
+    assert (bins["low"] <= bins["observed"]).all() and (bins["high"] > 0).all()
+
+
 def test_one_outcome_only_is_refused() -> None:
     with pytest.raises(ValueError, match="both outcomes"):
         calibration.scores(np.zeros(5), np.full(5, 0.1))

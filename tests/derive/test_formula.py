@@ -68,10 +68,12 @@ def test_slope_of_an_exact_line() -> None:
 
 
 def test_counted_by_hand() -> None:
-    rows = pd.DataFrame({"message": [True] * 4 + [False] * 4, "bought": [1, 1, 0, 0, 1, 0, 0, 0]})
+    rows = pd.DataFrame({"message": [True] * 4 + [False] * 4, "bought": [1, 1, 0, 0, 1, 0, 0, 0], "propensity": 0.5})
     value, error = formula.counted(rows)
     assert value == pytest.approx(0.25)
     assert error == pytest.approx((0.25 / 4 + 0.1875 / 4) ** 0.5)
+    uneven = rows.assign(propensity=[0.5, 0.25, 0.5, 0.25] + [0.5] * 4)  # a purchase at odds 1:4 stands for four
+    assert formula.counted(uneven)[0] == pytest.approx((2 + 4) / 12 - 0.25)
     with pytest.raises(ValueError, match="both arms"):
         formula.counted(rows[rows["message"]])
 

@@ -27,16 +27,21 @@ def test_shrunken_mean_and_spread_by_hand() -> None:
         models.shrink([0], [0])
 
 
-def company(n: int = 40_000) -> pd.DataFrame:
+def company(n: int = 40_000, uneven: bool = False) -> pd.DataFrame:
+    """The message helps level 2 of b only. Uneven: those who buy anyway, for a reason not shown, get it more often."""
     rng = np.random.default_rng(0)
-    a, b, message = rng.integers(0, 2, n), rng.integers(0, 3, n), rng.random(n) < 0.5
-    p = 0.05 + 0.05 * a + np.where(message, 0.10 * (b == 2), 0.0)
-    return pd.DataFrame({"a": a, "b": b, "message": message, "bought": rng.random(n) < p})
+    a, b, keen = rng.integers(0, 2, n), rng.integers(0, 3, n), rng.random(n) < 0.5
+    odds = np.where(keen, 0.8, 0.2) if uneven else np.full(n, 0.5)
+    message = rng.random(n) < odds
+    p = 0.05 + 0.05 * a + 0.20 * keen * uneven + np.where(message, 0.10 * (b == 2), 0.0)
+    columns = {"a": a, "b": b, "message": message, "propensity": odds, "bought": rng.random(n) < p}
+    return pd.DataFrame(columns)
 
 
+@pytest.mark.parametrize("uneven", [False, True])
 @pytest.mark.parametrize("name", ["counts", "naive Bayes", "logistic"])
-def test_each_model_finds_whom_the_message_helps(name: str) -> None:
-    rows = company()
+def test_each_model_finds_whom_the_message_helps(name: str, uneven: bool) -> None:
+    rows = company(uneven=uneven)
     train, test = rows[:30_000], rows[30_000:]
     maker, grid = models.makers([2, 3])[name]
     setting = models.tune(maker, grid, train[:20_000], train[20_000:], ["a", "b"])
@@ -49,3 +54,12 @@ def test_each_model_finds_whom_the_message_helps(name: str) -> None:
 def test_a_cell_never_seen_has_the_rate_of_everybody() -> None:
     model = models.Counts().fit(np.array([[0, 0], [0, 1]] * 50), np.array([1, 0] * 50))
     assert model.predict_proba(np.array([[1, 1]]))[0, 1] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", ["counts", "naive Bayes", "logistic"])
+def test_an_arm_in_which_nobody_buys_has_probability_zero(name: str) -> None:
+    rows = company(2_000)
+    rows.loc[~rows["message"], "bought"] = False
+    maker, grid = models.makers([2, 3])[name]
+    shown, hidden = models.two_arms(maker, grid[0], rows, rows[:10], ["a", "b"])
+    assert (hidden == 0).all() and shown.mean() > 0.05

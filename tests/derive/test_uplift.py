@@ -8,11 +8,12 @@ import pytest
 from knowpay.derive import policy, uplift
 
 
-def company(n: int = 40_000, seed: int = 0) -> pd.DataFrame:
-    """Touches in which the message helps quiet people and hurts busy ones, who buy more anyway."""
+def company(n: int = 40_000, seed: int = 0, uneven: bool = False) -> pd.DataFrame:
+    """Touches in which the message helps quiet people and hurts busy ones, who buy more anyway; fair lots or not."""
     rng = np.random.default_rng(seed)
     days = rng.integers(0, 11, n)
-    message = rng.random(n) < 0.5
+    odds = np.where(days > 5, 0.8, 0.3) if uneven else np.full(n, 0.5)
+    message = rng.random(n) < odds
     p = 0.02 + 0.01 * days + np.where(message, 0.10 - 0.018 * days, 0.0)
     moments = pd.date_range("2025-01-01", periods=6, freq="21D", tz="UTC")
     return pd.DataFrame(
@@ -20,7 +21,7 @@ def company(n: int = 40_000, seed: int = 0) -> pd.DataFrame:
             "user_id": rng.integers(0, n // 4, n).astype(str),
             "assigned_at": moments[np.arange(n) * 6 // n],
             "message": message,
-            "propensity": 0.5,
+            "propensity": odds,
             "bought": rng.random(n) < p,
             "active_days": days,
             "recency": rng.exponential(10, n),
@@ -79,13 +80,20 @@ def test_qini_by_hand():
     assert uplift.qini(y, t, score) == pytest.approx((0.5 + 1 + 1 + 0.5) / (0.5 + 1 + 1 + 0.5))
 
 
-def test_the_models_of_the_effect_find_the_quiet_and_the_response_model_the_busy():
-    tried = company()
+@pytest.mark.parametrize("uneven", [False, True])
+def test_the_models_of_the_effect_find_the_quiet_and_the_response_model_the_busy(uneven):
+    tried = company(uneven=uneven)
     days = tried["active_days"]
     for maker in (uplift.t_learner, uplift.interaction):
         assert np.corrcoef(maker(tried)(tried), days)[0, 1] < -0.7
     assert np.corrcoef(uplift.response(tried)(tried), days)[0, 1] > 0
     assert np.corrcoef(uplift.look_alike(tried)(tried), days)[0, 1] > 0.7
+
+
+def test_a_model_without_any_purchase_says_so_to_all():
+    tried = company(600).assign(bought=False)
+    for maker in (uplift.response, uplift.t_learner, uplift.interaction):
+        assert (maker(tried)(tried) == 0).all()
 
 
 def test_scores_come_from_earlier_campaigns_only():
@@ -132,9 +140,14 @@ def test_trend_recovers_a_slope_within_its_error():
     assert found.yuan == pytest.approx(-2, abs=4 * found.error) and found.low < found.yuan < found.high
 
 
-def test_moved_separates_buying_from_being_moved():
-    tried = company()
+@pytest.mark.parametrize("uneven", [False, True])
+def test_moved_separates_buying_from_being_moved(uneven):
+    tried = company(uneven=uneven)
     busy = tried["active_days"] > 5
     table = uplift.moved({"busy": tried[busy], "quiet": tried[~busy]})
+    everybody = uplift.moved({"all": tried}).loc["all"]
+    true = 100 * (0.10 - 0.018 * tried["active_days"]).mean()
+    assert everybody["effect, points"] == pytest.approx(true, abs=4 * everybody["standard error"])
+    assert everybody["buy anyway, %"] == pytest.approx(2 + tried["active_days"].mean(), abs=0.6)
     assert table.loc["busy", "buy anyway, %"] > table.loc["quiet", "buy anyway, %"]
     assert table.loc["busy", "effect, points"] < 0 < table.loc["quiet", "effect, points"]

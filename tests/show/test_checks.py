@@ -25,6 +25,14 @@ def test_row_is_stable_text(capsys):
     ]
 
 
+def test_a_tolerance_is_found_by_the_name_of_the_check():
+    known = {"share": 0.05, "rows": 0}
+    assert record("share", 0.54, 0.5, known).holds and not record("rows", 1, 0, known).holds
+    assert record("share", 0.54, 0.5, known).tolerance == 0.05
+    with pytest.raises(ValueError, match=r"'gain' has no tolerance yet: `knowpay replicate`"):
+        show.check("gain", 1, 1, known)
+
+
 def test_the_last_digits_of_a_processor_do_not_reach_the_record():
     assert record("x", 0.1 + 0.2, 0.3, 0.01) == record("x", 0.3, 0.3, 0.01)
 

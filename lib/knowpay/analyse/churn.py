@@ -30,8 +30,13 @@ FEATURES = (
 )
 
 
+def monthly(ds: Dataset) -> ibis.Table:
+    """Return the memberships of monthly plans; an interval that is missing counts as a month."""
+    return ds.memberships.filter(ds.memberships.interval.fill_null("month") == "month")
+
+
 def person_periods(ds: Dataset) -> pd.DataFrame:
-    """Return one row per paid membership period, sorted by start.
+    """Return one row per paid month of a membership, sorted by start; quarterly and yearly plans are left out.
 
     Columns: ``membership_id, user_id, period_no, start, end, canceled_at, price``; ``over`` (the period and
     `GRACE_DAYS` lie inside the observation); ``left`` (1 when the member has no next period within the grace, 0 when
@@ -41,7 +46,7 @@ def person_periods(ds: Dataset) -> pd.DataFrame:
     30 days), ``silent_days`` (since the last event, at most 180), ``registered_days``, ``courses_bought``.
 
     An event counts when it happened before ``start`` and had arrived before it. Trials, staff, test accounts, bots,
-    under-14s and users erased or without consent to analysis are left out. Raises ValueError when no paid period is
+    under-14s and users erased or without consent to analysis are left out. Raises ValueError when no paid month is
     there.
     """
     periods = _periods(ds)
@@ -51,7 +56,7 @@ def person_periods(ds: Dataset) -> pd.DataFrame:
     found = known.to_pandas()
     if found.empty:
         raise ValueError(
-            "There are no paid membership periods. Send a memberships table with membership_id, user_id, plan_id, "
+            "There are no paid months of a membership. Send a memberships table with membership_id, user_id, plan_id, "
             "period_no (1 for the first paid period), current_period_start and current_period_end."
         )
     return _typed(found, ds.observation_end)
@@ -64,7 +69,7 @@ def _periods(ds: Dataset) -> ibis.Table:
         excluded = excluded | users[flag].fill_null(False)
     refused = (users.consent_marketing == "denied").fill_null(False) | users.personalization_opt_out.fill_null(False)
     real = users.mutate(contact=~refused).filter(~excluded).select("user_id", "contact", registered="created_at")
-    paid = ds.memberships.filter(ds.memberships.period_no >= 1).join(real, "user_id")
+    paid = monthly(ds).filter(ibis._.period_no >= 1).join(real, "user_id")
     order = ibis.window(group_by=[paid.user_id, paid.plan_id], order_by=paid.current_period_start)
     return paid.select(
         *("membership_id", "user_id", "period_no", "registered", "canceled_at", "price", "contact"),
@@ -127,15 +132,15 @@ def _typed(found: pd.DataFrame, observation_end: pd.Timestamp) -> pd.DataFrame:
 
 
 def monthly_margin(ds: Dataset, share: float) -> float:
-    """Mean yuan that a paid period leaves: ``share`` (0-1) of the net revenue of plan orders.
+    """Mean yuan that a paid month leaves: ``share`` (0-1) of the net revenue of orders of monthly plans.
 
-    Without plan orders the price of the paid periods stands in, before fees and refunds.
+    Without such orders the price of the paid months stands in, before fees and refunds.
     """
-    plans = ds.memberships.select(product_id="plan_id").distinct()
-    paid = ds.orders.filter(ds.orders.status != "cancelled").semi_join(plans, "product_id")
-    net = paid.net_revenue.mean().to_pandas()
+    months = monthly(ds)
+    paid = ds.orders.filter(ds.orders.status != "cancelled")
+    net = paid.semi_join(months.select(product_id="plan_id").distinct(), "product_id").net_revenue.mean().to_pandas()
     if pd.isna(net):
-        net = ds.memberships.filter(ds.memberships.period_no >= 1).price.mean().to_pandas()
+        net = months.filter(months.period_no >= 1).price.mean().to_pandas()
     return share * float(net)
 
 

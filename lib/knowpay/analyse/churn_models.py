@@ -146,10 +146,19 @@ def boosting(numbers: Sequence[str], kinds: Sequence[str] = ()) -> Pipeline:
 
 
 def tune(model: Pipeline, grid: Mapping[str, Sequence], rows: pd.DataFrame, folds: Iterable) -> Pipeline:
-    """Return the model of the grid with the least log loss over ``folds``, fitted to all rows (target ``left``)."""
+    """Return the model of the grid with the least log loss over ``folds``, fitted to all rows (target ``left``).
+
+    A fold in which nobody left, or everybody did, counts like any other. Raises ValueError when that is so of all
+    rows: there is nothing to learn.
+    """
+    from sklearn.metrics import log_loss, make_scorer
     from sklearn.model_selection import GridSearchCV
 
-    search = GridSearchCV(model, dict(grid), scoring="neg_log_loss", cv=list(folds), error_score="raise")
+    folds = [(known, asked) for known, asked in folds if rows["left"].iloc[known].nunique() == 2]
+    if not folds:
+        raise ValueError(f"{len(rows)} months and {rows['left'].sum():.0f} leavers are too few to learn who leaves.")
+    loss = make_scorer(log_loss, greater_is_better=False, response_method="predict_proba", labels=[0, 1])
+    search = GridSearchCV(model, dict(grid), scoring=loss, cv=folds, error_score="raise")
     return search.fit(rows, rows["left"]).best_estimator_
 
 
@@ -261,7 +270,7 @@ def scores(
     for model, p in predictions.items():
         levels = _levels(y, p)
         value = _measure(*levels, np.ones(len(y)), share)
-        low, high = np.quantile([_measure(*levels, w, share) for w in weights], [tail, 1 - tail], axis=0)
+        low, high = np.nanquantile([_measure(*levels, w, share) for w in weights], [tail, 1 - tail], axis=0)
         rows += [(model, *row) for row in zip(names, value, low, high, strict=True)]
     return pd.DataFrame(rows, columns=["model", "score", "value", "low", "high"])
 
@@ -276,7 +285,7 @@ def gain(
     def difference(w: np.ndarray) -> float:
         return _measure(*first, w, 0.1)[0] - _measure(*second, w, 0.1)[0]
 
-    low, high = np.quantile([difference(w) for w in _resamples(groups, draws, seed)], [0.05, 0.95])
+    low, high = np.nanquantile([difference(w) for w in _resamples(groups, draws, seed)], [0.05, 0.95])
     return float(difference(np.ones(len(y)))), float(low), float(high)
 
 
@@ -290,7 +299,7 @@ def calibration(y: np.ndarray, p: np.ndarray, parts: int = 5) -> pd.DataFrame:
         predicted=("predicted", "mean"), observed=("observed", "mean"), rows=("observed", "size")
     )
     low, high = proportion_confint(table["observed"] * table["rows"], table["rows"], alpha=0.1, method="wilson")
-    return table.assign(low=low, high=high)
+    return table.assign(low=np.minimum(low, table["observed"]), high=np.maximum(high, table["observed"]))
 
 
 def as_text(table: pd.DataFrame) -> pd.DataFrame:

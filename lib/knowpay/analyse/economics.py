@@ -103,4 +103,5 @@ def mean_interval(values: np.ndarray | pd.Series, level: float = 0.9, seed: int 
     distinct, count = np.unique(values, return_counts=True)  # a resample is a multinomial draw over distinct values
     means = rng.multinomial(len(values), count / count.sum(), size=2_000) @ distinct / len(values)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(values.mean()), float(low), float(high)
+    mean = float(values.mean())
+    return mean, min(mean, float(low)), max(mean, float(high))  # rounding must not put the mean outside

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -20,12 +21,21 @@ LAMBDAS = (10.0, 30.0, 100.0, 200.0, 300.0, 500.0, 1_000.0, 3_000.0, 10_000.0, 3
 OWN = 0.2  # what a course's own history adds to its EASE score; chosen on a validation window in lesson 15
 BLOCK = 2_000  # users at a time: bounds memory
 POPULAR_DAYS = 90
+_TABLES: WeakKeyDictionary[Any, dict[str, pd.DataFrame]] = WeakKeyDictionary()  # they go with their data set
 
 
 def moment(ds: Any, when: Any = None) -> pd.Timestamp:
     """The time in the zone of the data set; None is the end of the observation."""
     stamp = pd.Timestamp(ds.observation_end if when is None else when)
     return stamp.tz_localize(ds.timezone) if stamp.tzinfo is None else stamp
+
+
+def table(ds: Any, name: str) -> pd.DataFrame:
+    """A whole table of the data set as pandas, read once however often it is asked for: not to be changed."""
+    kept = _TABLES.setdefault(ds, {})
+    if name not in kept:
+        kept[name] = getattr(ds, name).to_pandas()
+    return kept[name]
 
 
 def interest(ds: Any, since: Any = None, until: Any = None, events: Sequence[str] = INTEREST) -> pd.DataFrame:
@@ -55,7 +65,7 @@ def audience(ds: Any, until: Any = None) -> pd.DataFrame:
     `no_profile`: asked for no personalisation, or denied analysis; they get the list that is the same for all.
     Left out: staff, test accounts, machines, children under 14, erased users, those who registered later.
     """
-    users = ds.users.to_pandas()
+    users = table(ds, "users")
     out = np.zeros(len(users), dtype=bool)
     for flag in ("is_staff", "is_test", "is_bot", "under_14"):
         out |= users[flag].fillna(False).astype(bool).to_numpy()
@@ -68,7 +78,7 @@ def audience(ds: Any, until: Any = None) -> pd.DataFrame:
 
 def on_sale(ds: Any, until: Any = None) -> pd.DataFrame:
     """The catalogue at a moment, sorted by id: published, not retired, no memberships."""
-    courses, at = ds.courses.to_pandas(), moment(ds, until)
+    courses, at = table(ds, "courses"), moment(ds, until)
     published = courses["published_at"].isna() | (courses["published_at"] <= at)
     retired = courses["retired_at"].notna() & (courses["retired_at"] <= at)
     keep = published & ~retired & (courses["product_type"] != "membership")
@@ -77,7 +87,7 @@ def on_sale(ds: Any, until: Any = None) -> pd.DataFrame:
 
 def owned(ds: Any, until: Any = None) -> pd.DataFrame:
     """Who bought which course before a moment: `user_id, product_id`. A refunded course counts as known and done."""
-    orders = ds.orders.to_pandas()
+    orders = table(ds, "orders")
     keep = ~orders["status"].isin(["created", "cancelled"]) & (orders["timestamp"] < moment(ds, until))
     return orders.loc[keep & orders["product_id"].notna(), ["user_id", "product_id"]].drop_duplicates()
 

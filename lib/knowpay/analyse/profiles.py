@@ -187,7 +187,6 @@ def featured_share(pages: pd.DataFrame, group: pd.Series, train: pd.DataFrame) -
     favourite = train.loc[train.index.isin(group.index)].groupby(group).sum().idxmax(axis=1)
     later = pages.loc[pages.index.intersection(group.index)]
     later = later[later.sum(axis=1) > 0]
-    wanted = group.loc[later.index].map(favourite)
-    column = later.columns.get_indexer(wanted)
-    hit = later.to_numpy()[np.arange(len(later)), column]
-    return pd.Series(hit / later.sum(axis=1).to_numpy(), index=later.index)
+    share = later.div(later.sum(axis=1), axis=0).reindex(columns=train.columns, fill_value=0.0)
+    column = share.columns.get_indexer(group.loc[share.index].map(favourite))
+    return pd.Series(share.to_numpy()[np.arange(len(share)), column], index=share.index)

@@ -15,16 +15,21 @@ RANDOMISED = ("randomised", "stratified")
 
 
 def outcomes(ds: Dataset, window_days: int = 14, history_days: int = 60) -> pd.DataFrame:
-    """Return one row per randomised touch, controls included, in order of time and id.
+    """Return one row per touch whose arm was drawn by lot, controls included, in order of time and id.
 
     Columns: ``touch_id, campaign_id, user_id, product_id`` (the promoted course), ``assigned_at, message`` (bool),
-    ``propensity`` (of the message), ``cost`` (yuan), ``price`` (yuan), ``bought`` (a paid order of that course within
-    ``window_days`` of the assignment) and ``visits`` (page views in the ``history_days`` before it, nothing later).
-    Touches whose window is cut by the end of the observation are left out, as are arms other than control and message.
+    ``propensity`` (the probability of the *message*, in both arms; the export has that of the arm drawn), ``cost``
+    (yuan), ``price`` (yuan), ``bought`` (a paid order of that course within ``window_days`` of the assignment) and
+    ``visits`` (page views in the ``history_days`` before it, nothing later).
+
+    Left out are touches without a lot (rules, unknown assignment, a propensity that is missing, 0 or 1), lots drawn
+    for whole clusters, arms other than control and message, campaigns without both arms, and touches whose window is
+    cut by the end of the observation.
     """
-    arms = ds.touches.variation_id.isin(["control", "message"])
-    last = ds.observation_end - pd.Timedelta(days=window_days)
-    t = ds.touches.filter(ds.touches.assignment.isin(RANDOMISED) & arms & (ds.touches.assigned_at <= last))
+    t = ds.touches
+    drawn = t.assignment.isin(RANDOMISED) & (t.propensity > 0) & (t.propensity < 1)
+    arms = t.variation_id.isin(["control", "message"]) & t.user_id.notnull()
+    t = t.filter(drawn & arms & (t.assigned_at <= ds.observation_end - pd.Timedelta(days=window_days)))
     t = t.select(
         "touch_id", "campaign_id", "user_id", "assigned_at", "variation_id", "propensity", "cost", product_id="creative"
     )
@@ -44,34 +49,74 @@ def outcomes(ds: Dataset, window_days: int = 14, history_days: int = 60) -> pd.D
     prices = ds.courses.select("product_id", "price")
     table = t.left_join(hits, "touch_id").left_join(past, "touch_id").left_join(prices, "product_id")
     df = table.order_by("assigned_at", "touch_id").to_pandas()
+    message = df["variation_id"] == "message"
     df = df.assign(
-        message=df["variation_id"] == "message",
+        message=message,
+        propensity=df["propensity"].where(message, 1 - df["propensity"]).astype(float),
         bought=df["orders"].fillna(0) > 0,
         visits=df["visits"].fillna(0).astype(int),
         cost=df["cost"].fillna(0.0),
     )
-    columns = [
-        "touch_id",
-        "campaign_id",
-        "user_id",
-        "product_id",
-        "assigned_at",
-        "message",
-        "propensity",
-        "cost",
-        "price",
-    ]
-    return df[[*columns, "bought", "visits"]]
+    both = message.groupby(df["campaign_id"]).transform("nunique") == 2
+    keys = ["touch_id", "campaign_id", "user_id", "product_id", "assigned_at"]
+    columns = [*keys, "message", "propensity", "cost", "price", "bought", "visits"]
+    return df.loc[both, columns].reset_index(drop=True)
 
 
-def difference(bought: np.ndarray | pd.Series, message: np.ndarray | pd.Series) -> tuple[float, float]:
-    """Return (difference of the purchase rates message - control, its standard error), both as fractions.
+def weights(rows: pd.DataFrame) -> np.ndarray:
+    """Return how much each touch counts within its arm, shape (touches,): 1 where all lots had the same odds.
 
-    Raises ValueError when an arm is empty.
+    Somebody drawn with probability p stands for 1/p people of the list. The weights are scaled so that each arm sums
+    to its *effective* number of people, (sum of weights)^2 / sum of squares (Kish 1965): the size of an even draw with
+    the same error. ``rows`` have ``message`` (bool) and ``propensity`` (of the message).
     """
-    bought, message = np.asarray(bought, dtype=float), np.asarray(message, dtype=bool)
-    if message.all() or not message.any():
+    message, p = rows["message"].to_numpy(dtype=bool), rows["propensity"].to_numpy(dtype=float)
+    weight = 1 / np.where(message, p, 1 - p)
+    for arm in (message, ~message):
+        if arm.any():
+            weight[arm] *= weight[arm].sum() / (weight[arm] ** 2).sum()
+    return weight
+
+
+def effective(rows: pd.DataFrame) -> list[float]:
+    """Return the effective numbers of people in the two arms, message first; see `weights`."""
+    weight, message = weights(rows), rows["message"].to_numpy(dtype=bool)
+    return [float(weight[message].sum()), float(weight[~message].sum())]
+
+
+def rate(rows: pd.DataFrame, column: str, message: bool) -> float:
+    """Return the mean of ``column`` had everybody in ``rows`` been drawn into one arm (Hájek's weighted mean).
+
+    Raises ValueError when nobody was.
+    """
+    arm = rows["message"].to_numpy(dtype=bool) == message
+    if not arm.any():
         raise ValueError("A difference needs people in both arms: this list has only one.")
-    shown, hidden = bought[message], bought[~message]
-    variance = shown.var() / len(shown) + hidden.var() / len(hidden)
-    return float(shown.mean() - hidden.mean()), float(np.sqrt(variance))
+    return float(np.average(rows[column].to_numpy(dtype=float)[arm], weights=weights(rows)[arm]))
+
+
+def difference(rows: pd.DataFrame, column: str) -> tuple[float, float]:
+    """Return (difference of the arms' means of ``column``, message - control, its standard error).
+
+    ``rows`` come from `outcomes` or have its ``message`` and ``propensity``. The means are weighted (`rate`), so that
+    lots of unequal odds do not pass for an effect. The error is that of two weighted means by linearisation; touches
+    of one ``user_id`` are taken together where the column is there. Raises ValueError when an arm is empty.
+    """
+    y, message, weight = rows[column].to_numpy(dtype=float), rows["message"].to_numpy(dtype=bool), weights(rows)
+    means = {arm: rate(rows, column, arm) for arm in (True, False)}
+    total = np.where(message, weight[message].sum(), weight[~message].sum())
+    part = np.where(message, 1, -1) * weight * (y - np.where(message, means[True], means[False])) / total
+    if "user_id" in rows:
+        part = pd.Series(part).groupby(rows["user_id"].to_numpy()).sum().to_numpy()
+    return means[True] - means[False], float(np.sqrt((part**2).sum()))
+
+
+def sample_ratio(rows: pd.DataFrame) -> float:
+    """Return the p-value of the sample ratio test: were as many drawn into the message arm as the odds promise?
+
+    The standardised sum of (message - propensity), two-sided.
+    """
+    from scipy.stats import norm
+
+    p = rows["propensity"].to_numpy(dtype=float)
+    return float(2 * norm.sf(abs((rows["message"].to_numpy(dtype=float) - p).sum()) / np.sqrt((p * (1 - p)).sum())))

@@ -38,7 +38,10 @@ class Report:
 
 
 class Truth:
-    """What the simulator knows: every Parquet file of the folder as a pandas DataFrame, and `info`."""
+    """What the simulator knows: every table of the folder as a pandas DataFrame, and `info`.
+
+    A table is a Parquet file, or a folder of Parquet parts that are read in the order of their names.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -51,19 +54,40 @@ class Truth:
         path = self._folder / "truth.yml"
         return yaml.safe_load(path.read_text("utf-8")) if path.exists() else {}
 
+    @cached_property
+    def _files(self) -> dict[str, list[Path]]:
+        """The Parquet files of each table, in order."""
+        found: dict[str, list[Path]] = {}
+        for path in sorted([*self._folder.glob("*.parquet"), *self._folder.glob("*/*.parquet")]):
+            name = path.stem if path.parent == self._folder else path.parent.name
+            found.setdefault(name, []).append(path)
+        return found
+
+    def tolerances(self, lesson: str) -> dict[str, float]:
+        """How far the checks of a lesson, such as "12", may be off in a company of this size, by name of the check.
+
+        Each in the unit of its check, derived by `knowpay replicate`; empty for a lesson that was not replicated.
+        """
+        if "tolerances" not in self._files:
+            return {}
+        table = self._read("tolerances")
+        rows = table[table["lesson"] == lesson]
+        return dict(zip(rows["check"], rows["tolerance"].tolist(), strict=True))
+
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *(p.stem for p in self._folder.glob("*.parquet"))]
+        return [*super().__dir__(), *self._files]
 
     def __getattr__(self, name: str):
-        path = self._folder / f"{name}.parquet"
-        if name.startswith("_") or not path.exists():
-            known = ", ".join(sorted(p.stem for p in self._folder.glob("*.parquet")))
-            raise AttributeError(f"The truth has no table {name!r}. It has: {known}.")
-        import pandas as pd
-
-        frame = pd.read_parquet(path)
+        if name.startswith("_") or name not in self._files:
+            raise AttributeError(f"The truth has no table {name!r}. It has: {', '.join(self._files)}.")
+        frame = self._read(name)
         setattr(self, name, frame)
         return frame
+
+    def _read(self, name: str):
+        import pandas as pd
+
+        return pd.concat([pd.read_parquet(path) for path in self._files[name]], ignore_index=True)
 
 
 class Dataset:
@@ -210,7 +234,10 @@ class Dataset:
 
 for _name in (*TABLES, "quarantine", "superseded"):
     _text = TABLES[_name].meaning if _name in TABLES else f"The {_name} rows of the ingest."
-    setattr(Dataset, _name, property(lambda self, n=_name: self.con.table(n), doc=f"{_text} (Ibis table)"))
+    _table = cached_property(lambda self, n=_name: self.con.table(n))  # asking DuckDB for a schema takes 2 ms
+    _table.__doc__ = f"{_text} (Ibis table)"
+    _table.__set_name__(Dataset, _name)
+    setattr(Dataset, _name, _table)
 
 
 def _unlocks(ds: Dataset) -> list[tuple[str, bool, str]]:

@@ -7,26 +7,30 @@ from pathlib import Path
 from knowpay.collect.dataset import Dataset
 from knowpay.collect.store import build, cache_folder
 
-POSSIBLE = "'world:small', 'world:standard', 'oulad', or the path of a folder with an export"
+POSSIBLE = "'world:small', 'world:standard', 'world:large', 'oulad', or the path of a folder with an export"
 
 
-def open_data(data: str | Path, seed: int = 0, cache: str | Path | None = None) -> Dataset:
+def open_data(data: str | Path, seed: int = 0, cache: str | Path | None = None, **company: float) -> Dataset:
     """Open a data set; the first time it is generated or read, later it comes from the cache.
 
     Args:
-        data: "world:small" or "world:standard" (a simulated company), "oulad" (public data), or a folder.
+        data: "world:small", "world:standard", "world:large" (a simulated company), "oulad" (public data), or a folder.
         seed: seed of the simulated company; other data ignore it.
         cache: folder for generated data; default KNOWPAY_CACHE, else datasets/cache of the checkout.
+        company: knobs of the simulated company, such as churn=0.6; `knowpay.world.KNOBS` has their meanings and ranges.
 
     Raises:
-        ValueError: `data` is none of these; lists what is possible.
+        ValueError: `data` is none of these (lists what is possible), a knob is unknown or out of its range, or the
+            data have no knobs.
         ExportError: the folder cannot be read.
         DownloadError: the public data could not be fetched.
     """
     root = cache_folder(cache)
     text = str(data)
     if text.startswith("world:"):
-        return _open_world(text.removeprefix("world:"), seed, root)
+        return _open_world(text.removeprefix("world:"), seed, root, company)
+    if company:
+        raise ValueError(f"{text} takes no {', '.join(company)}: only a simulated company has knobs.")
     if text == "oulad":
         from knowpay.collect.public import open_oulad
 
@@ -44,7 +48,7 @@ def open_data(data: str | Path, seed: int = 0, cache: str | Path | None = None) 
     return Dataset(text, store, source)
 
 
-def _open_world(size: str, seed: int, root: Path) -> Dataset:
+def _open_world(size: str, seed: int, root: Path, company: dict[str, float]) -> Dataset:
     from knowpay import world
     from knowpay.collect.ingest import ingest, version
 
@@ -53,14 +57,14 @@ def _open_world(size: str, seed: int, root: Path) -> Dataset:
     if size not in world.SIZES:
         sizes = ", ".join(f"'world:{s}'" for s in world.SIZES)
         raise ValueError(f"There is no company 'world:{size}'. Possible are {sizes}.")
-    name = f"{size}-s{seed}-{world.VERSION}"
+    name = f"{world.label(size, seed, **company)}-{world.VERSION}"
     data, truth = root / "world" / name, root / "truth" / name
 
     def make(out: Path) -> None:
         hidden = out / "truth"
         (out / "data").mkdir()
         hidden.mkdir()
-        world.write(size, seed, out / "data", hidden)
+        world.write(size, seed, out / "data", hidden, **company)
         truth.parent.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(truth, ignore_errors=True)  # of a run killed between the two renames
         os.replace(hidden, truth)
@@ -72,4 +76,7 @@ def _open_world(size: str, seed: int, root: Path) -> Dataset:
         shutil.rmtree(data, ignore_errors=True)
     build(data, make)
     store = ingest(data, root / "ingested" / f"world-{name}-{version()}")
-    return Dataset(f"world:{size}", store, data, truth)
+    turned = [
+        k for k in world.KNOBS if k in company and world.label(size, 0, **{k: company[k]}) != world.label(size, 0)
+    ]
+    return Dataset(", ".join([f"world:{size}", *(f"{k} {company[k]:g}" for k in turned)]), store, data, truth)

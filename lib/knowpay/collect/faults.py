@@ -1,4 +1,4 @@
-"""Faults of tracking: rules that find retried events, wrong clocks, late arrivals, bots and money in the wrong unit.
+"""Faults of tracking: rules that find retried events, wrong clocks, late arrivals, bots, wrong money, doubled orders.
 
 Each rule looks at the export as it came (``ds.raw``), names the rows it suspects and changes none. The catalogue of
 the course gives each failure's evidence.
@@ -16,34 +16,54 @@ if TYPE_CHECKING:
 
 CLOCK_MINUTES = 10  # a device clock further off than this is wrong
 LATE_HOURS = 1  # an event that takes longer than this to arrive was kept offline
-MONEY_FACTOR = 20  # an order this far from the list price is in another unit
+MONEY_FACTOR = 20  # an order that was this far from the list price before its discount is in another unit
+PAGES_AN_HOUR = 60  # a device that opens more pages than this in one hour, and never logs in, is a machine
+PAGES = ["page_viewed", "product_viewed"]
+RELOAD_SECONDS = 600  # a second order of the same product so soon after the first is a page reload
+HUNTED = ("duplicate", "skew", "late", "bot", "fen", "reloaded_order")
+ROW = ["source_file", "source_row"]
 
 
 def find(ds: Dataset) -> pd.DataFrame:
-    """Return ``table, source_row, fault`` of every suspected row; a row may be suspected of several faults."""
+    """Return ``table, source_file, source_row, fault`` of every suspected row; a row may have several faults.
+
+    A file and a row together name a row, as in ``ds.raw``: an export may come in many files.
+    """
     events = arrivals(ds)
     rules = {"duplicate": duplicates, "skew": wrong_clocks, "late": late, "bot": bots}
     parts = [rule(events).assign(table="events", fault=fault) for fault, rule in rules.items()]
     parts.append(wrong_money(ds).assign(table="orders", fault="fen"))
-    return pd.concat(parts, ignore_index=True)[["table", "source_row", "fault"]]
+    parts.append(reloads(ds).assign(table="orders", fault="reloaded_order"))
+    return pd.concat(parts, ignore_index=True)[["table", *ROW, "fault"]]
 
 
 def arrivals(ds: Dataset) -> pd.DataFrame:
-    """Return the raw events with the columns the rules need, times as UTC, in order of rows."""
-    raw = ds.raw("events")
-    wanted = ["source_row", "message_id", "event", "user_id", "anonymous_id", "user_agent_class"]
+    """Return the raw events with the columns the rules need, times as UTC, in order of files and rows.
+
+    A rule returns the names of some of these rows (``source_file, source_row``) and keeps their index, so that
+    ``events.loc[bots(events).index]`` are the rows themselves.
+    """
     times = ["original_timestamp", "sent_at", "received_at"]
-    columns = [raw[c] if c in raw.columns else ibis.null("string").name(c) for c in wanted + times]
-    table = raw.select(*columns).to_pandas().sort_values("source_row", ignore_index=True)
+    table = _raw(ds, "events", ["message_id", "event", "user_id", "anonymous_id", "user_agent_class", *times])
     for name in times:
         table[name] = pd.to_datetime(table[name], utc=True, format="ISO8601", errors="coerce")
     return table
 
 
+def _raw(ds: Dataset, table: str, columns: list[str]) -> pd.DataFrame:
+    """Return columns of an exported table as text, in order of files and rows; one that it lacks is empty."""
+    raw = ds.raw(table)
+    found = [raw[c] if c in raw.columns else ibis.null("string").name(c) for c in [*ROW, *columns]]
+    return raw.select(*found).to_pandas().sort_values(ROW, ignore_index=True)
+
+
 def duplicates(events: pd.DataFrame) -> pd.DataFrame:
-    """Return rows whose message id has arrived before; the earliest arrival is the original."""
-    order = events.sort_values(["received_at", "source_row"])
-    return order.loc[order.duplicated("message_id"), ["source_row"]]
+    """Return rows whose message id has arrived before; the earliest arrival is the original.
+
+    Rows without a message id cannot be told apart this way and accuse nobody.
+    """
+    order = events[events["message_id"].notna()].sort_values(["received_at", *ROW])
+    return order.loc[order.duplicated("message_id"), ROW]
 
 
 def wrong_clocks(events: pd.DataFrame) -> pd.DataFrame:
@@ -53,42 +73,80 @@ def wrong_clocks(events: pd.DataFrame) -> pd.DataFrame:
     """
     off = (events["received_at"] - events["sent_at"]).dt.total_seconds()
     typical = off.groupby(events["anonymous_id"]).transform("median")
-    return events.loc[typical.abs() > CLOCK_MINUTES * 60, ["source_row"]]
+    return events.loc[typical.abs() > CLOCK_MINUTES * 60, ROW]
 
 
 def late(events: pd.DataFrame) -> pd.DataFrame:
     """Return rows that waited on the device: sent long after they happened, both by the device's own clock."""
     waited = (events["sent_at"] - events["original_timestamp"]).dt.total_seconds()
-    return events.loc[waited > LATE_HOURS * 3600, ["source_row"]]
+    return events.loc[waited > LATE_HOURS * 3600, ROW]
 
 
 def bots(events: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of devices that never do anything but view pages, as an unknown agent, and never log in.
+    """Return rows of devices that never log in nor do anything but open pages: as an unknown agent, or at great speed.
 
-    A curious person does so too at times; the rule asks for all three signs on every event of the device, and a source
-    that does not name the agent accuses nobody.
+    A curious person does so too at times; the rule asks for the signs on every event of the device (and for more than
+    `PAGES_AN_HOUR` pages in one hour where the agent calls itself human). A source without agents has only the speed.
     """
-    human = events["user_id"].notna() | (events["event"] != "page_viewed") | (events["user_agent_class"] != "unknown")
-    seen = set(events.loc[human, "anonymous_id"])
-    return events.loc[events["anonymous_id"].notna() & ~events["anonymous_id"].isin(seen), ["source_row"]]
+    device = events["anonymous_id"]
+    person = set(device[events["user_id"].notna() | ~events["event"].isin(PAGES)])
+    known = set(device[events["user_agent_class"] != "unknown"])
+    hours = events[device.notna()].groupby(["anonymous_id", events["original_timestamp"].dt.floor("h")]).size()
+    fast = set(hours.index[hours > PAGES_AN_HOUR].get_level_values(0))
+    machine = device.notna() & ~device.isin(person) & (~device.isin(known) | device.isin(fast))
+    return events.loc[machine, ROW]
 
 
 def wrong_money(ds: Dataset) -> pd.DataFrame:
-    """Return orders whose total is far from the list price of their product: fen read as yuan, or the reverse."""
-    raw = ds.raw("orders").select("source_row", "product_id", "total").to_pandas()
+    """Return orders whose amount is far from the list price of their product: fen read as yuan, or the reverse.
+
+    The amount is that before the discount: the subtotal, or the total where the source has none.
+    """
+    raw = _raw(ds, "orders", ["product_id", "subtotal", "total"])
+    amount = pd.to_numeric(raw["subtotal"].fillna(raw["total"]), errors="coerce")
     price = ds.courses.select("product_id", "price").to_pandas().set_index("product_id")["price"]
-    ratio = pd.to_numeric(raw["total"], errors="coerce") / raw["product_id"].map(price)
+    ratio = amount / raw["product_id"].map(price)
     off = (ratio >= MONEY_FACTOR) | ((ratio <= 1 / MONEY_FACTOR) & (ratio > 0))
-    return raw.loc[off, ["source_row"]]
+    return raw.loc[off, ROW]
+
+
+def reloads(ds: Dataset) -> pd.DataFrame:
+    """Return orders of a product that the person had ordered, under another id, in the `RELOAD_SECONDS` before."""
+    raw = _raw(ds, "orders", ["order_id", "user_id", "product_id", "timestamp", "total"])
+    raw["timestamp"] = pd.to_datetime(raw["timestamp"], utc=True, format="ISO8601", errors="coerce")
+    paid = raw[(pd.to_numeric(raw["total"], errors="coerce") > 0) & raw["product_id"].notna()]
+    copy = paid["order_id"].notna() & paid.duplicated("order_id")  # the same id twice is no second order
+    paid = paid[~copy].sort_values(["timestamp", *ROW])
+    wait = paid.groupby(["user_id", "product_id"])["timestamp"].diff().dt.total_seconds()
+    return paid.loc[wait <= RELOAD_SECONDS, ROW]
+
+
+def waiting(ds: Dataset) -> pd.DataFrame:
+    """Return the orders that wait in quarantine and their money: ``source_file, source_row, amount`` (major units).
+
+    An amount that the door took for fen is divided by 100. Rows without a positive total (a refund sent as an order)
+    are no orders and are left out.
+    """
+    held = ds.quarantine.filter(ds.quarantine["table"] == "orders").select(*ROW, "rule").to_pandas()
+    held = held.assign(fen=held["rule"] == "money_unit").groupby(ROW, as_index=False)["fen"].any()
+    rows = held.merge(_raw(ds, "orders", ["total"]), on=ROW)
+    unit = 100 if ds.manifest["money_unit"] == "fen" else 1
+    amount = pd.to_numeric(rows["total"], errors="coerce") / unit / rows["fen"].map({True: 100, False: 1})
+    return rows.assign(amount=amount.astype(float))[[*ROW, "amount"]][amount > 0].reset_index(drop=True)
 
 
 def grade(found: pd.DataFrame, planted: pd.DataFrame) -> pd.DataFrame:
-    """Return by fault: ``planted, found, right, precision, recall``. Both tables have ``table, source_row, fault``."""
-    keys = ["table", "source_row", "fault"]
-    right = found[keys].drop_duplicates().merge(planted[keys].drop_duplicates(), on=keys)
+    """Return for each of the faults `HUNTED`: ``planted, found, right, precision, recall``.
+
+    Both tables are as `find` returns them; a row may carry several faults, a line for each. A fault that is hunted by
+    nobody is left out.
+    """
+    keys = ["table", *ROW, "fault"]
+    found, planted = found[keys].drop_duplicates(), planted[keys].drop_duplicates()
+    right = found.merge(planted, on=keys)
     counts = pd.DataFrame(
         {n: t.groupby("fault").size() for n, t in (("planted", planted), ("found", found), ("right", right))}
     )
-    counts = counts.fillna(0).astype(int)
+    counts = counts.reindex(HUNTED).fillna(0).astype(int)
     precision, recall = counts["right"] / counts["found"], counts["right"] / counts["planted"]
     return counts.assign(precision=precision, recall=recall)

@@ -506,7 +506,7 @@ _TABLES = (
             C("unit", meaning="its unit", required=True),
             C("currency", meaning="ISO 4217 code, when the figure is money"),
             C("geography", meaning="where it holds"),
-            _enum("method", "filing panel survey scrape own_spend", "how it was obtained", required=True),
+            _enum("method", "filing panel survey scrape own_spend own_price", "how it was obtained", required=True),
             _time("retrieved_at", "when it was copied", required=True),
             C("licence", meaning="licence of the figure"),
             _enum("quality", "P R W", "published primary, report, weak", required=True),

@@ -14,12 +14,13 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from knowpay.course import ROOT, CourseError, doctor
 from knowpay.course.execute import _memory
 
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
+MARKS = "<!-- {}:begin -->", "<!-- {}:end -->"  # around the tables of the README: bench and world
 # What a process of its own runs: the folder to write to is its argument, the seconds go to its output.
 TIMED = """
 import sys, time
@@ -33,6 +34,21 @@ print(time.perf_counter() - begun)
 """
 GENERATE = "world.write('small', 0, here / 'data', here / 'truth')"
 INGEST = "knowpay.open(here / 'data', cache=here / 'cache')"
+# What users did, without a tracker or a file; then everything, written. One process, one core but for the files.
+COMPANY = """
+import json, sys, time
+from pathlib import Path
+from knowpay import world
+from knowpay.world import company
+size, here = sys.argv[1], Path(sys.argv[2])
+begun = time.perf_counter()
+events = sum(len(block.events["time"]) for block in company.found(size).blocks())
+behaviour = time.perf_counter() - begun
+begun = time.perf_counter()
+world.write(size, 0, here / "data", here / "truth")
+written = time.perf_counter() - begun
+print(json.dumps({"events": events, "behaviour": behaviour, "written": written}))
+"""
 SETUP_NEEDS = ("Makefile", "requirements.lock", "pyproject.toml", "README.md", "LICENSE", "lib")
 
 
@@ -59,11 +75,12 @@ class Measured:
         return max((mb for at, mb in self.samples if at >= since), default=0.0)
 
 
-def main(setup: bool = False) -> int:
-    """Measure, print the table, write build/bench.json and the table of the README; return the exit status.
+def main(setup: bool = False, large: bool = False) -> int:
+    """Measure, print the tables, write build/bench.json and the tables of the README; return the exit status.
 
     With `setup` the packages are installed into a new environment and the course runs on an empty cache, as it
-    does for a newcomer: the total is then the time from a fresh clone to the rendered book.
+    does for a newcomer: the total is then the time from a fresh clone to the rendered book. With `large` the company
+    of a million users is measured too: some minutes, and 6 GB of disk space while it runs.
     """
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="knowpay-", ignore_cleanup_errors=True) as folder:
@@ -88,9 +105,47 @@ def main(setup: bool = False) -> int:
     (ROOT / "build" / "bench.json").write_text(
         json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}, indent=1), encoding="utf-8"
     )
-    fill(ROOT / "README.md", table)
+    fill(ROOT / "README.md", "bench", table)
     print(f"\n{table}")
+    companies = company_table(["small", "standard", *(["large"] if large else [])])
+    fill(ROOT / "README.md", "world", companies)
+    print(f"\n{companies}")
     return 0
+
+
+def company_table(sizes: list[str]) -> str:
+    """Return what simulated companies of some sizes cost to make, as a Markdown table, and the slope in a sentence.
+
+    Raises CourseError when one cannot be made.
+    """
+    lines = [
+        "| company | users | events | behaviour, s | written, s | events/s, behaviour | events/s, written | peak MB |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    points = []
+    for size in sizes:
+        with tempfile.TemporaryDirectory(prefix="knowpay-") as folder:
+            ran = measure([sys.executable, "-c", COMPANY, size, folder], quiet=True)
+        if ran.status:
+            raise CourseError(f"world:{size} could not be made; the lines above say why.")
+        said = json.loads(ran.said.splitlines()[-1])
+        events, behaviour, written = said["events"], said["behaviour"], said["written"]
+        points.append((events, written))
+        rates = (f"{events / seconds / 1e6:.1f} M" for seconds in (behaviour, written))
+        cells = (f"world:{size}", f"{world_size(size):,}", f"{events:,}", f"{behaviour:.1f}", f"{written:.1f}", *rates)
+        lines.append(f"| {' | '.join(cells)} | {ran.peak():,.0f} |")
+    slopes = [
+        f"{1e6 * (slow - quick) / (many - few):.2f} s from world:{small} to world:{big}"
+        for (small, (few, quick)), (big, (many, slow)) in pairwise(zip(sizes, points, strict=True))
+    ]
+    return "\n".join([*lines, "", f"A million events more, written, cost {' and '.join(slopes)}."])
+
+
+def world_size(size: str) -> int:
+    """Return the users of a company's size."""
+    from knowpay.world import SIZES
+
+    return SIZES[size].users
 
 
 def measure(command: list[str], env: dict[str, str] | None = None, quiet: bool = False, cwd: Path = ROOT) -> Measured:
@@ -132,13 +187,13 @@ def machine() -> str:
     )
 
 
-def fill(readme: Path, table: str) -> None:
-    """Put the table between the two marks of the README. Raises CourseError when a mark is missing."""
-    text = readme.read_text("utf-8")
-    head, begin, rest = text.partition(BEGIN)
-    _, end, tail = rest.partition(END)
+def fill(readme: Path, name: str, table: str) -> None:
+    """Put the table between its two marks in the README. Raises CourseError when a mark is missing."""
+    text, (first, last) = readme.read_text("utf-8"), (mark.format(name) for mark in MARKS)
+    head, begin, rest = text.partition(first)
+    _, end, tail = rest.partition(last)
     if not begin or not end:
-        raise CourseError(f"README.md has lost its marks {BEGIN} and {END}: put them back where the table belongs.")
+        raise CourseError(f"README.md has lost its marks {first} and {last}: put them back where the table belongs.")
     readme.write_text(f"{head}{begin}\n{table}\n{end}{tail}", encoding="utf-8", newline="\n")
 
 

@@ -39,6 +39,7 @@ PARTS = (
     ("Traffic operations · 流量运营", 21),
 )
 CHECK = "application/vnd.knowpay.check+json"
+REPLICATED = ("identifiability", "companies")  # the pages of `knowpay replicate`
 
 
 @dataclass(frozen=True)
@@ -387,8 +388,8 @@ COLOPHON = """
 
 - People edit the lessons as Python files; the notebooks with their outputs are written by one command, on the
   processor, seeded, in the locked environment. The book shows those outputs and runs nothing itself.
-- Scorecard, data dictionary, exercises, this page, the tables of the first page and the audit of the article's log are
-  generated. The maps are drawn from a declaration of boxes and arrows.
+- Scorecard, tolerances, data dictionary, exercises, this page, the tables of the first page and the audit of the
+  article's log are generated. The maps are drawn from a declaration of boxes and arrows.
 - Formulas are MathML, translated when the book is built: no script and no font is loaded to show them.
 - No page asks the network for anything. A browser with every host name blocked opens all of them in the tests, wide and
   at 360 pixels, light and dark, and any request, console error or sideways scrolling fails.
@@ -407,7 +408,7 @@ def toc(lessons: list[Lesson], exercises: list[str]) -> dict[str, Any]:
         files = [{"file": f"notebooks/{one.name}", "title": one.short} for one in lessons if one.part == part]
         if files:
             parts.append({"caption": caption, "chapters": files})
-    practice: list[dict[str, Any]] = [{"file": "exercises"}, {"file": "scorecard"}]
+    practice: list[dict[str, Any]] = [{"file": name} for name in ("exercises", "scorecard", *REPLICATED)]
     if exercises:
         practice[0]["sections"] = [{"file": f"notebooks/exercises/{name}"} for name in exercises]
     cards = [page.stem for page in sorted(DATASETS.glob("*.md")) if page.stem not in ("README", "dictionary")]
@@ -442,7 +443,7 @@ def stage(notebooks: Path, folder: Path) -> None:
     import yaml
 
     from knowpay.collect.schema import dictionary
-    from knowpay.course import exercises, scorecard
+    from knowpay.course import exercises, scorecard, sheet
 
     lessons, state = read_lessons(notebooks), read_state(notebooks)
     shutil.copytree(PAGES, folder, ignore=shutil.ignore_patterns("_build", "__pycache__", "locales"))
@@ -458,6 +459,9 @@ def stage(notebooks: Path, folder: Path) -> None:
     _write(folder / "exercises.md", _exercises_page(lessons, counts))
     card = scorecard.markdown(scorecard.collect(notebooks), "notebooks")
     _write(folder / "scorecard.md", re.sub(r"\[(\d\d)_\w+\]\(", r"[\1](", card))  # numbers leave room for the checks
+    titles = {lesson.number: lesson.short for lesson in lessons}
+    _write(folder / "identifiability.md", sheet.identifiability_page(ROOT / sheet.SHEET, titles))
+    _write(folder / "companies.md", sheet.companies_page(ROOT / sheet.COMPANIES, titles))
     for page in sorted(DATASETS.glob("*.md")):
         _write(folder / "datasets" / page.name, page.read_text("utf-8"))
     _write(folder / "datasets" / "dictionary.md", dictionary())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +23,10 @@ app.add_typer(exercises, name="exercises")
 
 Lessons = Annotated[list[str] | None, typer.Argument(help="Lesson numbers, such as 12; all when left out.")]
 Seed = Annotated[int, typer.Option(help="Seed of the simulated company.")]
+Company = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KNOB=NUMBER", help="A knob of the simulated company, such as churn=0.6; may be repeated."),
+]
 Jobs = Annotated[int, typer.Option(min=0, help="Lessons run at a time; 0 means two, or one on a single core.")]
 
 
@@ -32,11 +36,13 @@ def course(
     seed: Seed = 0,
     only: Annotated[list[str] | None, typer.Option(help="Run these lessons only: 12 or 12,15.")] = None,
     jobs: Jobs = 0,
+    company: Company = None,
 ) -> None:
     """Generate the company, run every lesson, render the book, print the scorecard. Resumes where it stopped."""
     from knowpay.course import runner
 
-    raise typer.Exit(runner.course(data, seed, [name for names in only or () for name in names.split(",")], jobs))
+    chosen = [name for names in only or () for name in names.split(",")]
+    raise typer.Exit(runner.course(data, seed, chosen, jobs, company=knobs(company or ())))
 
 
 @app.command()
@@ -60,26 +66,49 @@ def doctor() -> None:
 @app.command()
 def bench(
     setup: Annotated[bool, typer.Option("--setup", help="The set-up of a new environment too.")] = False,
+    large: Annotated[bool, typer.Option("--large", help="The company of a million users too: minutes, 6 GB.")] = False,
 ) -> None:
     """Measure set-up, generation, lessons and book, in seconds and memory."""
     from knowpay.course import bench
 
-    raise typer.Exit(bench.main(setup))
+    raise typer.Exit(bench.main(setup, large))
+
+
+@app.command()
+def calibrate() -> None:
+    """Measure the simulated company beside published figures and write datasets/world.md."""
+    from knowpay.course import calibrate
+
+    typer.echo(f"{calibrate.write()} is written")
 
 
 @app.command()
 def world(
-    size: Annotated[str, typer.Argument(help="How large a company: small or standard.")],
+    size: Annotated[str, typer.Argument(help="How large a company: small, standard or large.")],
     out: Annotated[Path, typer.Option(help="A new folder; the export goes to data/, what is true to truth/.")],
     seed: Seed = 0,
+    company: Company = None,
 ) -> None:
     """Generate a simulated company as an export, with the truth behind it in a folder of its own."""
     from knowpay import world as simulator
 
     if out.exists() and any(out.iterdir()):
         raise ValueError(f"The folder {out} is not empty: name a new one, so that no file of yours is overwritten.")
-    simulator.write(size, seed, out / "data", out / "truth")
+    simulator.write(size, seed, out / "data", out / "truth", **knobs(company or ()))
     typer.echo(f"world:{size}, seed {seed}: the export is in {out / 'data'}, the truth in {out / 'truth'}")
+
+
+@app.command()
+def replicate(
+    only: Lessons = None,
+    times: Annotated[int, typer.Option(min=2, help="Companies that the tolerances are derived from.")] = 200,
+    held_out: Annotated[int, typer.Option(min=1, help="Further companies that the tolerances are tried on.")] = 20,
+    jobs: Annotated[int, typer.Option(min=1, help="Companies at a time.")] = 2,
+) -> None:
+    """Run the lessons on many simulated companies and derive the tolerances of their checks. Resumes."""
+    from knowpay.course import replicate
+
+    raise typer.Exit(replicate.main(only or (), times, held_out, jobs))
 
 
 @notebooks.command("build")
@@ -117,6 +146,23 @@ def exercises_check() -> None:
     from knowpay.course.exercises import outdated, sources
 
     _report(outdated(), f"{len(sources())} exercise notebooks are what their sources give")
+
+
+def knobs(texts: Iterable[str]) -> dict[str, float]:
+    """Return {"churn": 0.6} for ["churn=0.6"]; whole numbers stay whole. Raises ValueError for what is no such text."""
+    turned: dict[str, float] = {}
+    for text in texts:
+        from knowpay import world
+
+        key, _, number = text.partition("=")
+        try:
+            turned[key] = int(number) if number.isdecimal() else float(number)
+        except ValueError:
+            key = ""
+        if key not in world.KNOBS:
+            known = ", ".join(world.KNOBS)
+            raise ValueError(f"--company takes KNOB=NUMBER, such as churn=0.6, not {text!r}; the knobs are {known}.")
+    return turned
 
 
 def _report(found: list[str], well: str) -> None:

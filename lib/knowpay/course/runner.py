@@ -1,7 +1,7 @@
 """`knowpay course`: the company, every lesson, the book, the scorecard, in one command that can be resumed.
 
 build/course/state.json remembers each lesson's digest, seconds and memory. A lesson whose source, library,
-data, seed and locked packages are unchanged is not run again.
+data, seed, knobs and locked packages are unchanged is not run again.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,14 +27,22 @@ if TYPE_CHECKING:
 
 LIBRARY = Path(__file__).parents[1]
 SPACE = 1_000_000_000  # bytes: generated company, outputs and book, with room to spare
-TYPES = {"str": str, "int": int, "float": float, "bool": bool}
+TYPES = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict}
 
 
-def course(data: str = "world:small", seed: int = 0, only: Iterable[str] = (), jobs: int = 0, root: Path = ROOT) -> int:
+def course(
+    data: str = "world:small",
+    seed: int = 0,
+    only: Iterable[str] = (),
+    jobs: int = 0,
+    root: Path = ROOT,
+    company: Mapping[str, float] | None = None,
+) -> int:
     """Run the lessons and render the book; return the exit status, 1 when a lesson failed.
 
-    `jobs` lessons run at a time (0: two, or one on a single core). Raises CourseError when there is nothing to
-    run or no room to run it in, and lets the door's own errors about `data` through.
+    `jobs` lessons run at a time (0: two, or one on a single core). `company` turns the knobs of the simulated
+    company. Raises CourseError when there is nothing to run or no room to run it in, and lets the door's own errors
+    about `data` and `company` through.
     """
     from rich.console import Console
 
@@ -55,19 +63,22 @@ def course(data: str = "world:small", seed: int = 0, only: Iterable[str] = (), j
         )
     state = _State(build / "state.json")
 
+    company = dict(company or {})
     started = time.monotonic()
-    knowpay.open(data, seed=seed)
-    state.note("data", name=data, seed=seed, seconds=round(time.monotonic() - started, 1))
-    console.print(f"{data}, seed {seed}: ready in {state.data['data']['seconds']:.1f} s", markup=False)
+    knowpay.open(data, seed=seed, **company)
+    said = ", ".join([data, *(f"{knob} {value:g}" for knob, value in company.items())])
+    state.note("data", name=said, seed=seed, seconds=round(time.monotonic() - started, 1))
+    console.print(f"{said}, seed {seed}: ready in {state.data['data']['seconds']:.1f} s", markup=False)
 
     if Path(data).is_dir():
         data = str(Path(data).resolve())  # lessons run in another folder
         files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(Path(data).rglob("*"))]
     else:
         files = []
-    library = [p for p in sorted(LIBRARY.rglob("*.py")) if p.parent.name != "course"]  # not the book, nor this
-    common = _digest([*library, root / "requirements.lock"], data, seed, files, sys.version)
-    digests = {lesson.name: _digest([lesson.source], common) for lesson in everything}
+    # Code and the sheet of tolerances; not the book, nor this.
+    library = [p for p in sorted(LIBRARY.rglob("*")) if p.suffix in (".py", ".csv") and p.parent.name != "course"]
+    common = digest([*library, root / "requirements.lock"], data, seed, sorted(company.items()), files, sys.version)
+    digests = {lesson.name: digest([lesson.source], common) for lesson in everything}
     _forget(build / "notebooks", {lesson.name for lesson in everything})
 
     def current(lesson: Lesson) -> bool:
@@ -83,7 +94,7 @@ def course(data: str = "world:small", seed: int = 0, only: Iterable[str] = (), j
             lesson.source,
             build / "notebooks" / f"{lesson.name}.ipynb",
             root / "notebooks",
-            parameters(lesson, {"data": data, "seed": seed}),
+            parameters(lesson, {"data": data, "seed": seed, "company": company}),
         )
         for lesson in chosen
         if not current(lesson)
@@ -124,7 +135,8 @@ class _State:
         os.replace(new, self.path)
 
 
-def _digest(files: Iterable[Path], *values: object) -> str:
+def digest(files: Iterable[Path], *values: object) -> str:
+    """Return a digest, in hexadecimal, of the names and bytes of files and of the values."""
     total = hashlib.sha256(repr(values).encode())
     for path in files:
         total.update(path.name.encode() + b"\0" + (path.read_bytes() if path.exists() else b"") + b"\0")
@@ -216,9 +228,10 @@ def _failure(task: Task) -> str:
 
 def _book(build: Path, state: _State, root: Path, digests: dict[str, str], console: Console) -> None:
     sources = [p for folder in ("book", "notebooks/exercises/src") for p in sorted((root / folder).rglob("*"))]
-    digest = _digest((p for p in sources if p.is_file() and "_build" not in p.parts), sorted(digests.items()))
+    sources += sorted((root / "datasets").glob("*.*"))
+    current = digest((p for p in sources if p.is_file() and "_build" not in p.parts), sorted(digests.items()))
     known = state.data.get("book", {})
-    if known.get("digest") == digest and Path(known.get("path", "")).exists():
+    if known.get("digest") == current and Path(known.get("path", "")).exists():
         page = Path(known["path"])
     else:
         from knowpay.course import book
@@ -226,6 +239,6 @@ def _book(build: Path, state: _State, root: Path, digests: dict[str, str], conso
         started = time.monotonic()
         page = Path(book.build(build / "notebooks", root / "build" / "book" / "html"))
         seconds = round(time.monotonic() - started, 1)
-        state.note("book", seconds=seconds, path=str(page), digest=digest)
+        state.note("book", seconds=seconds, path=str(page), digest=current)
         console.print(f"book: rendered in {seconds:.1f} s", markup=False)
     console.print(f"The book lies at {page}", markup=False, soft_wrap=True)

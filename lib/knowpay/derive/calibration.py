@@ -46,7 +46,8 @@ def reliability(y: np.ndarray, p: np.ndarray, bins: int = 10) -> pd.DataFrame:
     for part in np.array_split(np.argsort(p, kind="stable"), bins):
         bought = int(np.asarray(y)[part].sum())
         low, high = proportion_confint(bought, len(part), alpha=0.10, method="wilson")
-        rows.append((np.asarray(p)[part].mean(), bought / len(part), low, high, len(part)))
+        seen = bought / len(part)  # at 0 and 1 the interval begins or ends there, but for rounding
+        rows.append((np.asarray(p)[part].mean(), seen, min(low, seen), max(high, seen), len(part)))
     return pd.DataFrame(rows, columns=["predicted", "observed", "low", "high", "people"])
 
 

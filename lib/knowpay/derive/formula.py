@@ -13,6 +13,8 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 
+from knowpay.analyse import touches
+
 
 def uplift(p_shown, p_hidden):
     """Return p(y|u,w,do(show)) - p(y|u,w,do(not show)), element by element: the chance that showing adds.
@@ -128,13 +130,11 @@ def error_slope(sizes: list[int], squared: np.ndarray) -> tuple[float, float]:
 def counted(tried: pd.DataFrame) -> tuple[float, float]:
     """Return (uplift, its standard error) from the purchase rates of the two arms, drawn by lot.
 
-    ``tried`` has ``message`` (bool) and ``bought`` (bool or 0/1). Raises ValueError when an arm is empty.
+    ``tried`` comes from `analyse.touches.outcomes`; the rates are weighted there, so that the odds of the lots may
+    differ. Raises ValueError when an arm is empty.
     """
-    arms = tried.groupby("message")["bought"].agg(["mean", "size"])
-    if len(arms) < 2:
-        raise ValueError("An uplift needs people in both arms: this list has only one.")
-    variance = (arms["mean"] * (1 - arms["mean"]) / arms["size"]).sum()
-    return float(uplift(arms.loc[True, "mean"], arms.loc[False, "mean"])), float(variance**0.5)
+    shown, hidden = (touches.rate(tried, "bought", arm) for arm in (True, False))
+    return float(uplift(shown, hidden)), touches.difference(tried, "bought")[1]
 
 
 def notation(tried: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:

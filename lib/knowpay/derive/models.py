@@ -1,7 +1,8 @@
 """Three estimates of p(y | z, v): counts with Beta shrinkage, naive Bayes, logistic regression.
 
-Each is fitted on the shown and on the hidden people apart, so that their difference is an uplift. Inputs are integer
-codes (see ``evidence``), outputs probabilities in the order of the rows.
+Each is fitted on the shown and on the hidden people apart, so that their difference is an uplift; touches count by
+``analyse.touches.weights``, so that the odds of the lots may differ. Inputs are integer codes (see ``evidence``),
+outputs probabilities in the order of the rows.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.naive_bayes import CategoricalNB
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
+
+from knowpay.analyse import touches
 
 STRENGTHS = (10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000)
 
 
-def shrink(bought: Sequence[int], people: Sequence[int]) -> tuple[np.ndarray, np.ndarray, float]:
+def shrink(bought: Sequence[float], people: Sequence[float]) -> tuple[np.ndarray, np.ndarray, float]:
     """Return (mean, standard deviation, strength) of the Beta posterior of every cell's purchase rate.
 
     The prior is Beta(strength * m, strength * (1 - m)), m the rate of all cells together; the strength, in people, is
@@ -44,13 +47,14 @@ class Counts(ClassifierMixin, BaseEstimator):
     def __init__(self, width: int = 2) -> None:
         self.width = width
 
-    def fit(self, z: np.ndarray, y: np.ndarray) -> Counts:
-        """``z`` integer codes, shape (people, columns); ``y`` 0/1."""
-        cells = pd.DataFrame(np.asarray(z)[:, : self.width]).assign(y=np.asarray(y))
-        found = cells.groupby(list(range(self.width)))["y"].agg(["sum", "size"])
-        rate, _, self.strength_ = shrink(found["sum"], found["size"])
+    def fit(self, z: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Counts:
+        """``z`` integer codes, shape (people, columns); ``y`` 0/1; ``sample_weight`` 1 for a person, the default."""
+        n = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        cells = pd.DataFrame(np.asarray(z)[:, : self.width]).assign(k=n * np.asarray(y), n=n)
+        found = cells.groupby(list(range(self.width))).sum()
+        rate, _, self.strength_ = shrink(found["k"], found["n"])
         self.rate_ = dict(zip(found.index, rate, strict=True))
-        self.everyone_ = float(np.mean(y))
+        self.everyone_ = float(np.average(y, weights=n))
         self.classes_ = np.array([0, 1])
         return self
 
@@ -82,11 +86,20 @@ def makers(levels: Sequence[int]) -> dict[str, tuple[Maker, tuple[float, ...]]]:
 
 
 def two_arms(maker: Maker, setting: float, train: pd.DataFrame, test: pd.DataFrame, columns: Sequence[str]):
-    """Return (p_shown, p_hidden) of the test rows, each from a model of one arm of the training rows."""
-    found = []
+    """Return (p_shown, p_hidden) of the test rows, each from a model of one arm of the training rows.
+
+    An arm with one outcome only gives everybody that outcome's probability, 0 or 1.
+    """
+    found, weight = [], touches.weights(train)
     for shown in (True, False):
-        arm = train[train["message"] == shown]
-        model = maker(setting).fit(arm[list(columns)].to_numpy(), arm["bought"].to_numpy().astype(int))
+        arm = train["message"].to_numpy(dtype=bool) == shown
+        z, y = train.loc[arm, list(columns)].to_numpy(), train["bought"].to_numpy()[arm].astype(int)
+        if y.min() == y.max():
+            found.append(np.full(len(test), float(y[0])))
+            continue
+        model = maker(setting)
+        last = f"{model.steps[-1][0]}__" if isinstance(model, Pipeline) else ""
+        model.fit(z, y, **{f"{last}sample_weight": weight[arm]})
         found.append(model.predict_proba(test[list(columns)].to_numpy())[:, 1])
     return found[0], found[1]
 
@@ -98,6 +111,7 @@ def tune(
 
     def loss(setting: float) -> float:
         shown, hidden = two_arms(maker, setting, train, later, columns)
-        return log_loss(later["bought"].astype(int), np.where(later["message"], shown, hidden), labels=[0, 1])
+        own = np.where(later["message"], shown, hidden)
+        return log_loss(later["bought"].astype(int), own, labels=[0, 1], sample_weight=touches.weights(later))
 
     return settings[0] if len(settings) == 1 else min(settings, key=loss)

@@ -25,12 +25,13 @@ class Profit(NamedTuple):
 def gains(tried: pd.DataFrame, margin: np.ndarray, cost: float) -> np.ndarray:
     """Return for each touch an unbiased estimate of what sending would add, yuan, shape (touches,).
 
-    Inverse propensity: a purchase in an arm stands for 1/propensity of them, plus in the message arm and minus in the
-    control arm (Horvitz and Thompson 1952); the message costs ``cost`` whenever the rule sends. ``margin`` is the
-    contribution of one purchase, yuan, shape (touches,) or a number.
+    Inverse propensity: with p the ``propensity`` of the message, a purchase in the message arm counts 1/p times, one in
+    the control arm -1/(1-p) times (Horvitz and Thompson 1952); the message costs ``cost`` whenever the rule sends.
+    ``margin`` is the contribution of one purchase, yuan, shape (touches,) or a number.
     """
-    sign = np.where(tried["message"], 1.0, -1.0) / tried["propensity"].to_numpy(dtype=float)
-    return sign * tried["bought"].to_numpy(dtype=float) * margin - cost
+    p = tried["propensity"].to_numpy(dtype=float)
+    count = np.where(tried["message"], 1 / p, -1 / (1 - p))
+    return count * tried["bought"].to_numpy(dtype=float) * margin - cost
 
 
 def profit(send: np.ndarray, gain: np.ndarray, people: pd.Series, level: float = 0.90) -> Profit:

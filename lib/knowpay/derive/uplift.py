@@ -1,8 +1,9 @@
 """Uplift: whom a message moves. Power, models of the effect, out-of-sample scores and the Qini coefficient.
 
-A model here is a function that takes touches with ``message``, ``bought`` and what was known when the arm was drawn,
-and returns a scorer: a function from what is known about people and courses to a score, larger = rather write to.
-What a rule earns is judged by ``derive.policy`` on arms drawn by lot.
+A model here is a function that takes touches with ``message``, ``propensity`` (of the message), ``bought`` and what was
+known when the arm was drawn, and returns a scorer: a function from what is known about people and courses to a score,
+larger = rather write to. Touches count by ``analyse.touches.weights``, so the odds of the lots may differ. What a rule
+earns is judged by ``derive.policy`` on arms drawn by lot.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from knowpay.analyse.touches import difference
+from knowpay.analyse import touches
 from knowpay.derive.policy import Profit, profit
 
 Z90 = 1.645
@@ -25,9 +26,9 @@ PENALTY = 0.05  # inverse strength of the ridge penalty, the same for every mode
 def detectable(arms: Sequence[float], base: float) -> float:
     """Return the smallest effect, as a fraction, that a trial with these arms finds four times in five.
 
-    ``arms`` are the numbers of people in all arms that enter: two for an effect, four for the difference between the
-    effects in two groups. ``base`` is the purchase rate. Two-sided test at 5 %, power 80 %: 2.8 standard errors of
-    p (1 - p) times the sum of 1 / n. Raises ValueError for an empty arm.
+    ``arms`` are the effective numbers of people (`analyse.touches.effective`) in all arms that enter: two for an
+    effect, four for the difference between the effects in two groups. ``base`` is the purchase rate. Two-sided test at
+    5 %, power 80 %: 2.8 standard errors of p (1 - p) times the sum of 1 / n. Raises ValueError for an empty arm.
     """
     if min(arms) <= 0:
         raise ValueError("Every arm needs people.")
@@ -38,9 +39,10 @@ def power(arms: dict[str, Sequence[float]], base: float, yardstick: float) -> pd
     """Return for each question, given by its arms, what it can detect and whether that is below ``yardstick``.
 
     Columns ``detectable, points``; ``times the data``, how many times as many people the yardstick would take;
-    ``enough`` (yes or no).
+    ``enough`` (yes or no). Nothing can be detected where an arm is empty.
     """
-    found = pd.Series({question: detectable(sizes, base) for question, sizes in arms.items()})
+    found = {question: detectable(sizes, base) if min(sizes) > 0 else np.inf for question, sizes in arms.items()}
+    found = pd.Series(found)
     times = (found / abs(yardstick)) ** 2
     enough = np.where(times <= 1, "yes", "no")
     return pd.DataFrame({"detectable, points": 100 * found, "times the data": times, "enough": enough})
@@ -103,8 +105,8 @@ def moved(groups: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """Return, a row per group of touches, who buys anyway (%), the message's effect (points), its standard error."""
     rows = {}
     for name, part in groups.items():
-        effect, error = difference(part["bought"], part["message"])
-        rows[name] = [100 * part.loc[~part["message"], "bought"].mean(), 100 * effect, 100 * error]
+        effect, error = touches.difference(part, "bought")
+        rows[name] = [100 * touches.rate(part, "bought", message=False), 100 * effect, 100 * error]
     return pd.DataFrame(rows, index=["buy anyway, %", "effect, points", "standard error"]).T
 
 
@@ -157,30 +159,35 @@ def _levels(tried: pd.DataFrame) -> dict[str, list[str]]:
     return {name: sorted(tried[name].unique()) for name in ("device_os", "channel")}
 
 
-def _logistic(x: np.ndarray, y: np.ndarray):
+def _logistic(x: np.ndarray, y: np.ndarray, weight: np.ndarray | None = None) -> Callable[[np.ndarray], np.ndarray]:
+    """Fit, and return a function from features to probabilities; with one outcome only, that outcome's constant."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY, max_iter=1000)).fit(x, y)
+    if y.min() == y.max():
+        return lambda z: np.full(len(z), float(y[0]))
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=PENALTY, max_iter=1000))
+    model.fit(x, y, logisticregression__sample_weight=weight)
+    return lambda z: model.predict_proba(z)[:, 1]
 
 
 def response(tried: pd.DataFrame) -> Scorer:
     """Fit the usual practice: probability of a purchase, whether written to or not. The score is p times price."""
     levels = _levels(tried)
-    model = _logistic(design(tried, levels), tried["bought"].to_numpy())
-    return lambda known: model.predict_proba(design(known, levels))[:, 1] * known["price"].to_numpy()
+    buys = _logistic(design(tried, levels), tried["bought"].to_numpy(), touches.weights(tried))
+    return lambda known: buys(design(known, levels)) * known["price"].to_numpy()
 
 
 def t_learner(tried: pd.DataFrame) -> Scorer:
     """Fit one logistic regression for each arm; the score is (p with - p without the message) times price."""
-    levels, message = _levels(tried), tried["message"].to_numpy()
-    x, y = design(tried, levels), tried["bought"].to_numpy()
-    shown, hidden = _logistic(x[message], y[message]), _logistic(x[~message], y[~message])
+    levels, message = _levels(tried), tried["message"].to_numpy(dtype=bool)
+    x, y, weight = design(tried, levels), tried["bought"].to_numpy(), touches.weights(tried)
+    shown, hidden = (_logistic(x[arm], y[arm], weight[arm]) for arm in (message, ~message))
 
     def score(known: pd.DataFrame) -> np.ndarray:
         z = design(known, levels)
-        return (shown.predict_proba(z)[:, 1] - hidden.predict_proba(z)[:, 1]) * known["price"].to_numpy()
+        return (shown(z) - hidden(z)) * known["price"].to_numpy()
 
     return score
 
@@ -194,12 +201,12 @@ def interaction(tried: pd.DataFrame) -> Scorer:
 
     x = design(tried, levels)
     centre = x.mean(axis=0)
-    model = _logistic(crossed(x - centre, message), tried["bought"].to_numpy())
+    buys = _logistic(crossed(x - centre, message), tried["bought"].to_numpy(), touches.weights(tried))
 
     def score(known: pd.DataFrame) -> np.ndarray:
         z = design(known, levels) - centre
         one, none = np.ones(len(z)), np.zeros(len(z))
-        shown, hidden = (model.predict_proba(crossed(z, arm))[:, 1] for arm in (one, none))
+        shown, hidden = (buys(crossed(z, arm)) for arm in (one, none))
         return (shown - hidden) * known["price"].to_numpy()
 
     return score
@@ -211,8 +218,8 @@ def look_alike(people: pd.DataFrame) -> Scorer:
     It knows activity, recency, tenure, prices looked at, device and channel, not what was bought or promoted.
     """
     levels, hidden = _levels(people), ("purchases", "place", "price")
-    model = _logistic(design(people, levels, hidden), people["purchases"].to_numpy() > 0)
-    return lambda known: model.predict_proba(design(known, levels, hidden))[:, 1]
+    resembles = _logistic(design(people, levels, hidden), people["purchases"].to_numpy() > 0)
+    return lambda known: resembles(design(known, levels, hidden))
 
 
 def rolling(tried: pd.DataFrame, fit: Callable[[pd.DataFrame], Scorer], blocks: int = 4) -> np.ndarray:

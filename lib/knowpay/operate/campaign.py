@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
 
 RECENT_DAYS = 30
-LEAST = 20  # purchases in either arm; with fewer every interval of the lesson is wider than the company
+LEAST = 5  # purchases in either arm; with fewer there is nothing to compare
 
 
 def log(ds: Dataset) -> Table:
@@ -169,7 +169,7 @@ def quiet(people: pd.DataFrame) -> np.ndarray:
 
 
 def contribution_rate(ds: Dataset, teacher_share: float) -> float:
-    """Return what a yuan of list price leaves after refunds, fees, commissions and the teacher's share, 0-1.
+    """Return what a yuan of list price leaves after discounts, refunds, fees, commissions and the teacher's share, 0-1.
 
     Measured on the course orders of the export. Raises ValueError when there are none.
     """

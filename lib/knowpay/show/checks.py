@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import math
+from collections.abc import Mapping
 
 from pydantic import BaseModel
 
@@ -32,10 +33,17 @@ class Check(BaseModel):
         )
 
 
-def record(name: str, estimate: float, truth: float, tolerance: float, unit: str = "") -> Check:
-    """Compare without printing. Raises ValueError for an empty name, an infinite number, a tolerance < 0."""
+def record(name: str, estimate: float, truth: float, tolerance: float | Mapping[str, float], unit: str = "") -> Check:
+    """Compare without printing; all numbers are in `unit`. `tolerance` is a number, or numbers by name of the check.
+
+    Raises ValueError for an empty name, a name without a tolerance, an infinite number, a tolerance < 0.
+    """
     if not isinstance(name, str) or not name.strip():
         raise ValueError("show.check needs a name that says what is checked")
+    if isinstance(tolerance, Mapping):
+        if name not in tolerance:
+            raise ValueError(f"show.check {name!r} has no tolerance yet: `knowpay replicate` derives it")
+        tolerance = tolerance[name]
     values = {"estimate": estimate, "truth": truth, "tolerance": tolerance}
     for what, value in values.items():
         try:
@@ -50,11 +58,12 @@ def record(name: str, estimate: float, truth: float, tolerance: float, unit: str
     return Check(name=name.strip(), unit=unit, holds=holds, **{k: rounded(v) for k, v in values.items()})
 
 
-def check(name: str, estimate: float, truth: float, tolerance: float, unit: str = "") -> None:
+def check(name: str, estimate: float, truth: float, tolerance: float | Mapping[str, float], unit: str = "") -> None:
     """Print one row that says whether |estimate - truth| <= tolerance, and keep it as a record in the output.
 
-    A check that fails prints FAILS and lets the lesson go on: the scorecard and the tests report it.
-    Tolerances come from replicated simulation, not from taste. Raises ValueError as `record` does.
+    `tolerance` is a number in the unit of the estimate, or such numbers by name of the check, as
+    `ds.truth.tolerances("12")` gives them: they come from replicated simulation, not from taste. A check that fails
+    prints FAILS and lets the lesson go on: the scorecard and the tests report it. Raises ValueError as `record` does.
     """
     found = record(name, estimate, truth, tolerance, unit)
     row = found.row()

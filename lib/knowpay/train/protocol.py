@@ -90,9 +90,14 @@ def weights_of(user_id: pd.Series, draws: int = 400, seed: int = 0) -> Iterator[
 def table(judged: Mapping[str, pd.DataFrame], k: int = 10, seed: int = 0) -> pd.DataFrame:
     """One row per method: mean `nDCG@k` with its 90 % interval over people, and mean `recall@k`.
 
-    judged: method -> `neighbours.ranked`, a row per person; people without a right course are left out.
+    judged: method -> `neighbours.ranked`, a row per person; people without a right course are left out (nan when that
+    is everybody).
     """
-    rows = {n: (*economics.mean_interval(j["ndcg"].dropna(), seed=seed), j["recall"].mean()) for n, j in judged.items()}
+    rows = {}
+    for name, people in judged.items():
+        ndcg = people["ndcg"].dropna()
+        interval = economics.mean_interval(ndcg, seed=seed) if len(ndcg) else [np.nan] * 3
+        rows[name] = (*interval, people["recall"].mean())
     return pd.DataFrame(rows, index=[f"nDCG@{k}", "low", "high", f"recall@{k}"]).T
 
 
@@ -143,16 +148,19 @@ def topics(cut: Split, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def by_group(sent: pd.DataFrame, groups: Mapping[str, np.ndarray]) -> pd.DataFrame:
-    """What the message did in each group that has both arms: purchase rates in %, and yuan caused per 1,000 messages.
+    """What the message did in each group: purchase rates in %, and yuan caused per 1,000 messages, with its error.
 
-    sent: `places` plus `gain` (yuan, cost taken off); groups: name -> bool, (rows,). With the standard error.
+    sent: `places` plus `gain` (yuan, cost taken off); groups: name -> bool, (rows,). Rates and yuan are weighted for
+    the odds of the lots (`analyse.touches.rate`); the standard error takes touches of one person together. nan where a
+    group lacks an arm.
     """
     rows = {}
     for name, members in groups.items():
         g = sent[members]
+        rows[name] = (len(g), *[np.nan] * 4)
         if g["message"].nunique() == 2:
-            caused, error = touches.difference(g["gain"], g["message"])
-            rates = [100 * g.loc[g["message"] == told, "bought"].mean() for told in (True, False)]
+            caused, error = touches.difference(g, "gain")
+            rates = [100 * touches.rate(g, "bought", told) for told in (True, False)]
             rows[name] = (len(g), *rates, 1000 * caused, 1000 * error)
     columns = ["people", "told, bought %", "not told, bought %", "caused, yuan per 1,000", "standard error"]
     return pd.DataFrame(rows, index=columns).T
@@ -163,18 +171,27 @@ def earned(sent: pd.DataFrame, draws: int = 400, seed: int = 0) -> pd.DataFrame:
 
     sent: `places` plus `gain` (yuan, cost taken off). direct: caused on the own ten minus caused among all, arm against
     arm. shared: the lead in what was bought by those told, times the share of purchases that a message causes among
-    all; right when that share is the same on and off the list. Intervals resample people.
+    all; right when that share is the same on and off the list. All means are weighted for the odds of the lots;
+    intervals resample people. nan where an arm is empty or nobody told has bought.
     """
+    if sent.empty:
+        return pd.DataFrame(np.nan, index=["direct", "shared"], columns=["yuan", "low", "high"])
     own, told = sent["own"].to_numpy() <= 10, sent["message"].to_numpy(dtype=bool)
     gain, bought = sent["gain"].to_numpy(), sent["bought"].to_numpy(dtype=float)
+    odds = sent["propensity"].to_numpy(dtype=float)
+    stands_for = 1 / np.where(told, odds, 1 - odds)
 
-    def both(weight: np.ndarray) -> tuple[float, float]:
+    def both(count: np.ndarray) -> tuple[float, float]:
+        weight = count * stands_for
+
         def mean(values: np.ndarray, who: np.ndarray) -> float:
-            return (values * weight)[who].sum() / weight[who].sum()
+            people = weight[who].sum()
+            return (values * weight)[who].sum() / people if people else np.nan
 
         lead = mean(gain, own & told) - mean(gain, told)
-        share = 1 - mean(bought, ~told) / mean(bought, told)
+        base = mean(bought, told)
+        share = 1 - mean(bought, ~told) / base if base else np.nan
         return 1000 * (lead - mean(gain, own & ~told) + mean(gain, ~told)), 1000 * share * lead
 
-    low, high = np.quantile([both(w) for w in weights_of(sent["user_id"], draws, seed)], [0.05, 0.95], axis=0)
+    low, high = np.nanquantile([both(w) for w in weights_of(sent["user_id"], draws, seed)], [0.05, 0.95], axis=0)
     return pd.DataFrame({"yuan": both(np.ones(len(sent))), "low": low, "high": high}, index=["direct", "shared"])

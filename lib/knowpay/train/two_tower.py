@@ -177,12 +177,16 @@ class Recommender:
 
     def scores(self, history: sparse.csr_matrix, profile: np.ndarray) -> np.ndarray:
         """Scores (people, items). With the log-Q correction they are log probabilities up to a constant per person."""
-        items = np.arange(len(self.features))
-        courses = self.course.predict([items, self.features], batch_size=SCORE_BATCH, verbose=0)
+        from keras import ops
+
+        def vectors(tower: Any, *inputs: np.ndarray) -> np.ndarray:  # predict() would take longer to start than to run
+            return ops.convert_to_numpy(tower([ops.convert_to_tensor(x) for x in inputs], training=False))
+
+        courses = vectors(self.course, np.arange(len(self.features), dtype="int32"), self.features)
         parts = []
         for start in range(0, history.shape[0], SCORE_BATCH):
             part = slice(start, start + SCORE_BATCH)
-            people = self.person.predict([shares(history[part]), profile[part]], batch_size=SCORE_BATCH, verbose=0)
+            people = vectors(self.person, shares(history[part]), profile[part])
             parts.append(people @ courses.T / self.settings.temperature)
         return np.concatenate(parts)
 

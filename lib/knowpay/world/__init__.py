@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from .company import version
-from .export import write
+from .folders import write
 from .oracle import purchase_probability
-from .settings import SIZES
+from .settings import KNOBS, SIZES, Knob, setup
 
 VERSION = version()
-__all__ = ["SIZES", "VERSION", "purchase_probability", "write"]
+__all__ = ["KNOBS", "SIZES", "VERSION", "Knob", "label", "purchase_probability", "write"]
+
+
+def label(size: str, seed: int = 0, **knobs: float) -> str:
+    """Return the file-safe name of a company: "small-s0", with the knobs that differ from their defaults.
+
+    Raises ValueError for an unknown size or knob, or a value outside a knob's bounds.
+    """
+    return setup(size, seed, **knobs).label

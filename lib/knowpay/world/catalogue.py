@@ -1,10 +1,11 @@
-"""Catalogue: courses with a topic, a true quality, a price, a length and bilingual titles and abstracts."""
+"""Catalogue: courses with a topic, a true quality, a price, a length and bilingual titles and abstracts; price days."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
+from . import demand
 from . import settings as s
 
 SUBJECTS = {  # topic: (Chinese, English) subjects
@@ -67,25 +68,33 @@ SUBJECTS = {  # topic: (Chinese, English) subjects
 }
 # form: (title, English title, product_type, price points in yuan, lessons from-to)
 FORMS = (
-    ("入门课", "foundations", "course", (99, 129, 199), (12, 30)),
+    ("入门课", "foundations", "course", (129, 199, 249), (12, 30)),
     ("训练营", "camp", "camp", (399, 499, 699), (14, 28)),
-    ("专栏", "column", "column", (129, 199, 299), (30, 80)),
+    ("专栏", "column", "column", (199, 249, 299), (30, 80)),
     ("音频精讲", "in audio", "audiobook", (29, 39, 49), (8, 20)),
     ("体验课", "taster class", "course", (9.9,), (3, 5)),
 )
 FORM_SHARE = np.array([0.34, 0.12, 0.22, 0.22, 0.10])
+FORM_APPEAL = np.array([0.0, 3.9, 0.2, -2.2, -3.5])  # purchase logit at equal price: what a form is worth to people
+FORM_MEANS = np.array([1.0, 1.0, 1.0, 0.8, 0.0])  # how much a person's means matter: anybody can pay for a taster
+CAMP, TASTER = 1, 4
+FULL = (0, 1, 2)  # the forms that teach a subject whole: neither audio nor taster
 LEVELS = ("beginner", "intermediate", "advanced")
+SALE_DAYS, SALE_SHARE, SALES = 14, 0.15, (0.8, 0.7)  # a lot decides every 14 days which courses are on sale
+FESTIVAL_PRICE, FESTIVAL_DAYS = 0.75, 3  # everything on sale on a festival and the two days before
+RULES = 8  # planted association rules
 
 
-def catalogue(n: int, seed: int) -> pd.DataFrame:
+def catalogue(c: s.Setup) -> pd.DataFrame:
     """Return one row per course: ``topic`` (index), ``v_0..7``, ``quality``, ``price`` (yuan), ``lessons``, titles."""
-    rng = s.stream(seed, "catalogue")
+    rng = c.stream("catalogue")
+    n = c.courses
     topic = np.arange(n) % len(s.TOPICS)
     subject = rng.integers(0, 5, n)
     form = rng.choice(len(FORMS), size=n, p=FORM_SHARE)
     vector = 0.22 * rng.standard_normal((n, len(s.TOPICS)))
     vector[np.arange(n), topic] += 1.0
-    price = np.array([rng.choice(FORMS[f][3]) for f in form], dtype=float)
+    base_price = np.array([rng.choice(FORMS[f][3]) for f in form], dtype=float)
     lessons = np.array([rng.integers(*FORMS[f][4], endpoint=True) for f in form])
     courses = pd.DataFrame(
         {
@@ -93,11 +102,12 @@ def catalogue(n: int, seed: int) -> pd.DataFrame:
             "form": form,
             "quality": rng.standard_normal(n),
             "popularity": 0.5 * rng.standard_normal(n),  # what a place on the home page does, beyond taste and quality
-            "price": price,
+            "base_price": base_price,
+            "price": np.round(base_price * c.price_level, 1),
             "lessons": lessons,
             "lesson_seconds": rng.integers(6, 25, n) * 60,
             "level": rng.choice(3, size=n, p=[0.5, 0.35, 0.15]),
-            "published": np.where(rng.random(n) < 0.8, -rng.random(n) * 400, rng.random(n) * 400) * s.DAY,
+            "published": np.where(rng.random(n) < 0.92, -rng.random(n) * 400, rng.random(n) * 400) * s.DAY,
             "teacher": rng.integers(1, 1 + max(8, n // 6), n),
         }
     )
@@ -122,3 +132,42 @@ def catalogue(n: int, seed: int) -> pd.DataFrame:
 def vectors(courses: pd.DataFrame) -> np.ndarray:
     """Return the course vectors, shape (courses, topics)."""
     return courses[[f"v_{k}" for k in range(len(s.TOPICS))]].to_numpy()
+
+
+def price_days(c: s.Setup, courses: pd.DataFrame) -> np.ndarray:
+    """Return what each course costs on each day, yuan, shape (courses, DAYS): one price per course and day.
+
+    Which courses are on sale is drawn by lot, so the effect of price on purchases can be learned from the records.
+    """
+    rng = c.stream("prices")
+    periods = -(-s.DAYS // SALE_DAYS)
+    lot = rng.random((len(courses), periods)) < SALE_SHARE
+    factor = np.where(lot, rng.choice(SALES, size=lot.shape), 1.0)
+    factor = np.repeat(factor, SALE_DAYS, axis=1)[:, : s.DAYS]
+    for date in demand.FESTIVALS:
+        day = int(s.seconds(date) // s.DAY)
+        window = slice(max(day - FESTIVAL_DAYS + 1, 0), day + 1)
+        factor[:, window] = np.minimum(factor[:, window], FESTIVAL_PRICE)
+    return np.round(courses["price"].to_numpy()[:, None] * factor, 1)
+
+
+def planted_rules(c: s.Setup, courses: pd.DataFrame, promoted: np.ndarray) -> pd.DataFrame:
+    """Return the planted association rules, and decoys: ``antecedent, consequent`` (rows), ``added`` (probability).
+
+    Whoever buys the antecedent, a promoted course, takes the consequent along with probability ``added``. Decoys
+    (``added`` 0) pair courses that sell well, and nothing else. The two courses of a pair are of different topics, and
+    no consequent is ever promoted, so that a campaign's own probabilities stay exact.
+    """
+    rng = c.stream("rules")
+    topic = courses["topic"].to_numpy()
+    draw = (courses["quality"] + courses["popularity"]).to_numpy()
+    other = courses["form"].isin(FULL).to_numpy() & (courses["published"] < 0).to_numpy()
+    other[promoted] = False
+    liked = np.flatnonzero(other)[np.argsort(-draw[other], kind="stable")]
+    pairs: list[tuple[int, int]] = []
+    for antecedent in rng.permutation(np.unique(promoted))[: 2 * RULES]:
+        free = [k for k in liked if topic[k] != topic[antecedent] and k not in {b for _, b in pairs}]
+        pairs += [(int(antecedent), int(free[0]))] if free else []
+    added = np.where(np.arange(len(pairs)) % 2 == 0, np.round(rng.uniform(0.10, 0.25, len(pairs)), 3), 0.0)
+    both = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return pd.DataFrame({"antecedent": both[:, 0], "consequent": both[:, 1], "added": added})

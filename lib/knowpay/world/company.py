@@ -1,89 +1,160 @@
-"""The company: every room in order, then the export it hands out and the truth it keeps."""
+"""The company: what all its users share, and one block of users after the other with everything they did."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from . import behaviour, feedback, learning, marketing, membership, money, observe, people, social, visits
+from . import behaviour, choice, feedback, learning, marketing, membership, money, people, social
+from . import catalogue as shelf
+from . import market as outside
 from . import settings as s
-from .catalogue import catalogue
+from .columns import numbered
 
 
 @dataclass(frozen=True)
 class Company:
-    """Everything that happened, in row-index form; ``write`` turns it into an export and a truth folder."""
+    """What is known before anybody acts: users with their traits, courses, prices, budgets, the campaign calendar."""
 
-    size: str
-    seed: int
+    setup: s.Setup
     users: pd.DataFrame
     courses: pd.DataFrame
+    prices: np.ndarray  # yuan, (courses, DAYS)
+    rules: pd.DataFrame
+    budget: np.ndarray  # (WEEKS, channels)
+    calendar: list[marketing.Campaign]
+
+    @cached_property
+    def user_ids(self) -> pa.Array:
+        """The id of each user; ids are shuffled so that they say nothing about the person."""
+        shuffle = self.setup.stream("user ids").permutation(self.setup.users) + 1
+        return numbered("u", shuffle, 6)
+
+    @cached_property
+    def product_ids(self) -> pa.Array:
+        """The id of each course, then that of each membership plan."""
+        courses = numbered("c", np.arange(1, len(self.courses) + 1), 4)
+        return pa.concat_arrays([courses, pa.array(s.PLANS)])
+
+    def blocks(self) -> Iterator[Block]:
+        """Yield the blocks one after the other; none depends on another."""
+        for number in range(self.setup.blocks):
+            yield self.block(number)
+
+    def block(self, number: int) -> Block:
+        """Return everything that the users of one block did."""
+        c, last = self.setup, min((number + 1) * s.BLOCK, self.setup.users)
+        who = choice.chooser(self.users, self.courses, self.prices, number * s.BLOCK, last)
+        members, periods = membership.memberships(c, self.users, who.rows, number)
+        visits = choice.visits(c, who, number)
+        pages = choice.course_pages(c, who, visits, number)
+        spontaneous = choice.spontaneous_purchases(c, who, pages, number)
+        touches, promoted, fatigue, warmth = marketing.touches(c, who, self.calendar, visits, spontaneous, number)
+        settled = marketing.settle(touches, promoted, spontaneous)
+        purchases = choice.taken_along(c, who, self.rules, settled, number)
+        enrolled = learning.enrolments(c, who, purchases, periods, number)
+        progress, steps = learning.lessons(c, who, enrolled, number)
+        orders = money.orders(c, who, purchases, periods, progress, number)
+        contacts = social.interactions(c, self.users, who.rows, pages, number)
+        shares = contacts[contacts["action"] == "share"]
+        events = behaviour.log(c, who, visits, pages, purchases, orders, periods, steps, shares, number)
+        return Block(
+            number=number,
+            who=who,
+            members=members,
+            periods=periods,
+            visits=visits,
+            pages=pages,
+            touches=touches,
+            fatigue=fatigue,
+            warmth=warmth,
+            purchases=purchases,
+            progress=progress,
+            orders=orders,
+            interactions=contacts,
+            reviews=feedback.reviews(c, who, progress, periods, number),
+            ticked=feedback.ticked_reason(c, periods, number),
+            events=events,
+        )
+
+
+@dataclass(frozen=True)
+class Block:
+    """What the users of one block did, in row-index form. Nothing here has been seen by a tracker yet."""
+
+    number: int
+    who: choice.Chooser
     members: pd.DataFrame
     periods: pd.DataFrame
+    visits: dict[str, np.ndarray]
+    pages: dict[str, np.ndarray]
     touches: pd.DataFrame
+    fatigue: np.ndarray
+    warmth: np.ndarray
     purchases: pd.DataFrame
     progress: pd.DataFrame
+    orders: pd.DataFrame
     interactions: pd.DataFrame
-    inviter: np.ndarray
     reviews: pd.DataFrame
     ticked: np.ndarray
-    orders: pd.DataFrame
-    spend: pd.DataFrame
-    events: pd.DataFrame
-    observed: pd.DataFrame
+    events: dict[str, np.ndarray]
+
+    def ids(self, prefix: str, rows: np.ndarray | pd.Series, none: np.ndarray | None = None) -> pa.Array:
+        """Return ids for rows of this block, ten digits that no other block has; null where ``none`` is true."""
+        return numbered(prefix, self.number * 10**7 + np.asarray(rows).astype(np.int64) + 1, 10, none)
+
+    def message_ids(self, message: np.ndarray) -> pa.Array:
+        """Return the ids of messages by their number in the block."""
+        return self.ids("m", message)
+
+    def order_ids(self, rows: np.ndarray | pd.Series, none: np.ndarray | None = None) -> pa.Array:
+        """Return the ids of orders by their row in the block; null where ``none`` is true."""
+        return self.ids("o", rows, none)
+
+    def touch_ids(self, touches: pd.DataFrame) -> pa.Array:
+        """Return the ids of touches, by the row that they have in the block."""
+        return self.ids("x", touches.index)
+
+    @property
+    def membership_ids(self) -> pa.Array:
+        """The id of each period, in the order of the rows."""
+        return self.ids("s", np.arange(len(self.periods)))
+
+    @property
+    def review_ids(self) -> pa.Array:
+        """The id of each review, in the order of the rows."""
+        return self.ids("r", np.arange(len(self.reviews)))
 
 
-def generate(size: str, seed: int) -> Company:
-    """Return the company of a size and seed; the same two give the same company.
+def found(size: str, seed: int = 0, **knobs: float) -> Company:
+    """Return the company of a size, seed and knobs; the same ones give the same company.
 
-    Raises ValueError for an unknown size or a negative seed.
+    Raises ValueError as `settings.setup` does.
     """
-    if size not in s.SIZES:
-        raise ValueError(f"There is no company of size {size!r}: choose one of {', '.join(s.SIZES)}.")
-    if seed < 0:
-        raise ValueError(f"A seed must be 0 or more, not {seed}.")
-    count = s.SIZES[size]
-    users, courses = people.people(count.users, seed), catalogue(count.courses, seed)
-    members, periods = membership.memberships(users, seed)
-    visit = visits.visits(users, seed)
-    pages = visits.course_pages(users, courses, visit, seed)
-    spontaneous = visits.spontaneous_purchases(users, courses, pages, seed)
-    touches, promoted = marketing.campaigns(users, courses, spontaneous, seed)
-    purchases = marketing.settle(touches, promoted, spontaneous)
-    enrolled = learning.enrolments(users, courses, purchases, periods, seed)
-    progress, steps = learning.lessons(users, courses, enrolled, seed)
-    inviter = social.invitations(users, seed)
-    contacts = social.interactions(users, inviter, pages, seed)
-    shares = contacts[contacts["action"] == "share"]
-    events = behaviour.log(users, visit, pages, purchases, periods, steps, shares, seed)
-    return Company(
-        size=size,
-        seed=seed,
-        users=users,
-        courses=courses,
-        members=members,
-        periods=periods,
-        touches=touches,
-        purchases=purchases,
-        progress=progress,
-        interactions=contacts,
-        inviter=inviter,
-        reviews=feedback.reviews(users, courses, progress, periods, seed),
-        ticked=feedback.ticked_reason(periods, seed),
-        orders=money.orders(users, courses, purchases, periods, seed),
-        spend=money.spend(users, seed),
-        events=events,
-        observed=observe.observe(events, users, seed),
-    )
+    c = s.setup(size, seed, **knobs)
+    budget = outside.budgets(c)
+    users, courses = people.people(c, budget), shelf.catalogue(c)
+    calendar = marketing.calendar(c, courses)
+    rules = shelf.planted_rules(c, courses, np.array([k.course for k in calendar], dtype=np.int64))
+    return Company(c, users, courses, shelf.price_days(c, courses), rules, budget, calendar)
+
+
+def device_ids(numbers: np.ndarray) -> pa.Array:
+    """Return the ids of devices, scrambled so that neighbours and kinds of devices do not show."""
+    return numbered("a", np.asarray(numbers).astype(np.int64) * 7_654_321 % 10**10, 10)
 
 
 def version() -> str:
-    """Return a short digest of this package's source: a change of the world changes the names of its caches."""
+    """Return a short digest of this package: a change of the world changes the names of its caches."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    here = Path(__file__).parent
+    for path in sorted([*here.glob("*.py"), *here.glob("*.csv")]):
         digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()[:10]

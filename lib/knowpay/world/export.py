@@ -1,42 +1,23 @@
-"""Export: the company as canonical Parquet files, and the truth as other files in another folder."""
+"""Export: the canonical tables of the company, as its trackers and its payment system know them."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-import yaml
 
-from . import behaviour, catalogue, marketing, observe, people
+from . import behaviour, catalogue, observe, people
+from . import market as outside
 from . import settings as s
-from .company import Company, generate
-
-PLAN = "vip-month"
-MONEY = pa.decimal128(18, 2)
-
-
-def write(size: str, seed: int, data_dir: Path, truth_dir: Path) -> None:
-    """Generate a company and write its export to ``data_dir`` and its truth to ``truth_dir``.
-
-    Raises ValueError for an unknown size or a negative seed. Same size and seed give the same bytes.
-    """
-    company = generate(size, seed)
-    for folder, tables in ((data_dir, export_tables(company)), (truth_dir, truth_tables(company))):
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, table in tables.items():
-            pq.write_table(table, folder / f"{name}.parquet", compression="zstd")
-    (data_dir / "manifest.yml").write_text(yaml.safe_dump(manifest(company), sort_keys=False), encoding="utf-8")
-    (truth_dir / "truth.yml").write_text(yaml.safe_dump(constants(company), sort_keys=False), encoding="utf-8")
+from .columns import chosen, flags, labels, moments, numbered, text, yuan
+from .company import Block, Company, device_ids
+from .learning import DONE
 
 
 def manifest(company: Company) -> dict:
     """Return the declarations that a reader of the export needs and must never guess."""
     return {
-        "dataset_id": f"world-{company.size}-s{company.seed}",
+        "dataset_id": f"world-{company.setup.label}",
         "schema_version": 1,
         "source_system": "knowpay simulated company",
         "timezone": s.TIMEZONE,
@@ -53,408 +34,279 @@ def manifest(company: Company) -> dict:
     }
 
 
-def constants(company: Company) -> dict:
-    """Return the numbers of the truth that are no tables."""
-    return {
-        "size": company.size,
-        "seed": company.seed,
-        "segments": list(s.SEGMENTS),
-        "topics": list(s.TOPICS),
-        "causes": list(s.CAUSES),
-        "churn_alpha": s.CHURN_ALPHA,
-        "churn_beta": s.CHURN_BETA,
-        "campaign_window_days": s.CAMPAIGN_WINDOW_DAYS,
-        "message_cost": s.MESSAGE_COST,
-        "clean_events": len(company.events),
-        "sessions": behaviour.count_sessions(company.events),
+def sold(company: Company, course: np.ndarray | pd.Series) -> np.ndarray:
+    """Return the row in ``company.product_ids`` of courses, plans (-1 - plan) and nothing (-100: stays negative)."""
+    course = np.asarray(course)
+    return np.where((course < 0) & (course > -100), len(company.courses) - 1 - course, course)
+
+
+def block_tables(company: Company, block: Block) -> tuple[dict[str, pa.Table], pd.DataFrame]:
+    """Return (the canonical tables of a block as the systems know them, spoiled rows: ``table, row, id, fault``)."""
+    events, marks, numbers = observe.events(company.setup, block.who, block.events, block.number)
+    bad = observe.mark_rows(marks)
+    ids = block.message_ids(events["message"][bad["row"]])
+    spoiled = [bad.assign(table="events", id=ids.to_pylist())]
+    paid, bad = observe.orders(company.setup, block.who, block.orders, block.number)
+    order_table = orders_table(company, block, paid)
+    spoiled.append(bad.assign(table="orders", id=order_table["order_id"].to_pandas().to_numpy()[bad["row"]]))
+    sent = block.touches[(block.touches["design"] != "agency") | block.touches["message"]]
+    table = touches_table(company, block, sent)
+    alone = np.flatnonzero(sent["design"] == "agency")
+    names = table["touch_id"].to_pandas().to_numpy()[alone]
+    spoiled.append(pd.DataFrame({"row": alone, "fault": "treated_only", "table": "touches", "id": names}))
+    hidden = block.who.first + np.flatnonzero(observe.unflagged(company.users)[block.who.rows])
+    names = chosen(company.user_ids, hidden).to_pandas()
+    spoiled.append(pd.DataFrame({"row": hidden, "fault": "test_account", "table": "users", "id": names}))
+    tables = {
+        "events": events_table(company, block, events, numbers),
+        "orders": order_table,
+        "memberships": memberships_table(company, block),
+        "touches": table,
+        "reviews": reviews_table(company, block),
+        "interactions": interactions_table(company, block),
     }
-
-
-def numbered(prefix: str, numbers: np.ndarray | pd.Series, width: int, none: np.ndarray | None = None) -> pa.Array:
-    """Return ids like ``u000042`` from numbers; null where ``none`` is true."""
-    text = pc.utf8_lpad(pc.cast(pa.array(np.asarray(numbers, dtype=np.int64)), pa.string()), width, "0")
-    ids = pc.binary_join_element_wise(prefix, text, "")
-    return (
-        ids if none is None else pc.if_else(pa.array(np.asarray(none, dtype=bool)), pa.scalar(None, pa.string()), ids)
-    )
-
-
-def moments(seconds: np.ndarray | pd.Series) -> pa.Array:
-    """Return UTC timestamps, whole milliseconds, from seconds since START; null for nan."""
-    value = np.asarray(seconds, dtype=float)
-    micro = np.rint(np.nan_to_num(value) * 1000).astype(np.int64) * 1000 + s.START.value // 1000
-    return pa.array(micro, mask=np.isnan(value)).cast(pa.timestamp("us", tz="UTC"))
-
-
-def labels(codes: np.ndarray | pd.Series, names: tuple[str, ...] | list[str]) -> pa.Array:
-    """Return a dictionary-encoded text column from codes; null for negative codes."""
-    codes = np.asarray(codes, dtype=np.int32)
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(names))
-
-
-def yuan(values: np.ndarray | pd.Series, none: np.ndarray | None = None) -> pa.Array:
-    """Return decimal yuan, two places."""
-    return pa.array(np.round(np.asarray(values, dtype=float), 2), mask=none).cast(MONEY, safe=False)
-
-
-def user_ids(company: Company, rows: np.ndarray | pd.Series, width: int = 6) -> pa.Array:
-    """Return user ids for row indices (null for -1); ids are shuffled so that they say nothing about the person."""
-    shuffle = s.stream(company.seed, "user ids").permutation(len(company.users)) + 1
-    rows = np.asarray(rows, dtype=np.int64)
-    return numbered("u", shuffle[np.maximum(rows, 0)], width, rows < 0)
-
-
-def product_ids(rows: np.ndarray | pd.Series) -> pa.Array:
-    """Return product ids for row indices (null for -1)."""
-    rows = np.asarray(rows, dtype=np.int64)
-    return numbered("c", np.maximum(rows, 0) + 1, 4, rows < 0)
-
-
-def sold_ids(rows: np.ndarray | pd.Series) -> pa.Array:
-    """Return product ids for order lines: the membership plan for -1."""
-    return pc.fill_null(product_ids(rows), PLAN)
-
-
-def export_tables(company: Company) -> dict[str, pa.Table]:
-    """Return the canonical tables as the trackers and the payment system know them."""
-    return {
-        "users": users_table(company),
-        "courses": courses_table(company),
-        "events": events_table(company),
-        "orders": orders_table(company),
-        "memberships": memberships_table(company),
-        "touches": touches_table(company),
-        "reviews": reviews_table(company),
-        "interactions": interactions_table(company),
-        "market": market_table(company),
-    }
+    return tables, pd.concat(spoiled, ignore_index=True)
 
 
 def users_table(company: Company) -> pa.Table:
     """Return the users as their profile pages know them."""
-    u = company.users
-    rng = s.stream(company.seed, "profiles")
-    hidden = rng.random(len(u)) < 0.25  # a quarter leave the profile empty
+    u, ids = company.users, company.user_ids
+    hidden = company.setup.stream("profiles").random(len(u)) < 0.25  # a quarter leave the profile empty
     consent = ("granted", "denied")
     table = {
-        "user_id": user_ids(company, np.arange(len(u))),
+        "user_id": ids,
         "created_at": moments(u["created"]),
         "utm_source": labels(np.where(u["channel"] < 2, u["channel"], -1), ["search", "social"]),
-        "channel": labels(u["channel"], list(s.CHANNELS)),
-        "referrer_user_id": user_ids(company, company.inviter),
+        "channel": labels(u["channel"], s.CHANNELS),
+        "referrer_user_id": chosen(ids, u["inviter"]),
         "country": pa.array(["CN"] * len(u)),
-        "province": labels(np.where(hidden, -1, u["province"]), list(people.PROVINCES)),
-        "age_band": labels(np.where(hidden, -1, u["age"]), list(people.AGE_BANDS)),
+        "province": labels(np.where(hidden, -1, u["province"]), people.PROVINCES),
+        "age_band": labels(np.where(hidden | u["under_14"], -1, u["age"]), people.AGE_BANDS),
         "gender": labels(np.where(hidden, -1, u["woman"]), ["male", "female"]),
-        "occupation_band": labels(np.where(hidden, -1, u["occupation"]), list(people.OCCUPATIONS)),
-        "device_os": labels(u["device"], list(people.DEVICES)),
-        "is_test": pa.array(np.zeros(len(u), dtype=bool)),
-        "is_staff": pa.array(u["is_staff"]),
-        "consent_analytics": labels(np.zeros(len(u)), list(consent)),
-        "consent_marketing": labels(u["marketing_denied"], list(consent)),
-        "personalization_opt_out": pa.array(u["opted_out"]),
-        "under_14": pa.array(u["under_14"]),
+        "occupation_band": labels(np.where(hidden, -1, u["occupation"]), people.OCCUPATIONS),
+        "device_os": labels(u["device"], people.DEVICES),
+        "is_test": flags(u["is_test"] & ~observe.unflagged(u)),
+        "is_staff": flags(u["is_staff"]),
+        "consent_analytics": labels(u["analytics_denied"], consent),
+        "consent_marketing": labels(u["marketing_denied"], consent),
+        "personalization_opt_out": flags(u["opted_out"]),
+        "under_14": flags(u["under_14"]),
+        "study_group": numbered("g", u["group"], 5),
     }
-    return pa.table(table).sort_by("user_id")
+    return pa.table(table)
 
 
 def courses_table(company: Company) -> pa.Table:
-    """Return the catalogue, with the membership plan as its last product."""
-    c = company.courses
-    forms = catalogue.FORMS
+    """Return the catalogue, with the membership plans as its last products."""
+    k, forms, plans = company.courses, catalogue.FORMS, len(s.PLANS)
+    plan_prices = np.round(s.PLAN_PRICE * company.setup.price_level, 1)
     columns = {
-        "product_id": [*product_ids(np.arange(len(c))).to_pylist(), PLAN],
-        "name": [*c["title_zh"], "会员月卡"],
-        "product_type": [*(forms[f][2] for f in c["form"]), "membership"],
-        "category": [*(s.TOPICS[t] for t in c["topic"]), "membership"],
-        "brand": [*(f"t{t:03d}" for t in c["teacher"]), None],
-        "price": yuan([*c["price"], s.MEMBERSHIP_PRICE]),
-        "currency": ["CNY"] * (len(c) + 1),
-        "lesson_count": pa.array([*c["lessons"].tolist(), None], pa.int64()),
-        "duration_seconds": pa.array([*(c["lessons"] * c["lesson_seconds"]).astype(float), None]),
-        "level": [*(catalogue.LEVELS[k] for k in c["level"]), None],
-        "published_at": moments([*c["published"], -400 * s.DAY]),
-        "title_en": [*c["title_en"], "Monthly membership"],
-        "abstract": [*c["abstract_zh"], None],
-        "abstract_en": [*c["abstract_en"], None],
+        "product_id": company.product_ids,
+        "name": [*k["title_zh"], "会员月卡", "会员年卡"],
+        "product_type": [*(forms[f][2] for f in k["form"]), *["membership"] * plans],
+        "category": [*(s.TOPICS[t] for t in k["topic"]), *["membership"] * plans],
+        "brand": [*(f"t{t:03d}" for t in k["teacher"]), *[None] * plans],
+        "price": yuan([*k["price"], *plan_prices]),
+        "currency": ["CNY"] * (len(k) + plans),
+        "lesson_count": pa.array([*k["lessons"].tolist(), *[None] * plans], pa.int64()),
+        "duration_seconds": pa.array([*(k["lessons"] * k["lesson_seconds"]).astype(float), *[None] * plans]),
+        "level": [*(catalogue.LEVELS[j] for j in k["level"]), *[None] * plans],
+        "published_at": moments([*k["published"], *[-400 * s.DAY] * plans]),
+        "title_en": [*k["title_en"], "Monthly membership", "Yearly membership"],
+        "abstract": [*k["abstract_zh"], *[None] * plans],
+        "abstract_en": [*k["abstract_en"], *[None] * plans],
     }
     return pa.table(columns)
 
 
-def events_table(company: Company) -> pa.Table:
+def events_table(company: Company, block: Block, e: dict[str, np.ndarray], numbers: np.ndarray) -> pa.Table:
     """Return the event export in order of arrival; ``timestamp`` is what the device's clock said."""
-    e = company.observed
-    known = (e["user"] >= 0) & e["logged_in"]
-    signed = e["event"] == behaviour.CODE["signed_up"]
-    finished = e["event"] == behaviour.CODE["course_completed"]
-    lesson = e["event"].isin([behaviour.CODE["lesson_started"], behaviour.CODE["lesson_completed"]])
+    first = block.who.first
+    own = company.user_ids.slice(first, len(block.who.users))
+    names = [*behaviour.EVENTS, observe.NAME_DRIFT[3]]
+    lessons = [f"l{k:03d}" for k in range(100)] + [f"{k}.0" for k in range(100)]
+    original = moments(e["original"])
     return pa.table(
         {
-            "message_id": numbered("m", e["message"], 9),
-            "event": labels(e["event"], list(behaviour.EVENTS)),
-            "timestamp": moments(e["original"]),
-            "original_timestamp": moments(e["original"]),
+            "message_id": block.message_ids(e["message"]),
+            "event": labels(np.where(e["renamed"], len(names) - 1, e["event"]), names),
+            "timestamp": original,
+            "original_timestamp": original,
             "sent_at": moments(e["sent"]),
             "received_at": moments(e["received"]),
-            "user_id": user_ids(company, np.where(known | (signed & (e["user"] >= 0)), e["user"], -1)),
-            "anonymous_id": numbered("a", e["anonymous"], 7),
-            "product_id": product_ids(e["course"]),
-            "lesson_id": numbered("l", np.maximum(e["lesson"], 0), 3, ~lesson),
-            "progress": pa.array(np.where(finished, 0.8, np.nan), from_pandas=True),
-            "platform": labels(e["device"], list(people.DEVICES)),
+            "user_id": labels(np.where(e["known"], e["user"] - first, -1), own),
+            "anonymous_id": labels(e["device"], device_ids(numbers)),
+            "product_id": labels(e["course"], company.product_ids),
+            "lesson_id": labels(np.where(e["lesson"] > 0, e["lesson"] + 100 * e["typed"], -1), lessons),
+            "progress": labels(np.where(e["event"] == behaviour.CODE["course_completed"], 0, -1), [DONE]),
+            "platform": labels(e["platform"], people.DEVICES),
             "user_agent_class": labels(e["unknown_agent"], ["human", "unknown"]),
         }
     )
 
 
-def orders_table(company: Company) -> pa.Table:
-    """Return the payment system's orders; some weeks of the mini program are in fen."""
-    o = company.orders
-    unit = np.where(observe.in_fen(o), 100.0, 1.0)
+def orders_table(company: Company, block: Block, o: pd.DataFrame) -> pa.Table:
+    """Return the payment system's orders as they were exported."""
     none = (o["refund"] == 0).to_numpy()
     return pa.table(
         {
-            "order_id": numbered("o", np.arange(1, len(o) + 1), 7),
-            "user_id": user_ids(company, o["user"]),
+            "order_id": block.order_ids(o["number"], ~o["has_id"]),
+            "user_id": chosen(company.user_ids, o["user"]),
             "timestamp": moments(o["time"]),
             "status": labels((~none).astype(int), ["paid", "refunded"]),
-            "order_type": pa.array(o["order_type"].astype(str)),
-            "product_id": sold_ids(o["course"]),
-            "subtotal": yuan(o["total"] * unit),
-            "discount": yuan(np.zeros(len(o))),
-            "total": yuan(o["total"] * unit),
-            "fee": yuan(o["fee"] * unit),
-            "commission": yuan(o["commission"] * unit),
-            "refund_total": yuan(o["refund"] * unit, none),
-            "refunded_at": moments(o["refund_time"]),
+            "order_type": text(o["label"]),
+            "product_id": chosen(company.product_ids, sold(company, o["course"])),
+            "subtotal": yuan(o["subtotal"]),
+            "discount": yuan(o["discount"]),
+            "coupon": text(o["coupon"], o["coupon"] == ""),
+            "total": yuan(o["total"]),
+            "fee": yuan(o["fee"]),
+            "commission": yuan(o["commission"]),
+            "refund_total": yuan(o["refund"], none),
+            "refunded_at": moments(np.where(none, np.nan, o["refund_time"])),
             "currency": pa.array(["CNY"] * len(o)),
-            "affiliation": pa.array(o["affiliation"].astype(str)),
-            "payment_method": pa.array(o["method"].astype(str)),
+            "affiliation": text(o["affiliation"]),
+            "payment_method": text(o["method"]),
         }
     )
 
 
-def membership_ids(periods: pd.DataFrame) -> pa.Array:
-    """Return one id per period, in the order of the rows."""
-    return numbered("s", np.arange(1, len(periods) + 1), 6)
-
-
-def memberships_table(company: Company) -> pa.Table:
+def memberships_table(company: Company, block: Block) -> pa.Table:
     """Return the periods; the reason is what the leaver ticked, if anything."""
-    p = company.periods
-    reason = company.ticked
+    p, prices = block.periods, np.round(s.PLAN_PRICE * company.setup.price_level, 1)
+    number = block.orders.set_index("period").index
+    of = pd.Series(np.arange(len(number)), index=number).drop(index=-1, errors="ignore").reindex(p["order"])
+    paid = of.notna().to_numpy() & (p["order"] >= 0).to_numpy()
     return pa.table(
         {
-            "membership_id": membership_ids(p),
-            "user_id": user_ids(company, p["user"]),
-            "plan_id": pa.array([PLAN] * len(p)),
+            "membership_id": block.membership_ids,
+            "user_id": chosen(company.user_ids, p["user"]),
+            "plan_id": labels(p["plan"], s.PLANS),
             "period_no": pa.array(p["period_no"].to_numpy()),
-            "status": pa.array(p["status"].astype(str)),
+            "status": text(p["status"]),
             "current_period_start": moments(p["start"]),
             "current_period_end": moments(p["end"]),
-            "interval": pa.array(["month"] * len(p)),
-            "price": yuan(np.where(p["period_no"] == 0, 0.0, s.MEMBERSHIP_PRICE)),
+            "interval": labels(p["plan"], ["month", "year"]),
+            "price": yuan(np.where(p["period_no"] == 0, 0.0, prices[p["plan"]])),
             "currency": pa.array(["CNY"] * len(p)),
-            "auto_renew": pa.array((p["status"] != "canceled").to_numpy()),
+            "auto_renew": flags(p["canceled_at"].isna()),
             "canceled_at": moments(p["canceled_at"]),
             "ended_at": moments(np.where(p["status"] == "canceled", p["end"], np.nan)),
-            "cancel_reason": pa.array(reason, mask=reason == ""),
+            "cancel_reason": text(block.ticked, block.ticked == ""),
+            "order_id": block.order_ids(of.fillna(0), ~paid),
         }
-    )
+    )  # fmt: skip
 
 
-def touch_ids(touches: pd.DataFrame) -> pa.Array:
-    """Return one id per touch, in the order of the rows."""
-    return numbered("x", np.arange(1, len(touches) + 1), 7)
-
-
-def touches_table(company: Company) -> pa.Table:
-    """Return every assignment, controls included, with its propensity."""
-    t = company.touches
-    rng = s.stream(company.seed, "opens")
-    opened = t["delivered"] & (rng.random(len(t)) < 0.35)
-    clicked = opened & ((rng.random(len(t)) < 0.25) | t["bought"])
+def touches_table(company: Company, block: Block, t: pd.DataFrame) -> pa.Table:
+    """Return every assignment, controls included, with the propensity of the arm drawn."""
+    rng = company.setup.stream("opens", block.number)
     wait = rng.exponential(3 * 3600, len(t))
+    before = np.where(t["bought"], t["ordered"] - t["time"] - 200, np.inf)  # whoever buys has read the message by then
+    wait = np.minimum(wait, before)
+    kind = t["design"].map(
+        {"even": 0, "ninety": 0, "stratified": 1, "cluster": 2, "rule": 3, "agency": 4}
+    ).to_numpy(dtype=int)  # fmt: skip
+    cluster = (t["design"] == "cluster").to_numpy()
+    arm = np.where(t["message"], t["propensity"], 1 - t["propensity"])
+    drawn = np.isfinite(arm) & (kind != 4)
+    groups = company.users["group"].to_numpy()[t["user"]]
     return pa.table(
         {
-            "touch_id": touch_ids(t),
-            "campaign_id": numbered("k", t["campaign"] + 1, 2),
-            "experiment_id": numbered("e", t["campaign"] + 1, 2),
-            "user_id": user_ids(company, t["user"]),
+            "touch_id": block.touch_ids(t),
+            "campaign_id": numbered("k", t["campaign"] + 1, 2 if company.setup.campaigns < 100 else 3),
+            "experiment_id": numbered("e", t["campaign"] + 1, 2 if company.setup.campaigns < 100 else 3),
+            "user_id": chosen(company.user_ids, t["user"]),
+            "unit_type": labels(cluster, ["user", "cluster"]),
+            "cluster_id": numbered("g", groups, 5, ~cluster),
             "assigned_at": moments(t["time"]),
-            "assignment": pa.array(["randomised"] * len(t)),
+            "assignment": labels(kind, ["randomised", "stratified", "cluster_randomised", "rule", "unknown"]),
             "variation_id": labels(t["message"], ["control", "message"]),
-            "propensity": pa.array(np.full(len(t), 0.5)),
+            "propensity": pa.array(arm, mask=~drawn),
+            "stratum": text(t["stratum"], t["stratum"] == ""),
             "channel": labels(np.zeros(len(t)), ["wechat_official"]),
-            "creative": product_ids(t["course"]),
+            "creative": chosen(company.product_ids, t["course"]),
             "delivered_at": moments(np.where(t["delivered"], t["time"] + 60, np.nan)),
-            "opened_at": moments(np.where(opened, t["time"] + 120 + wait, np.nan)),
-            "clicked_at": moments(np.where(clicked, t["time"] + 150 + wait, np.nan)),
+            "opened_at": moments(np.where(t["opened"], t["time"] + 120 + wait, np.nan)),
+            "clicked_at": moments(np.where(t["clicked"], t["time"] + 150 + wait, np.nan)),
             "cost": yuan(np.where(t["message"], s.MESSAGE_COST, 0.0)),
             "currency": pa.array(["CNY"] * len(t)),
         }
     )
 
 
-def reviews_table(company: Company) -> pa.Table:
-    """Return reviews and cancel reasons in words."""
-    r = company.reviews
+def reviews_table(company: Company, block: Block) -> pa.Table:
+    """Return reviews, cancel reasons and service messages in words."""
+    r = block.reviews
     return pa.table(
         {
-            "review_id": numbered("r", np.arange(1, len(r) + 1), 6),
+            "review_id": block.review_ids,
             "timestamp": moments(r["time"]),
-            "user_id": user_ids(company, r["user"]),
-            "product_id": sold_ids(r["course"]),
-            "kind": pa.array(r["kind"].astype(str)),
+            "user_id": chosen(company.user_ids, r["user"]),
+            "product_id": chosen(company.product_ids, sold(company, r["course"])),
+            "kind": text(r["kind"]),
             "rating": pa.array(r["rating"].to_numpy(), from_pandas=True),
-            "review_body": pa.array(r["body"].astype(str)),
-            "language": pa.array(r["language"].astype(str)),
+            "review_body": text(r["body"]),
+            "language": labels(r["chinese"], ["en", "zh"]),
         }
     )
 
 
-def interactions_table(company: Company) -> pa.Table:
+def interactions_table(company: Company, block: Block) -> pa.Table:
     """Return invitations, their acceptances, likes, shares and comments."""
-    i = company.interactions
-    ids = numbered("i", i.index.to_numpy() + 1, 7)
-    invite = i["action"].str.startswith("invite").to_numpy()
+    i = block.interactions
+    invite = i["action"].str.startswith("invite").to_numpy(dtype=bool)
     parent = i["parent"].to_numpy()
-    # Invitations were laid down first, so a parent's index is its row number; some fell before the records began.
-    gone = ~np.isin(parent, i.index.to_numpy())
-    table = pa.table(
+    return pa.table(
         {
-            "interaction_id": ids,
+            "interaction_id": numbered("i", i["number"], 9),
             "timestamp": moments(i["time"]),
-            "user_id": user_ids(company, i["user"]),
-            "target_user_id": user_ids(company, i["target"]),
-            "object_type": pa.array(np.where(invite, "group", "course")),
-            "object_id": product_ids(i["course"]),
-            "action": pa.array(i["action"].astype(str)),
-            "parent_interaction_id": numbered("i", parent + 1, 7, gone),
+            "user_id": chosen(company.user_ids, i["user"]),
+            "target_user_id": chosen(company.user_ids, i["target"]),
+            "object_type": labels(invite, ["course", "group"]),
+            "object_id": chosen(company.product_ids, i["course"]),
+            "action": text(i["action"]),
+            "parent_interaction_id": numbered("i", np.maximum(parent, 0), 9, parent < 0),
         }
     )
-    return table.sort_by([("timestamp", "ascending"), ("interaction_id", "ascending")])
 
 
 def market_table(company: Company) -> pa.Table:
-    """Return the company's own media spend by month and channel."""
-    m = company.spend
-    n = len(m)
+    """Return own media spend by week, own prices whenever they change, rivals' prices, and figures of the field."""
+    m = outside.spend(company.setup, company.users, company.budget)
+    week = (s.START.tz_localize(None) + pd.to_timedelta(m["week"] * 7, unit="D")).dt.date
+    spend = pd.DataFrame({"date": week, "source": "own ledger", "entity": np.array(s.CHANNELS)[m["channel"]],
+                          "metric": "spend", "value": m["value"], "method": "own_spend", "quality": "P"})  # fmt: skip
+    ids = company.product_ids.to_pandas()
+    change = np.diff(company.prices, axis=1, prepend=0) != 0
+    course, day = np.nonzero(change)
+    date = (s.START.tz_localize(None) + pd.to_timedelta(day, unit="D")).date
+    prices = pd.DataFrame({"date": date, "source": "own price list", "entity": ids.to_numpy()[course],
+                           "metric": "price", "value": company.prices[course, day], "method": "own_price",
+                           "quality": "P"})  # fmt: skip
+    r = outside.rival_prices(company.setup, company.courses)
+    forms = np.array([form[2] for form in catalogue.FORMS], dtype=object)
+    label = "list price, " + np.array(s.TOPICS, dtype=object)[r["topic"]] + ", " + forms[r["form"]]
+    label = label + np.where(r["form"] == catalogue.TASTER, " (taster)", "")
+    rivals = pd.DataFrame({"date": r["month"], "source": "price scrape", "entity": r["entity"], "metric": label,
+                           "value": r["value"], "method": "scrape", "quality": "R"})  # fmt: skip
+    names = ["date", "source", "entity", "metric", "value", "unit", "method", "quality"]
+    field = pd.DataFrame(outside.FIGURES, columns=names)
+    field["date"] = pd.to_datetime(field["date"]).dt.date
+    table = pd.concat([t.assign(unit="yuan") for t in (spend, prices, rivals)] + [field], ignore_index=True)
+    money_ = (table["unit"] == "yuan").to_numpy()
     return pa.table(
         {
-            "date": pa.array(pd.to_datetime(m["month"]).dt.date),
-            "source": pa.array(["own ledger"] * n),
-            "source_url": pa.array(["internal:media-ledger"] * n),
-            "entity": labels(m["channel"], list(s.CHANNELS)),
-            "metric": pa.array(["spend"] * n),
-            "value": pa.array(m["value"].to_numpy()),
-            "unit": pa.array(["yuan"] * n),
-            "currency": pa.array(["CNY"] * n),
-            "method": pa.array(["own_spend"] * n),
-            "retrieved_at": moments(np.full(n, s.DAYS * s.DAY)),
-            "quality": pa.array(["P"] * n),
+            "date": pa.array(table["date"]),
+            "source": text(table["source"]),
+            "source_url": text("internal:" + table["source"].astype(str).str.replace(" ", "-")),
+            "entity": text(table["entity"]),
+            "metric": text(table["metric"]),
+            "value": pa.array(table["value"].to_numpy(dtype=float)),
+            "unit": text(table["unit"]),
+            "currency": text(np.where(money_, "CNY", ""), ~money_),
+            "method": text(table["method"]),
+            "retrieved_at": moments(np.full(len(table), s.DAYS * s.DAY)),
+            "quality": text(table["quality"]),
         }
     )
-
-
-def truth_tables(company: Company) -> dict[str, pa.Table]:
-    """Return what only the simulator knows, keyed by the ids of the export."""
-    u, c, t, p, o = company.users, company.courses, company.touches, company.periods, company.orders
-    latent = ["price_sensitivity", "engagement", "patience", "social", "weekly_rate"]
-    tastes = [f"taste_{k}" for k in range(len(s.TOPICS))]
-    kind, hidden, shown = uplift_type(company)
-    hazard = np.full(len(u), np.nan)
-    hazard[company.members["user"]] = company.members["hazard"]
-    e = company.observed
-    planted = np.flatnonzero(e["fault"] != "")
-    fen = np.flatnonzero(observe.in_fen(o))
-    devices = (
-        company.observed.loc[company.observed["user"] >= 0, ["anonymous", "user"]]
-        .drop_duplicates()
-        .sort_values("anonymous")
-    )
-    return {
-        "users": pa.table(
-            {
-                "user_id": user_ids(company, np.arange(len(u))),
-                "segment": labels(u["segment"], list(s.SEGMENTS)),
-            }
-            | {name: pa.array(u[name]) for name in latent + tastes}
-            | {
-                "message_effect": pa.array(marketing.message_effect(u)),
-                "uplift_type": pa.array(kind),
-                "p_control_mean": pa.array(hidden),
-                "p_message_mean": pa.array(shown),
-                "hazard": pa.array(hazard, from_pandas=True),
-            }
-        ).sort_by("user_id"),
-        "courses": pa.table(
-            {"product_id": product_ids(np.arange(len(c))), "topic": labels(c["topic"], list(s.TOPICS))}
-            | {
-                name: pa.array(c[name])
-                for name in ["quality", "popularity", "price", *(f"v_{k}" for k in range(len(s.TOPICS)))]
-            }
-        ),
-        "touches": pa.table(
-            {
-                "touch_id": touch_ids(t),
-                "p_control": pa.array(t["p_control"]),
-                "p_message": pa.array(t["p_message"]),
-            }
-        ),
-        "memberships": pa.table(
-            {
-                "membership_id": membership_ids(p),
-                "hazard": pa.array(p["hazard"], from_pandas=True),
-                "cause": labels(p["cause"], list(s.CAUSES)),
-            }
-        ),
-        "causes": pa.table(
-            {"user_id": user_ids(company, company.members["user"])}
-            | {name: pa.array(company.members[f"cause_{k}"]) for k, name in enumerate(s.CAUSES)}
-        ),
-        "reviews": pa.table(
-            {
-                "review_id": numbered("r", np.arange(1, len(company.reviews) + 1), 6),
-                "aspect": pa.array(company.reviews["aspect"].astype(str)),
-                "sentiment": pa.array(company.reviews["sentiment"]),
-                "cause": pa.array(company.reviews["cause"].astype(str)),
-            }
-        ),
-        "identity": pa.table(
-            {
-                "anonymous_id": numbered("a", devices["anonymous"], 7),
-                "user_id": user_ids(company, devices["user"]),
-            }
-        ),
-        "orders": pa.table({"order_id": numbered("o", np.arange(1, len(o) + 1), 7), "total": yuan(o["total"])}),
-        "spoiled": pa.table(
-            {
-                "table": pa.array(["events"] * len(planted) + ["orders"] * len(fen)),
-                "source_row": pa.array(np.concatenate([planted, fen]) + 1),
-                "id": pa.concat_arrays([numbered("m", e["message"].to_numpy()[planted], 9), numbered("o", fen + 1, 7)]),
-                "fault": pa.array([*e["fault"].to_numpy()[planted], *(["fen"] * len(fen))]),
-            }
-        ),
-    }
-
-
-def uplift_type(company: Company) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (type, mean p without, mean p with) per user over the courses that campaigns promote.
-
-    sleeping dog: the message lowers the probability; persuadable: it adds 0.3 points or more; of the others, the upper
-    quarter by probability are sure things and the rest lost causes.
-    """
-    u = company.users
-    offered = company.courses.iloc[np.unique(company.touches["course"])]
-    sums = np.zeros((2, len(u)))
-    for row in range(len(offered)):
-        sums += marketing.purchase_probability(u, offered.iloc[np.full(len(u), row)])
-    hidden, shown = sums / len(offered)
-    effect = shown - hidden
-    names = np.select(
-        [effect < 0, effect >= 0.003, hidden >= np.quantile(hidden, 0.75)],
-        ["sleeping_dog", "persuadable", "sure_thing"],
-        "lost_cause",
-    )
-    return names, hidden, shown

@@ -5,69 +5,64 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from . import catalogue, demand
 from . import settings as s
-from .catalogue import vectors
-from .people import tastes
+from .choice import Chooser
+
+STARTED = 0.95  # logit of starting a course that one may study
+KEEP_ON, PATIENCE, QUALITY, CAMP = 1.88, 2.2, 0.35, 1.44  # logit of going on to the next lesson
+DONE = 0.8  # share of the lessons that completes a course
+GAP_DAYS = 1.6  # between two lessons, on average
 
 
-def enrolments(
-    users: pd.DataFrame, courses: pd.DataFrame, purchases: pd.DataFrame, periods: pd.DataFrame, seed: int
-) -> pd.DataFrame:
-    """Return one row per course a person may study, bought or chosen as a member: ``user, course, time``."""
-    rng = s.stream(seed, "enrolments")
-    row = np.repeat(np.arange(len(periods)), 2)
+def enrolments(c: s.Setup, who: Chooser, purchases: pd.DataFrame, periods: pd.DataFrame, block: int) -> pd.DataFrame:
+    """Return one row per course a person may study: ``user, course, time, bought`` (False: chosen as a member)."""
+    rng = c.stream("enrolments", block)
+    picks = np.where(periods["plan"] == 1, 8, 2)  # courses a period, where the person gets round to it
+    row = np.repeat(np.arange(len(periods)), picks)
+    length = (periods["end"] - periods["start"]).to_numpy()[row]
+    time = periods["start"].to_numpy()[row] + rng.random(len(row)) * 0.7 * length
     user = periods["user"].to_numpy()[row]
-    time = (
-        periods["start"].to_numpy()[row]
-        + rng.random(len(row)) * 0.7 * (periods["end"] - periods["start"]).to_numpy()[row]
-    )
-    appeal = (
-        tastes(users.iloc[user]) @ vectors(courses).T
-        + 0.4 * courses["quality"].to_numpy()
-        + rng.gumbel(size=(len(row), len(courses)))
-    )
-    picked = pd.DataFrame({"user": user, "course": appeal.argmax(axis=1), "time": time})
-    published = courses["published"].to_numpy()[picked["course"]] <= time
-    both = pd.concat(
-        [purchases[["user", "course", "time"]], picked[published & (time < s.DAYS * s.DAY)]],
-        ignore_index=True,
-    )
-    return both.sort_values("time", kind="stable").drop_duplicates(["user", "course"]).reset_index(drop=True)
+    course = who.draw(user, rng).astype(np.int64)
+    open_then = (who.courses["published"].to_numpy()[course] <= time) & (time < s.DAYS * s.DAY)
+    picked = pd.DataFrame({"user": user, "course": course, "time": time, "bought": False})[open_then]
+    both = pd.concat([purchases[["user", "course", "time"]].assign(bought=True), picked], ignore_index=True)
+    both = both.sort_values(["time", "user", "course"], kind="stable")
+    return both.drop_duplicates(["user", "course"], ignore_index=True)
 
 
 def lessons(
-    users: pd.DataFrame, courses: pd.DataFrame, enrolment: pd.DataFrame, seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+    c: s.Setup, who: Chooser, enrolment: pd.DataFrame, block: int
+) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Return (progress, steps).
 
-    progress: the enrolments with ``started``, ``done`` (lessons finished) and ``completed``. steps: one row per
-    finished lesson with ``user, course, time, number, length`` (number starts at 1), inside the window.
+    progress: the enrolments with ``started, begun`` (end of the first lesson, seconds, nan where none), ``done``
+    (lessons finished, whenever) and ``completed``. steps: one row per finished lesson with ``user, course, time,
+    number`` (from 1), ``total, length`` (seconds), inside the records.
     """
-    rng = s.stream(seed, "lessons")
-    person, course = users.iloc[enrolment["user"]], courses.iloc[enrolment["course"]]
-    total = course["lessons"].to_numpy()
-    started = rng.random(len(enrolment)) < s.logistic(1.1 + 0.3 * person["engagement"].to_numpy())
+    rng = c.stream("lessons", block)
+    user, course = enrolment["user"].to_numpy(), enrolment["course"].to_numpy()
+    engagement = who.trait("engagement", user)
+    total, quality, form = (who.courses[name].to_numpy()[course] for name in ("lessons", "quality", "form"))
+    started = rng.random(len(user)) < s.logistic(STARTED + 0.3 * engagement)
     keep_on = s.logistic(
-        1.55 + 1.8 * (person["patience"].to_numpy() - 0.5) + 0.35 * course["quality"].to_numpy()
-        + 0.25 * person["engagement"].to_numpy()
-        + 0.9 * (course["form"].to_numpy() == 1)
+        KEEP_ON + PATIENCE * (who.trait("patience", user) - 0.5) + QUALITY * quality + 0.25 * engagement
+        + CAMP * (form == catalogue.CAMP)
     )  # fmt: skip
     done = np.where(started, np.minimum(rng.geometric(1 - keep_on), total), 0)
-    row = np.repeat(np.arange(len(enrolment)), done)
+    row = np.repeat(np.arange(len(user)), done)
     number = np.arange(len(row)) - np.repeat(np.cumsum(done) - done, done) + 1
-    gap = np.maximum(rng.exponential(1.6, len(row)), 0.02) * s.DAY
-    elapsed = gap.cumsum()
+    elapsed = (np.maximum(rng.exponential(GAP_DAYS, len(row)), 0.02) * s.DAY).cumsum()
     before = np.repeat(np.concatenate([[0.0], elapsed])[np.cumsum(done) - done], done)
-    time = enrolment["time"].to_numpy()[row] + elapsed - before
-    steps = pd.DataFrame(
-        {
-            "user": enrolment["user"].to_numpy()[row],
-            "course": enrolment["course"].to_numpy()[row],
-            "time": time,
-            "number": number,
-            "total": total[row],
-            "length": course["lesson_seconds"].to_numpy()[row] * rng.uniform(0.7, 1.1, len(row)),
-        }
-    )
-    steps = steps[steps["time"] < s.DAYS * s.DAY].reset_index(drop=True)
-    return enrolment.assign(started=started, done=done, completed=done >= 0.8 * total), steps
+    enrolled = enrolment["time"].to_numpy()
+    time = demand.waking(who.trait("segment", user)[row], enrolled[row] + elapsed - before)
+    time = np.maximum(time, enrolled[row] + 0.02 * s.DAY * number)  # never before the purchase
+    length = who.courses["lesson_seconds"].to_numpy()[course][row] * rng.uniform(0.7, 1.0, len(row))
+    length = np.minimum(length, 0.015 * s.DAY)  # a lesson begins after the one before it, and after the purchase
+    keep = time < s.DAYS * s.DAY
+    steps = {"user": user[row], "course": course[row], "time": time, "number": number, "total": total[row],
+             "length": length}  # fmt: skip
+    begun = np.full(len(user), np.nan)
+    begun[row[::-1]] = time[::-1]  # the first lesson of each
+    progress = enrolment.assign(started=started, begun=begun, done=done, completed=done >= np.ceil(DONE * total))
+    return progress, {name: values[keep] for name, values in steps.items()}

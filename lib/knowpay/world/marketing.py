@@ -1,82 +1,212 @@
-"""Marketing: randomised campaigns, each person's purchase probability with and without the message, the purchases.
+"""Marketing: campaigns of five designs, each person's purchase probability with and without the message, purchases.
 
-Both potential outcomes are probabilities of the same logit, so the individual effect is an exact number. Heavy users
-tend to be annoyed (sleeping dogs); price-sensitive people are won over (persuadables).
+Both potential outcomes are probabilities of the same logit, so the individual effect is an exact number given what the
+person had been sent before and what the others of the study group got. The lift falls with fatigue; the level rises
+with what earlier messages left behind, and with talk in the group.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
+from . import demand
 from . import settings as s
-from .visits import interest
+from .choice import Chooser
+
+FIRST_DAY, HOUR = 21, 10  # the first campaign, and the hour of the day at which all are sent
+# Design by the campaign's number modulo 14; the others are drawn 50:50.
+DESIGNS = {3: "ninety", 5: "stratified", 6: "cluster", 10: "ninety", 12: "stratified", 13: "rule"}
+AGENCY = 9  # the number of the campaign that an agency ran and exported without its control arm
+STRATUM_SHARE = {"quiet": 0.3, "busy": 0.7}  # propensity of the message by stratum of a stratified campaign
+BUSY_VISITS = 4  # visits in the 30 days before that make a person busy
+RULE_SHARE = 1 / 3  # the rule writes to this share, the busiest
+HISTORY_DAYS, FATIGUE_DAYS = 30, 90
+OPENED, CLICKED = 0.35, 0.18  # of delivered messages; of opened ones ...
+OPENED_BUYER, CLICKED_BUYER = 0.60, 0.85  # ... and by those who will buy
 
 
-def purchase_probability(users: pd.DataFrame, courses: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Return (p without message, p if assigned to the message) of buying within the window, paired row by row.
+class Campaign(NamedTuple):
+    """One campaign: its number, the promoted course (row), when (seconds), and how the arms are chosen."""
 
-    The second already allows for messages that are not delivered: it is the effect of the assignment.
+    number: int
+    course: int
+    time: float
+    design: str
+
+
+def calendar(c: s.Setup, courses: pd.DataFrame) -> list[Campaign]:
+    """Return the campaigns in order of time, evenly spread from day 21 to three weeks before the end.
+
+    Mid-priced courses that were on sale when the records began, each promoted once before any is promoted again. Raises
+    ValueError when there are too few of them for so many campaigns.
     """
-    level = s.BUY_LEVEL + interest(users, courses)
-    hidden = s.logistic(level)
-    shown = s.DELIVERED * s.logistic(level + message_effect(users)) + (1 - s.DELIVERED) * hidden
-    return hidden, shown
+    rng = c.stream("calendar")
+    level = courses["base_price"].between(150, 260) & (courses["published"] < 0)
+    mixed = pd.Series(rng.permutation(np.flatnonzero(level)))
+    turn = mixed.groupby(courses["topic"].to_numpy()[mixed]).cumcount()  # the topics take turns
+    last = s.DAYS - 21
+    most = int(len(mixed) * (last - FIRST_DAY) / (s.CAMPAIGN_WINDOW_DAYS + 1))  # no overlap
+    if c.campaigns > most:
+        raise ValueError(
+            f"campaigns is {c.campaigns}; with {len(mixed)} courses to promote give {most} at the most, "
+            "or more courses."
+        )
+    chosen = np.resize(mixed.to_numpy()[np.argsort(turn, kind="stable")], c.campaigns)
+    days = np.floor(np.linspace(FIRST_DAY, last, max(c.campaigns, 1)))[: c.campaigns]
+    return [
+        Campaign(k, int(course), day * s.DAY + HOUR * 3600.0, "agency" if k == AGENCY else DESIGNS.get(k % 14, "even"))
+        for k, (course, day) in enumerate(zip(chosen, days, strict=True))
+    ]
 
 
-def message_effect(users: pd.DataFrame) -> np.ndarray:
-    """Return the effect of a delivered message on the logit scale, shape (users,)."""
-    sensitivity = (users["price_sensitivity"].to_numpy() - 0.95) / 0.30
-    return s.LIFT_LEVEL + s.LIFT_PRICE_SENSITIVITY * sensitivity + s.LIFT_ENGAGEMENT * users["engagement"].to_numpy()
+def touches(
+    c: s.Setup, who: Chooser, campaigns: list[Campaign], visit: dict[str, np.ndarray], owned: pd.DataFrame, block: int
+) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray, np.ndarray]:
+    """Return (touches, purchases of promoted courses in their windows, fatigue and warmth at the end of the records).
 
-
-def campaigns(
-    users: pd.DataFrame, courses: pd.DataFrame, spontaneous: pd.DataFrame, seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return (touches, purchases of the promoted course within its window).
-
-    touches: one row per eligible person and campaign, controls included: ``campaign, user, course, time, message,
-    p_control, p_message, bought, delivered``. Eligible: registered a week ago, marketing not denied, not the owner.
+    touches: one row per eligible person and campaign, controls included: ``campaign, user, course, time, design,
+    stratum, message, propensity`` (of the message; nan where nothing was drawn), ``p_control, p_message, bought,
+    delivered, ordered`` (when bought, nan else), ``opened, clicked``. Eligible: registered a week ago, marketing not
+    denied, neither staff, test account, child nor owner. Who is not on the list may buy too, as a control would.
     """
-    rng = s.stream(seed, "marketing")
-    lists = []
-    mid_priced = np.flatnonzero(courses["price"].between(90, 310) & (courses["published"] < 0))
-    chosen = np.resize(rng.permutation(mid_priced), s.CAMPAIGNS)
-    may = ~(users["marketing_denied"] | users["is_staff"] | users["under_14"]).to_numpy()
-    created = users["created"].to_numpy()
-    for number, course in enumerate(chosen):
-        time = (21 + number * s.CAMPAIGN_EVERY_DAYS) * s.DAY + 10 * 3600.0  # ten in the morning
-        owners = spontaneous.loc[(spontaneous["course"] == course) & (spontaneous["time"] <= time), "user"]
-        eligible = may & (created < time - 7 * s.DAY)
-        eligible[owners] = False
-        user = np.flatnonzero(eligible)
-        lists.append(pd.DataFrame({"campaign": number, "user": user, "course": course, "time": time}))
-    touches = pd.concat(lists, ignore_index=True)
-    n = len(touches)
-    hidden, shown = purchase_probability(users.iloc[touches["user"]], courses.iloc[touches["course"]])
-    message = rng.random(n) < 0.5
-    delivered = message & (rng.random(n) < s.DELIVERED)
-    if_delivered = (shown - (1 - s.DELIVERED) * hidden) / s.DELIVERED
-    bought = rng.random(n) < np.where(delivered, if_delivered, hidden)
-    touches = touches.assign(message=message, p_control=hidden, p_message=shown, bought=bought, delivered=delivered)
-    delay = np.minimum(rng.exponential(2.5, n), s.CAMPAIGN_WINDOW_DAYS - 0.1) * s.DAY
-    purchases = touches[bought].assign(time=touches["time"] + delay)[["user", "course", "time"]]
-    return touches, purchases.drop_duplicates(["user", "course"])
+    rng = c.stream("marketing", block)
+    u, n = who.users, len(who.users)
+    buyer = ~(u["is_staff"] | u["is_test"] | u["under_14"]).to_numpy()
+    may = buyer & ~u["marketing_denied"].to_numpy()
+    created, effect = u["created"].to_numpy(), u["message_effect"].to_numpy()
+    group = np.unique(u["group"], return_inverse=True)[1]
+    key = visit["user"] * np.int64(2**36) + np.rint(visit["start"] * 1000).astype(np.int64)
+    lists, sold, had = [], [], np.zeros((len(campaigns), n), dtype=bool)  # had: messages delivered so far
+    bought_at = {course: g for course, g in owned[["user", "course", "time"]].groupby("course")}
+    times = np.array([k.time for k in campaigns])
+    for number, course, time, design in campaigns:
+        before = bought_at.get(course, owned.iloc[:0])
+        owner = np.zeros(n, dtype=bool)
+        owner[before.loc[before["time"] <= time, "user"].to_numpy() - who.first] = True
+        eligible = may & ~owner & (created < time - 7 * s.DAY)
+        local = np.flatnonzero(eligible)
+        user = local + who.first
+        recent = visits_before(key, user, time)
+        message, share, stratum = arms(c, design, recent, group[local], rng, block, number)
+        fatigue, warmth = history(had[:number, local], times[:number], time)
+        level = s.BUY_LEVEL + s.CARRY * warmth + who.wants(user, course, time)
+        lift = effect[local] - s.FATIGUE * fatigue
+        if design == "cluster":  # the whole group or nobody: the effect includes the talk
+            hidden, shown = s.logistic(level), told(level + s.SPILL, lift)
+            level = level + s.SPILL * message
+        else:
+            level = level + s.SPILL * others(message, group[local])
+            hidden, shown = s.logistic(level), told(level, lift)
+        delivered = message & (rng.random(len(local)) < s.DELIVERED)
+        bought = rng.random(len(local)) < s.logistic(level + np.where(delivered, lift, 0.0))
+        had[number, local] = delivered
+        delay = np.clip(rng.exponential(2.5, len(local)) * s.DAY, 300, (s.CAMPAIGN_WINDOW_DAYS - 0.1) * s.DAY)
+        when = demand.waking(u["segment"].to_numpy()[local], time + delay)
+        when = np.clip(when, time + 300, time + s.CAMPAIGN_WINDOW_DAYS * s.DAY - 600)
+        lists.append(
+            pd.DataFrame(
+                {"campaign": number, "user": user, "course": course, "time": time, "design": design,
+                 "stratum": stratum, "message": message, "propensity": share, "p_control": hidden, "p_message": shown,
+                 "bought": bought, "delivered": delivered, "ordered": np.where(bought, when, np.nan)}
+            )
+        )  # fmt: skip
+        # The course is on the front page for everybody: people who are not on the list buy it as controls do.
+        off = np.flatnonzero(buyer & ~eligible & ~owner & (created < time)) + who.first
+        p = s.logistic(s.BUY_LEVEL + who.wants(off, course, time))
+        off = off[rng.random(len(off)) < p]
+        later = time + np.clip(rng.exponential(2.5, len(off)), 0.01, s.CAMPAIGN_WINDOW_DAYS - 0.1) * s.DAY
+        new = [pd.DataFrame({"user": user[bought], "course": course, "time": when[bought]}),
+               pd.DataFrame({"user": off, "course": course, "time": later})]  # fmt: skip
+        sold += new
+        inside = before["time"].between(time, time + s.CAMPAIGN_WINDOW_DAYS * s.DAY)
+        bought_at[course] = pd.concat([before[~inside], *new])
+    table = pd.concat(lists, ignore_index=True) if lists else empty_touches()
+    opened = table["delivered"] & (rng.random(len(table)) < np.where(table["bought"], OPENED_BUYER, OPENED))
+    click = np.where(table["bought"], CLICKED_BUYER, CLICKED)
+    table = table.assign(opened=opened, clicked=opened & (rng.random(len(table)) < click))
+    sales = pd.concat(sold, ignore_index=True) if sold else owned.iloc[:0][["user", "course", "time"]]
+    return table, sales[sales["time"] < s.DAYS * s.DAY], *history(had, times, s.DAYS * s.DAY)
 
 
-def settle(touches: pd.DataFrame, purchases: pd.DataFrame, spontaneous: pd.DataFrame) -> pd.DataFrame:
+def visits_before(key: np.ndarray, user: np.ndarray, time: float) -> np.ndarray:
+    """Return the visits of users in the 30 days before ``time``; ``key`` packs user and milliseconds, sorted."""
+    own = user * np.int64(2**36)
+    since = np.maximum(own + int((time - HISTORY_DAYS * s.DAY) * 1000), own)
+    return np.searchsorted(key, own + int(time * 1000)) - np.searchsorted(key, since)
+
+
+def arms(
+    c: s.Setup, design: str, recent: np.ndarray, group: np.ndarray, rng: np.random.Generator, block: int, number: int
+) -> tuple[np.ndarray, np.ndarray | float, np.ndarray | str]:
+    """Return (message, propensity of the message, stratum) of the people on a list, by the design of the campaign."""
+    if design == "rule":
+        place = np.argsort(np.argsort(-recent, kind="stable"), kind="stable")
+        return place < RULE_SHARE * len(recent), np.nan, ""
+    if design == "cluster":
+        lots = c.stream(f"groups {number}", block).random(int(group.max(initial=0)) + 1)
+        return (lots < 0.5)[group], 0.5, ""
+    if design == "stratified":
+        stratum = np.where(recent >= BUSY_VISITS, "busy", "quiet")
+        share = np.where(stratum == "busy", STRATUM_SHARE["busy"], STRATUM_SHARE["quiet"])
+        return rng.random(len(recent)) < share, share, stratum
+    share = 0.9 if design == "ninety" else 0.5
+    return rng.random(len(recent)) < share, share, ""
+
+
+def others(message: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Return, for each person on a list, the share of the others of the study group who were assigned to a message."""
+    size = np.bincount(group)[group]
+    written = np.bincount(group, weights=message)[group] - message
+    return written / np.maximum(size - 1, 1)
+
+
+def told(level: np.ndarray, lift: np.ndarray) -> np.ndarray:
+    """Return the probability of buying if assigned to the message; it allows for messages that are not delivered."""
+    return s.DELIVERED * s.logistic(level + lift) + (1 - s.DELIVERED) * s.logistic(level)
+
+
+def empty_touches() -> pd.DataFrame:
+    """Return the touches of a company without campaigns."""
+    kinds = {"campaign": int, "user": int, "course": int, "time": float, "design": object, "stratum": object,
+             "message": bool, "propensity": float, "p_control": float, "p_message": float, "bought": bool,
+             "delivered": bool, "ordered": float}  # fmt: skip
+    return pd.DataFrame({name: np.empty(0, dtype=kind) for name, kind in kinds.items()})
+
+
+def history(had: np.ndarray, times: np.ndarray, now: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return (messages of the last 90 days, warmth that all earlier ones left), from ``had`` (campaigns, users)."""
+    age = (now - times) / s.DAY
+    fatigue = had[age <= FATIGUE_DAYS].sum(axis=0)
+    return fatigue, (had * np.exp(-age / s.CARRY_DAYS)[:, None]).sum(axis=0)
+
+
+def settle(touched: pd.DataFrame, promoted: pd.DataFrame, spontaneous: pd.DataFrame) -> pd.DataFrame:
     """Return all course purchases, one per user and course, sorted by time.
 
     Inside a campaign's window the purchase of the promoted course follows the campaign's own probability only, so
     spontaneous purchases of it by people on the list are left out; that keeps the potential outcomes exact.
     """
-    window = spontaneous.merge(touches[["user", "course", "time"]], on=["user", "course"], suffixes=("", "_touch"))
+    window = spontaneous.reset_index().merge(
+        touched[["user", "course", "time"]], on=["user", "course"], suffixes=("", "_touch")
+    )
     inside = window["time"].between(window["time_touch"], window["time_touch"] + s.CAMPAIGN_WINDOW_DAYS * s.DAY)
-    drop = pd.MultiIndex.from_frame(window.loc[inside, ["user", "course"]])
-    kept = spontaneous[~pd.MultiIndex.from_frame(spontaneous[["user", "course"]]).isin(drop)]
-    both = pd.concat([kept.assign(campaign=False), purchases.assign(campaign=True)], ignore_index=True)
-    return (
-        both.sort_values(["time", "user", "course"], kind="stable")
-        .drop_duplicates(["user", "course"])
-        .reset_index(drop=True)
+    kept = spontaneous.drop(index=window.loc[inside, "index"].unique())
+    both = pd.concat([kept, promoted.assign(own_visit=True)], ignore_index=True)
+    both = both.sort_values(["time", "user", "course"], kind="stable")
+    return both.drop_duplicates(["user", "course"], ignore_index=True)
+
+
+def response_types(hidden: np.ndarray, effect: np.ndarray) -> np.ndarray:
+    """Return each user's kind from the mean p without a message and the effect on the logit.
+
+    sleeping dog: the message lowers the odds; persuadable: it doubles them or more; of the others, the upper quarter by
+    probability are sure things and the rest lost causes.
+    """
+    return np.select(
+        [effect < 0, effect >= s.PERSUADED, hidden >= np.quantile(hidden, 0.75)],
+        ["sleeping_dog", "persuadable", "sure_thing"],
+        "lost_cause",
     )

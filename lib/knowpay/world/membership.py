@@ -1,8 +1,9 @@
-"""Memberships: a free trial, then monthly periods that end with a known hazard and a labelled cause.
+"""Memberships: a free trial, then monthly or yearly periods that end with a known hazard and a labelled cause.
 
 Each member keeps one churn probability per period, drawn from a Beta distribution (Fader & Hardie 2007, the
-shifted-beta-geometric model), tied to low engagement by a Gaussian copula. The marginal is therefore exact:
-first renewal 1 - alpha/(alpha+beta), one-year survival from the same curve.
+shifted-beta-geometric model), tied to low engagement by a Gaussian copula. With many members the marginal is that
+Beta: first renewal 1 - alpha/(alpha+beta), one-year survival from the same curve. The causes compete: the hazard of a
+cause is the member's hazard times the member's share of that cause.
 """
 
 from __future__ import annotations
@@ -11,83 +12,92 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from . import demand
 from . import settings as s
 
+FIRST_DAY_CANCELS = 0.5  # share of those who leave a trial and say so on its first day
+NEW_DAYS, OLD_DAYS = 30, 150  # mean wait for a trial: of newcomers, of those who were there when the records begin
 
-def memberships(users: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return (members, periods).
 
-    members: one row per user who started a trial: ``user`` (row index), ``trial_start``, ``paid``, ``hazard`` (churn
-    probability of each paid period, nan when never paid), ``cause`` (index into CAUSES, -1 while active) and the cause
-    probabilities ``cause_0..6``. periods: one row per period with ``user, period_no, start, end, status,
-    canceled_at, cause``.
+def churn_beta(c: s.Setup) -> tuple[float, float]:
+    """Return alpha and beta of the monthly plan's hazard."""
+    return round(s.CHURN_SIZE * c.churn, 6), round(s.CHURN_SIZE * (1 - c.churn), 6)
+
+
+def memberships(c: s.Setup, users: pd.DataFrame, rows: np.ndarray, block: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return (members, periods) of the users of ``rows``.
+
+    members: one row per user who started a trial: ``user`` (row index), ``paid``, ``plan`` (index), ``hazard`` (churn
+    probability of each paid period, nan when never paid) and the cause probabilities ``cause_0..6``. periods: one row
+    per period with ``user, plan, period_no, start, end, status, canceled_at, cause`` (-1 unless it ended a paid
+    membership), ``hazard``, ``order`` (running number of the paid periods that begin inside the records, -1 else).
     """
-    rng = s.stream(seed, "membership")
-    engagement = users["engagement"].to_numpy()
-    starts = rng.random(len(users)) < s.logistic(-1.25 + 0.55 * engagement)
-    day = np.maximum(users["created"].to_numpy() / s.DAY, 0) + rng.exponential(30, len(users))
-    user = np.flatnonzero(starts & (day < s.DAYS - s.TRIAL_DAYS) & ~users["is_staff"].to_numpy())
-    day = day[user]
-    paid = rng.random(len(user)) < s.logistic(-0.65 + 0.35 * engagement[user])
+    rng = c.stream("membership", block)
+    part = users.iloc[rows[0] : rows[-1] + 1]
+    keen = 0.5 * part["engagement"].to_numpy() + 1.0 * part["means"].to_numpy()
+    starts = rng.random(len(part)) < s.logistic(-2.27 + keen)
+    created = part["created"].to_numpy() / s.DAY
+    wait = rng.exponential(np.where(created < 0, OLD_DAYS, NEW_DAYS))
+    day = demand.waking(part["segment"].to_numpy(), (np.maximum(created, 0) + wait) * s.DAY) / s.DAY
+    day = np.maximum(day, created + 0.002)
+    local = np.flatnonzero(starts & (day < s.DAYS - s.TRIAL_DAYS) & ~(part["is_staff"] | part["is_test"]).to_numpy())
+    day, person = day[local], part.iloc[local]
+    n = len(local)
+    paid = rng.random(n) < s.logistic(-1.3 + 0.5 * keen[local])
+    plan = (rng.random(n) < s.YEAR_SHARE).astype(int)
 
-    hazard = np.full(len(user), np.nan)
-    hazard[paid] = churn_hazard(engagement[user][paid], rng)
-    lifetime = np.zeros(len(user), dtype=int)  # paid periods until the first one that is not renewed
-    lifetime[paid] = rng.geometric(np.clip(hazard[paid], 1e-9, 1))
-    share = cause_share(users.iloc[user], rng)
-    cause = (rng.random(len(user))[:, None] > share.cumsum(axis=1)[:, :-1]).sum(axis=1)
+    hazard, lifetime = np.full(n, np.nan), np.zeros(n, dtype=int)  # lifetime: paid periods until one is not renewed
+    for which, shape in enumerate((churn_beta(c), s.YEAR_CHURN)):
+        mine = np.flatnonzero(paid & (plan == which))
+        link = linked_normal(person["engagement"].to_numpy()[mine], rng)
+        hazard[mine] = special.betaincinv(*shape, special.ndtr(link))
+        lifetime[mine] = rng.geometric(np.clip(hazard[mine], 1e-9, 1))
+    share = cause_share(person, rng)
+    cause = (rng.random(n)[:, None] > share.cumsum(axis=1)[:, :-1]).sum(axis=1)
 
+    length = s.PLAN_DAYS[plan]
     first_paid = day + s.TRIAL_DAYS
-    visible = np.ceil((s.DAYS - first_paid) / s.PERIOD_DAYS).astype(int).clip(0)  # periods that begin inside the window
+    visible = np.ceil((s.DAYS - first_paid) / length).astype(int).clip(0)  # periods that begin inside the window
     count = np.where(paid, np.minimum(lifetime, visible), 0)
-    ended = paid & (lifetime <= visible) & (first_paid + lifetime * s.PERIOD_DAYS <= s.DAYS)
-    members = pd.DataFrame(
-        {
-            "user": user,
-            "trial_start": day * s.DAY,
-            "paid": paid,
-            "hazard": hazard,
-            "cause": np.where(ended, cause, -1),
-        }
-    ).assign(**{f"cause_{k}": share[:, k] for k in range(len(s.CAUSES))})
+    ended = paid & (lifetime <= visible) & (first_paid + lifetime * length <= s.DAYS)
+    members = pd.DataFrame({"user": local + rows[0], "paid": paid, "plan": plan, "hazard": hazard})
+    members = members.assign(**{f"cause_{k}": share[:, k] for k in range(len(s.CAUSES))})
 
-    row = np.repeat(np.arange(len(user)), count + 1)  # period 0 is the trial
-    number = np.concatenate([np.arange(c + 1) for c in count]) if len(count) else np.empty(0, dtype=int)
-    start = np.where(number == 0, day[row], first_paid[row] + (number - 1) * s.PERIOD_DAYS)
-    end = start + np.where(number == 0, s.TRIAL_DAYS, s.PERIOD_DAYS)
+    row = np.repeat(np.arange(n), count + 1)  # period 0 is the trial
+    number = np.arange(len(row)) - np.repeat(np.cumsum(count + 1) - (count + 1), count + 1)
+    start = np.where(number == 0, day[row], first_paid[row] + (number - 1) * length[row])
+    end = start + np.where(number == 0, s.TRIAL_DAYS, length[row])
     last = number == count[row]
     stopped = np.where(number == 0, ~paid[row], last & ended[row])
     over = end <= s.DAYS
     status = np.where(~over, np.where(number == 0, "trialing", "active"), np.where(stopped, "canceled", "expired"))
     # Half of those who leave a trial say so on its first day; the others cancel somewhere in their last period.
-    leave = np.where(
-        (number == 0) & (rng.random(len(row)) < 0.5),
-        rng.random(len(row)),
-        rng.random(len(row)) * (end - start),
-    )
+    at_once = (number == 0) & (rng.random(len(row)) < FIRST_DAY_CANCELS)
+    leave = rng.random(len(row)) * np.where(at_once, 1.0, end - start)
+    gone = stopped & (over | (number == 0)) & (start + leave < s.DAYS)
+    billed = number > 0
     periods = pd.DataFrame(
         {
-            "user": user[row],
+            "user": local[row] + rows[0],
+            "plan": plan[row],
             "period_no": number,
             "start": start * s.DAY,
             "end": end * s.DAY,
             "status": status,
-            "canceled_at": np.where(stopped & over, start + leave, np.nan) * s.DAY,
-            "cause": np.where(last & ended[row] & (number > 0), cause[row], -1),
-            "hazard": np.where(number > 0, hazard[row], np.nan),
+            "canceled_at": np.where(gone, start + leave, np.nan) * s.DAY,
+            "cause": np.where(last & ended[row] & billed, cause[row], -1),
+            "hazard": np.where(billed, hazard[row], np.nan),
+            "order": np.where(billed, np.cumsum(billed) - 1, -1),
         }
     )
     return members, periods
 
 
-def churn_hazard(engagement: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return Beta(alpha, beta) churn probabilities whose normal scores correlate by -CHURN_LINK with engagement."""
-    if not len(engagement):
-        return np.empty(0)
+def linked_normal(engagement: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return standard normals that correlate by -CHURN_LINK with the ranks of engagement, shape of ``engagement``."""
     rank = engagement.argsort(kind="stable").argsort(kind="stable")
-    score = special.ndtri((rank + 0.5) / len(engagement))
-    normal = -s.CHURN_LINK * score + np.sqrt(1 - s.CHURN_LINK**2) * rng.standard_normal(len(engagement))
-    return special.betaincinv(s.CHURN_ALPHA, s.CHURN_BETA, special.ndtr(normal))
+    score = special.ndtri((rank + 0.5) / max(len(engagement), 1))
+    return -s.CHURN_LINK * score + np.sqrt(1 - s.CHURN_LINK**2) * rng.standard_normal(len(engagement))
 
 
 def cause_share(users: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
@@ -96,7 +106,7 @@ def cause_share(users: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
     z[:, 0] = 0.6 + 2.2 * (users["price_sensitivity"] - 1.0)
     z[:, 1] = 0.4 - 0.8 * users["engagement"]
     z[:, 2] = -0.2 + 0.7 * users["engagement"] + 1.5 * (users["patience"] - 0.5)
-    z[:, 3] = 0.1 - 1.5 * (users["patience"] - 0.5)
+    z[:, 3] = 0.1 - 1.5 * (users["patience"] - 0.5) + 0.3 * users["standards"]
     z[:, 4] = -0.7
     z[:, 5] = -0.6 + 0.5 * (users["segment"] == 1)
     z[:, 6] = -1.0

@@ -1,4 +1,4 @@
-"""Money: orders with fees, commissions and refunds, and what the channels cost."""
+"""Money: orders with discounts, fees, commissions and refunds."""
 
 from __future__ import annotations
 
@@ -6,54 +6,56 @@ import numpy as np
 import pandas as pd
 
 from . import settings as s
+from .choice import Chooser
 from .people import DEVICES
 
-REFUNDED, FEE, APP_STORE_FEE, COMMISSION = 0.05, 0.01, 0.15, 0.10
+FEE, APP_STORE_FEE, COMMISSION = 0.01, 0.15, 0.10
+REFUNDED = 0.20  # of the courses that were never begun; money is given back within seven days
+REFUND_DAYS = 7
+PAY_AFTER = 60  # seconds from the start of a period to its payment
 
 
 def orders(
-    users: pd.DataFrame, courses: pd.DataFrame, purchases: pd.DataFrame, periods: pd.DataFrame, seed: int
+    c: s.Setup, who: Chooser, purchases: pd.DataFrame, periods: pd.DataFrame, progress: pd.DataFrame, block: int
 ) -> pd.DataFrame:
-    """Return one row per order by time: ``user, course`` (-1: the membership), ``total, fee, commission, refund``."""
-    rng = s.stream(seed, "orders")
+    """Return one row per order of a block by time.
+
+    ``user, course`` (-1 - plan for a membership), ``subtotal`` (list price), ``discount, total, fee, commission,
+    refund`` (yuan), ``refund_time`` (nan where none), ``order_type, affiliation, method``, ``period`` (the
+    membership's running number, -1 for a course).
+    """
+    rng = c.stream("orders", block)
+    bought, when = purchases["course"].to_numpy(), purchases["time"].to_numpy()
+    listed = who.courses["price"].to_numpy()[bought]
+    courses = pd.DataFrame(
+        {"time": when, "user": purchases["user"], "course": bought, "period_no": 0, "subtotal": listed,
+         "total": who.prices[bought, s.day_of(when)], "period": -1}
+    )  # fmt: skip
     paid = periods[periods["period_no"] > 0]
-    bought = pd.DataFrame(
-        {"time": purchases["time"], "user": purchases["user"], "course": purchases["course"], "period_no": 0,
-         "total": courses["price"].to_numpy()[purchases["course"]], "membership_row": -1}
-    )  # fmt: skip
+    price = np.round(s.PLAN_PRICE * c.price_level, 1)[paid["plan"]]
     renewed = pd.DataFrame(
-        {"time": paid["start"] + 60, "user": paid["user"], "course": -1, "period_no": paid["period_no"],
-         "total": s.MEMBERSHIP_PRICE, "membership_row": paid.index}
+        {"time": paid["start"] + PAY_AFTER, "user": paid["user"], "course": -1 - paid["plan"],
+         "period_no": paid["period_no"], "subtotal": price, "total": price, "period": paid["order"]}
     )  # fmt: skip
-    both = pd.concat([bought, renewed], ignore_index=True)
-    both = both[(both["time"] >= 0) & (both["time"] < s.DAYS * s.DAY)].sort_values(
-        ["time", "user", "course"], kind="stable"
-    )
-    both = both.reset_index(drop=True)
+    both = pd.concat([courses, renewed], ignore_index=True)
+    both = both[(both["time"] >= 0) & (both["time"] < s.DAYS * s.DAY)]
+    both = both.sort_values(["time", "user", "course"], kind="stable", ignore_index=True)
     n = len(both)
-    device = users["device"].to_numpy()[both["user"]]
+    both["discount"] = np.round(both["subtotal"] - both["total"], 2)
+    device = who.trait("device", both["user"].to_numpy())
     both["affiliation"] = np.array(["android", "app_store", "web", "wechat_mp"], dtype=object)[device]
     store = device == DEVICES.index("ios")
     both["fee"] = np.round(both["total"] * np.where(store, APP_STORE_FEE, FEE), 2)
-    referred = users["channel"].to_numpy()[both["user"]] == s.CHANNELS.index("referral")
+    referred = who.trait("channel", both["user"].to_numpy()) == s.CHANNELS.index("referral")
     first = ~both.duplicated("user").to_numpy()
     both["commission"] = np.where(referred & first, np.round(both["total"] * COMMISSION, 2), 0.0)
-    back = (both["course"] >= 0).to_numpy() & (rng.random(n) < REFUNDED)
-    refund_time = both["time"] + rng.uniform(0.1, 7, n) * s.DAY  # the seven-day refund
+    begun = progress.loc[progress["started"], ["user", "course"]]
+    unread = ~pd.MultiIndex.from_frame(both[["user", "course"]]).isin(pd.MultiIndex.from_frame(begun))
+    refund_time = both["time"] + rng.uniform(0.1, REFUND_DAYS, n) * s.DAY
+    back = (both["course"] >= 0).to_numpy() & unread & (rng.random(n) < REFUNDED)
     back &= (refund_time < s.DAYS * s.DAY).to_numpy()
     both["refund"] = np.where(back, both["total"], 0.0)
     both["refund_time"] = np.where(back, refund_time, np.nan)
     both["order_type"] = np.select([both["period_no"] > 1, first], ["renewal", "first"], "repeat")
     both["method"] = np.where(store, "app_store", rng.choice(["wechat_pay", "alipay"], n, p=[0.6, 0.4]))
     return both
-
-
-def spend(users: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return own media spend: ``month``, ``channel`` (index), ``value`` (yuan), with 10 % noise from month to month."""
-    rng = s.stream(seed, "spend")
-    joined = users[users["created"] >= 0]
-    month = (s.START + pd.to_timedelta(joined["created"], unit="s")).dt.strftime("%Y-%m-01")
-    count = joined.groupby([month.rename("month"), "channel"]).size().rename("registrations").reset_index()
-    cost = np.array(list(s.COST_PER_REGISTRATION.values()))[count["channel"]]
-    value = np.round(count["registrations"] * cost * np.exp(0.1 * rng.standard_normal(len(count))), 2)
-    return count.assign(value=value)[value > 0]

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from . import marketing
+from . import catalogue, marketing
+from . import settings as s
+from .people import tastes
 
 
 def purchase_probability(
@@ -14,9 +16,24 @@ def purchase_probability(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return (p without message, p if assigned to the message) of buying within a campaign window, paired row by row.
 
-    ``truth`` is ``ds.truth`` of a simulated company; ``user_id`` and ``product_id`` have equal length.
-    Raises KeyError for an id that the company does not have.
+    It is the next campaign that is asked about: on the day after the records, at list prices, after the messages that
+    each person has had, and with half of the study group written to, as in most campaigns. ``truth`` is ``ds.truth`` of
+    a simulated company; ``user_id`` and ``product_id`` have equal length. Raises KeyError for an id that the company
+    does not have.
     """
-    users = truth.users.set_index("user_id").loc[list(user_id)]
-    courses = truth.courses.set_index("product_id").loc[list(product_id)]
-    return marketing.purchase_probability(users, courses)
+    u = truth.users.set_index("user_id").loc[list(user_id)]
+    k = truth.courses.set_index("product_id").loc[list(product_id)]
+    level = (
+        s.BUY_LEVEL
+        + 0.5 * s.SPILL
+        + s.CARRY * u["warmth"].to_numpy()
+        + s.BUY_ENGAGEMENT * u["engagement"].to_numpy()
+        + s.BUY_MEANS * u["means"].to_numpy() * k["asks"].to_numpy()
+        + u["edge"].to_numpy()
+        + s.BUY_TASTE * np.einsum("ij,ij->i", tastes(u), catalogue.vectors(k))
+        + s.BUY_QUALITY * k["quality"].to_numpy()
+        + k["appeal"].to_numpy()
+        - s.BUY_PRICE * u["price_sensitivity"].to_numpy() * np.log(k["price"].to_numpy() / s.REFERENCE_PRICE)
+    )
+    lift = u["message_effect"].to_numpy() - s.FATIGUE * u["fatigue"].to_numpy()
+    return s.logistic(level), marketing.told(level, lift)

@@ -1,10 +1,11 @@
-"""People: what they like, how often they come, what they pay for, and when they arrived."""
+"""People: what they like, how often they come, what they pay for, when and how they arrived, whom they know."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
+from . import demand, social
 from . import settings as s
 
 AGE_BANDS = ("18-24", "25-34", "35-44", "45+")
@@ -34,62 +35,93 @@ OCCUPATION_SHARE = np.array(
     ]
 )
 DEVICES = ("android", "ios", "web", "wechat_mp")
+BEFORE = 0.40  # share of users who registered in the year before the records begin
 
 
-def pick(rng: np.random.Generator, share: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Draw one category for each person from the row of ``share`` that belongs to the person's group.
-
-    ``share`` has shape (groups, categories) with rows that sum to one; the result has the shape of ``group``.
-    """
-    edges = share.cumsum(axis=1)
-    return (rng.random(len(group))[:, None] > edges[group][:, :-1]).sum(axis=1)
-
-
-def people(n: int, seed: int) -> pd.DataFrame:
+def people(c: s.Setup, budget: np.ndarray) -> pd.DataFrame:
     """Return one row per registered user with the latent traits that drive everything else.
 
-    Latents: ``segment`` (index), ``taste_0..7`` (utility units), ``price_sensitivity`` (per log price),
-    ``engagement`` (standard normal around the segment), ``patience`` (0-1), ``social`` (invites in expectation),
-    ``weekly_rate`` (visits a week when fresh), ``fade_days`` (time constant of interest), ``created`` (seconds).
+    Latents: ``segment`` (index), ``taste_0..7`` (utility units), ``price_sensitivity`` (per log price), ``means``
+    (standard normal: how easily the person pays), ``engagement`` (standard normal around the segment), ``patience``
+    (0-1), ``standards`` (standard normal: how much quality must be there to please), ``social`` (weight of being the
+    one who invites), ``weekly_rate`` (visits a week when fresh), ``fade_days`` (time constant of interest),
+    ``message_effect`` (of a delivered message on the odds of buying, logit), ``created`` (seconds), ``inviter`` (row
+    index, -1 none), ``generation`` (invitations since somebody who came unasked), ``group`` (study group).
+    ``budget`` is the level of media budgets by week and channel.
     """
-    rng = s.stream(seed, "people")
+    rng = c.stream("people")
+    n = c.users
     segment = rng.choice(len(s.SEGMENTS), size=n, p=s.SEGMENT_SHARE)
     taste = s.SEGMENT_TASTE[segment] + s.TASTE_SPREAD * rng.standard_normal((n, len(s.TOPICS)))
     engagement = np.array([0.15, 0.25, 0.0, -0.45])[segment] + 0.95 * rng.standard_normal(n)
-    sensitivity = np.array([0.75, 1.25, 1.0, 0.85])[segment] * np.exp(0.25 * rng.standard_normal(n))
     patience = rng.beta(*np.array([[4, 3, 3, 5], [3, 4, 4, 3]])[:, segment])
-    base = rng.random(n) < 0.40  # registered in the year before the records begin
-    created = np.where(base, -rng.random(n) * 365, arrival_days(rng, n)) * s.DAY
+    channel = s.pick(rng, s.CHANNEL_SHARE, segment)
+    referred = channel == s.CHANNELS.index("referral")
     users = pd.DataFrame(
         {
             "segment": segment,
-            "price_sensitivity": sensitivity,
+            "price_sensitivity": np.array([0.75, 1.25, 1.0, 0.85])[segment] * np.exp(0.25 * rng.standard_normal(n)),
+            "means": s.CHANNEL_MEANS[channel] + rng.standard_normal(n),
             "engagement": engagement,
             "patience": patience,
+            "standards": rng.standard_normal(n),
             "social": rng.gamma(np.array([0.5, 0.7, 0.6, 1.1])[segment], 0.5),
             "weekly_rate": 2.1 * np.exp(0.55 * engagement),
-            "fade_days": 40 + 330 * patience,
-            "created": created,
-            "channel": pick(rng, s.CHANNEL_SHARE, segment),
-            "age": pick(rng, AGE_SHARE, segment),
+            "fade_days": (40 + 330 * patience) * np.where(referred, s.REFERRED_RETENTION, 1.0),
+            "created": arrivals(c, rng, segment, channel, budget) * s.DAY,
+            "channel": channel,
+            "age": s.pick(rng, AGE_SHARE, segment),
             "woman": rng.random(n) < WOMEN_SHARE[segment],
-            "occupation": pick(rng, OCCUPATION_SHARE, segment),
+            "occupation": s.pick(rng, OCCUPATION_SHARE, segment),
             "province": rng.choice(len(PROVINCES), size=n, p=np.arange(12, 2, -1) / np.arange(12, 2, -1).sum()),
             "device": rng.choice(len(DEVICES), size=n, p=[0.44, 0.27, 0.11, 0.18]),
+            "second_device": rng.random(n) < 0.15,
             "marketing_denied": rng.random(n) < 0.12,
+            "analytics_denied": rng.random(n) < 0.03,
             "opted_out": rng.random(n) < 0.06,
             "under_14": rng.random(n) < 0.004,
             "is_staff": rng.random(n) < 0.003,
+            "is_test": rng.random(n) < 0.002,
         }
     )
+    users["message_effect"] = message_effect(users, c.persuadables)
+    users["inviter"] = social.invitations(c, users)
+    users["generation"] = social.generations(users)
+    users["group"] = social.study_groups(c, users)
     return users.assign(**{f"taste_{k}": taste[:, k] for k in range(taste.shape[1])})
 
 
-def arrival_days(rng: np.random.Generator, n: int) -> np.ndarray:
-    """Draw registration days in the window, more on festival days and in term starts, shape (n,)."""
-    weight = s.day_factor()[: s.DAYS - 7]
-    day = rng.choice(len(weight), size=n, p=weight / weight.sum())
-    return day + np.clip(rng.normal(0.62, 0.17, n), 0.01, 0.99)
+def message_effect(users: pd.DataFrame, persuadables: float) -> np.ndarray:
+    """Return the effect of a delivered message on the logit scale, so that a given share of users are persuadable.
+
+    Heavy users tend to be annoyed (sleeping dogs); price-sensitive people are won over.
+    """
+    sensitivity = (users["price_sensitivity"].to_numpy() - 0.95) / 0.30
+    effect = s.LIFT_PRICE_SENSITIVITY * sensitivity + s.LIFT_ENGAGEMENT * users["engagement"].to_numpy()
+    return effect + s.PERSUADED - np.quantile(effect, 1 - persuadables)
+
+
+def arrivals(
+    c: s.Setup, rng: np.random.Generator, segment: np.ndarray, channel: np.ndarray, budget: np.ndarray
+) -> np.ndarray:
+    """Draw registration days, shape (users,): negative for those who came before the records begin.
+
+    More come on festival days, in term starts, in weeks with a larger media budget (by the advertising elasticity),
+    and more exam-takers before the exams.
+    """
+    busy = demand.components(c)["total"].to_numpy()
+    wave = np.ones(s.DAYS)
+    first, end, factor = demand.EXAM_WAVE
+    wave[int(s.seconds(first) // s.DAY) : int(s.seconds(end) // s.DAY) + 1] = factor
+    spent = budget[np.arange(s.DAYS) // 7] ** s.AD_ELASTICITY
+    day = np.empty(len(segment))
+    for k in range(len(s.SEGMENTS)):
+        for j in range(len(s.CHANNELS)):
+            mine = np.flatnonzero((segment == k) & (channel == j))
+            weight = busy * spent[:, j] * (wave if s.SEGMENTS[k] == "exam" else 1.0)
+            day[mine] = rng.choice(s.DAYS, size=len(mine), p=weight / weight.sum())
+    day += np.clip(rng.normal(0.62, 0.17, len(day)), 0.01, 0.99)
+    return np.where(rng.random(len(day)) < BEFORE, -rng.random(len(day)) * 365, day)
 
 
 def tastes(users: pd.DataFrame) -> np.ndarray:

@@ -1,12 +1,13 @@
-"""What the simulated company is made of: sizes, calendar, segments, topics and the numbers behind them.
+"""What the simulated company is made of: sizes, knobs, calendar, segments, topics and the numbers behind them.
 
-Every figure a lesson may later estimate is set here or drawn in the room that uses it; nothing else in the
-package imports this module. Bands and sources of the figures: the calibration table of the book.
+Every figure a lesson may later estimate is set here or drawn in the room that uses it; nothing outside
+this room imports this module. Bands and sources of the figures: the calibration page of the book.
 """
 
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -20,13 +21,108 @@ class Size(NamedTuple):
     courses: int
 
 
-SIZES = {"small": Size(2_000, 120), "standard": Size(50_000, 400)}
+SIZES = {"small": Size(2_000, 120), "standard": Size(50_000, 400), "large": Size(1_000_000, 1_000)}
+# Users generated at a time: memory is bounded by a block, and a block depends on no other. Study groups, ranks among
+# members and the rule of a rule campaign are those of a block, so another BLOCK would make another company.
+BLOCK = 10_000
 
 TIMEZONE = "Asia/Shanghai"
 START = pd.Timestamp("2024-07-01", tz=TIMEZONE)
 DAYS = 549  # 2024-07-01 .. 2025-12-31, eighteen months
 END = START + pd.Timedelta(days=DAYS)
 DAY = 86_400  # seconds; every time inside this package is seconds since START, float64
+WEEKS = -(-DAYS // 7)
+
+
+class Knob(NamedTuple):
+    """One number that makes another company: its default, the bounds allowed, the usual range, what it means.
+
+    A default of None is the one of the size.
+    """
+
+    default: float | int | None
+    low: float
+    high: float
+    usual: tuple[float, float]
+    meaning: str
+
+
+KNOBS = {
+    "price_level": Knob(1.0, 0.25, 4.0, (0.8, 1.25), "list prices of courses and plans, as a multiple"),
+    "persuadables": Knob(
+        0.55, 0.02, 0.95, (0.45, 0.65), "share of users whose odds of buying at least double with a message"
+    ),
+    "season": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "strength of the season, terms and festivals, as a multiple"),
+    "churn": Knob(0.44, 0.05, 0.95, (0.36, 0.52), "mean probability of leaving after the first paid month"),
+    "courses": Knob(None, 24, 4_000, (90, 160), "number of courses in the catalogue"),
+    "bots": Knob(0.025, 0.0, 0.5, (0.01, 0.06), "events of bots, as a share of the events of people"),
+    "campaigns": Knob(22, 0, 274, (18, 26), "marketing campaigns in the 549 days"),
+}
+WHOLE = ("courses", "campaigns")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The size, seed and knobs of one company; made by `setup`, which checks them."""
+
+    size: str
+    seed: int
+    users: int
+    price_level: float
+    persuadables: float
+    season: float
+    churn: float
+    courses: int
+    bots: float
+    campaigns: int
+
+    @property
+    def blocks(self) -> int:
+        """Number of blocks of users."""
+        return -(-self.users // BLOCK)
+
+    def part(self, table: str, block: int) -> str:
+        """Return the file of a table's block: "events.parquet" or, of several, "events/part-003.parquet"."""
+        return f"{table}.parquet" if self.blocks == 1 else f"{table}/part-{block:03d}.parquet"
+
+    def stream(self, room: str, block: int | None = None) -> np.random.Generator:
+        """Return the random stream of one room (and block): a change in one leaves the draws of the others alone."""
+        key = (zlib.crc32(room.encode()),) if block is None else (zlib.crc32(room.encode()), block)
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=key))
+
+    @property
+    def label(self) -> str:
+        """A file-safe name: "small-s0", with the knobs that differ from their defaults."""
+        parts = [f"{self.size}-s{self.seed}"]
+        for name, knob in KNOBS.items():
+            value, default = getattr(self, name), SIZES[self.size].courses if name == "courses" else knob.default
+            parts += [f"{name}{value!r}"] if value != default else []
+        return "-".join(parts)
+
+
+def setup(size: str, seed: int = 0, **knobs: float) -> Setup:
+    """Return the checked setup of a company.
+
+    Raises ValueError, with a sentence, for an unknown size or knob, a seed that is no whole number from 0, and a value
+    outside a knob's bounds.
+    """
+    if size not in SIZES:
+        raise ValueError(f"There is no company of size {size!r}: choose one of {', '.join(SIZES)}.")
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ValueError(f"A seed must be a whole number, 0 or more, not {seed!r}.")
+    for name in knobs:
+        if name not in KNOBS:
+            raise ValueError(f"A company has no knob {name!r}: its knobs are {', '.join(KNOBS)}.")
+    values = {}
+    for name, (default, low, high, _, meaning) in KNOBS.items():
+        value = knobs.get(name, SIZES[size].courses if default is None else default)
+        kind = int | np.integer if name in WHOLE else int | float | np.integer | np.floating
+        if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+            what = "whole number" if name in WHOLE else "number"
+            raise ValueError(f"{name} is {value!r}; give a {what} from {low:g} to {high:g} ({meaning}).")
+        values[name] = int(value) if name in WHOLE else float(value)
+    return Setup(size, int(seed), SIZES[size].users, **values)
+
 
 SEGMENTS = ("career", "exam", "curious", "parents")
 SEGMENT_SHARE = np.array([0.32, 0.22, 0.28, 0.18])
@@ -41,18 +137,10 @@ SEGMENT_TASTE = np.array(
         [-0.3, -0.6, -0.3, 0.2, 0.7, 0.0, 2.0, 1.2],  # parents
     ]
 )
-TASTE_SPREAD = 0.75  # standard deviation of a person around the segment's taste
-
-# Hour profile of each segment: (peak hour, width in hours, weight) of the bumps of a day.
-HOURS = (
-    ((8.0, 1.5, 0.35), (12.5, 1.2, 0.25), (21.5, 2.5, 0.40)),
-    ((10.0, 3.0, 0.30), (15.5, 3.0, 0.30), (22.0, 2.5, 0.40)),
-    ((13.0, 3.0, 0.25), (20.0, 2.5, 0.50), (23.0, 1.5, 0.25)),
-    ((9.5, 1.8, 0.25), (13.5, 1.8, 0.35), (21.0, 2.0, 0.40)),
-)
-WEEKEND_FACTOR = np.array([0.75, 1.0, 1.35, 0.9])  # Saturday and Sunday against a weekday
+TASTE_SPREAD = 0.80  # standard deviation of a person around the segment's taste
 
 CHANNELS = ("paid_search", "paid_social", "organic", "referral", "wechat_official", "app_store")
+PAID = ("paid_search", "paid_social", "app_store")  # channels with a media budget that moves from week to week
 CHANNEL_SHARE = np.array(
     [
         [0.22, 0.16, 0.22, 0.12, 0.18, 0.10],
@@ -61,48 +149,37 @@ CHANNEL_SHARE = np.array(
         [0.08, 0.20, 0.16, 0.26, 0.22, 0.08],
     ]
 )
-COST_PER_REGISTRATION = {  # yuan, media only
-    "paid_search": 58.0, "paid_social": 66.0, "organic": 0.0, "referral": 12.0, "wechat_official": 15.0,
-    "app_store": 30.0,
-}  # fmt: skip
+CHANNEL_MEANS = np.array([0.25, -0.45, 0.0, 0.05, 0.15, -0.05])  # how the people of a channel differ in means
+# yuan of media per registration at a budget of level 1
+COST_PER_REGISTRATION = np.array([42.0, 38.0, 0.0, 4.0, 6.0, 26.0])
+AD_ELASTICITY = 0.12  # of registrations by the channel's spend in the same week
+BUDGET_SPREAD = 0.5  # standard deviation of log spend from week to week
 
-# How the days differ (multipliers of the visit rate): the two shopping festivals, the new year talk, term starts.
-FESTIVALS = (
-    ("2024-11-11", 2.2),
-    ("2024-12-31", 1.6),
-    ("2025-06-18", 2.0),
-    ("2025-11-11", 2.3),
-    ("2025-12-31", 1.6),
-)
-TERMS = (
-    ("2024-09-01", "2024-09-20", 1.25),
-    ("2025-02-17", "2025-03-07", 1.2),
-    ("2025-09-01", "2025-09-20", 1.25),
-)
+REFERRED_RETENTION = 1.12  # interest of invited people lasts longer by this factor, for good ...
+REFERRED_EDGE, REFERRED_EDGE_DAYS = 0.34, 120.0  # ... and they buy a little more easily, which wears off
 
-MEMBERSHIP_PRICE = 38.0  # yuan a month
-PERIOD_DAYS = 30
-TRIAL_DAYS = 7
-CHURN_ALPHA, CHURN_BETA = 0.88, 1.12  # sBG: first renewal 0.560 and one-year survival 0.110
-CHURN_LINK = 0.65  # correlation of churn with low engagement (Gaussian copula)
 CAUSES = ("price", "no_time", "finished", "content", "service", "switched", "payment_failed")
+PLANS = ("vip-month", "vip-year")
+PLAN_PRICE = np.array([38.0, 268.0])  # yuan a period
+PLAN_DAYS = np.array([30, 365])
+YEAR_SHARE = 0.12  # of those who pay after the trial
+TRIAL_DAYS = 7
+CHURN_SIZE = 2.0  # alpha + beta of the monthly plan: 0.88 + 1.12 at the default knob
+YEAR_CHURN = (1.46, 0.54)  # Beta of the yearly plan: 27 % renew
+CHURN_LINK = 0.65  # correlation of churn with low engagement (Gaussian copula)
 
-CAMPAIGNS = 24
-CAMPAIGN_EVERY_DAYS = 21
-CAMPAIGN_WINDOW_DAYS = 14
 MESSAGE_COST = 0.20  # yuan
 DELIVERED = 0.96
+CAMPAIGN_WINDOW_DAYS = 14
 REFERENCE_PRICE = 199.0  # yuan; the logits below are levels at this price
-# Purchase of the promoted course within the window, on the logit scale.
-BUY_LEVEL, BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT = -6.35, 0.80, 0.8, 0.35, 0.45
-LIFT_LEVEL, LIFT_PRICE_SENSITIVITY, LIFT_ENGAGEMENT = 0.50, 0.40, -0.75
-# Purchase at a visit of the course page, on the logit scale; the other terms are those above.
-VISIT_LEVEL = -10.3
-
-
-def stream(seed: int, room: str) -> np.random.Generator:
-    """Return the random stream of one room, so that a change in one room leaves the others' draws alone."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(zlib.crc32(room.encode()),)))
+# Purchase on the logit scale: of the promoted course within the window (BUY), at a visit of its page (VISIT).
+BUY_LEVEL, VISIT_LEVEL = -8.08, -13.8
+BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT, BUY_MEANS = 0.80, 1.8, 0.25, 0.40, 1.85
+PERSUADED = float(np.log(2))  # a persuadable: the message at least doubles the odds
+LIFT_PRICE_SENSITIVITY, LIFT_ENGAGEMENT = 0.40, -0.75
+FATIGUE = 0.05  # each message delivered in the 90 days before takes this off the effect
+CARRY, CARRY_DAYS = 0.10, 20.0  # a message delivered earlier still helps the next purchase a little
+SPILL = 0.15  # on the odds when all others of the study group were written to: people talk
 
 
 def seconds(when: pd.Timestamp | str) -> float:
@@ -112,23 +189,20 @@ def seconds(when: pd.Timestamp | str) -> float:
     return (stamp - START).total_seconds()
 
 
-def day_factor() -> np.ndarray:
-    """Return the multiplier of the visit rate for each day, shape (DAYS,): season, terms, festivals, trend break."""
-    day = np.arange(DAYS)
-    year = 1 + 0.12 * np.cos(2 * np.pi * (day - 150) / 365.25)  # more in winter evenings
-    factor = year * np.where(day >= seconds("2025-04-01") / DAY, 1.08, 1.0)  # one break: the new app version
-    for first, last, size in TERMS:
-        factor[int(seconds(first) // DAY) : int(seconds(last) // DAY) + 1] *= size
-    for date, size in FESTIVALS:
-        factor[int(seconds(date) // DAY)] *= size
-    return factor
-
-
-def is_weekend() -> np.ndarray:
-    """Return for each day whether it is a Saturday or Sunday, shape (DAYS,)."""
-    return (START + pd.to_timedelta(np.arange(DAYS), unit="D")).day_of_week.to_numpy() >= 5
+def day_of(time: np.ndarray) -> np.ndarray:
+    """Return the day (0 .. DAYS - 1) of times in seconds; times outside the records take the nearest day."""
+    return np.clip(np.asarray(time) / DAY, 0, DAYS - 1).astype(np.int16)
 
 
 def logistic(x: np.ndarray) -> np.ndarray:
     """Return 1 / (1 + exp(-x)) without overflow."""
     return 0.5 * (1 + np.tanh(0.5 * x))
+
+
+def pick(rng: np.random.Generator, share: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Draw one category for each person from the row of ``share`` that belongs to the person's group.
+
+    ``share`` has shape (groups, categories) with rows that sum to one; the result has the shape of ``group``.
+    """
+    edges = share.cumsum(axis=1)
+    return (rng.random(len(group))[:, None] > edges[group][:, :-1]).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Social: who invited whom, and shares, likes and comments. Friends resemble each other (homophily)."""
+"""Social: who invited whom, study groups, and shares, likes and comments. Friends resemble each other (homophily)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import pandas as pd
 from . import settings as s
 
 SAME_SEGMENT = 0.7  # share of invited people whose inviter is of their own segment
+GROUP_SIZE = 25
+VAIN = 3.0  # invitations that nobody accepts, for each that somebody does
 
 
-def invitations(users: pd.DataFrame, seed: int) -> np.ndarray:
+def invitations(c: s.Setup, users: pd.DataFrame) -> np.ndarray:
     """Return each user's inviter as a row index, -1 where there is none; inviters registered earlier."""
-    rng = s.stream(seed, "invitations")
-    created, segment, social = (users[c].to_numpy() for c in ("created", "segment", "social"))
+    rng = c.stream("invitations")
+    created, segment, social = (users[name].to_numpy() for name in ("created", "segment", "social"))
     inviter = np.full(len(users), -1)
     invited = np.flatnonzero(users["channel"].to_numpy() == s.CHANNELS.index("referral"))
     same = rng.random(len(invited)) < SAME_SEGMENT
@@ -28,27 +30,74 @@ def invitations(users: pd.DataFrame, seed: int) -> np.ndarray:
     return inviter
 
 
-def interactions(users: pd.DataFrame, inviter: np.ndarray, pages: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return one row per interaction: ``time, user, target, course, action, parent`` (-1 where there is none)."""
-    rng = s.stream(seed, "interactions")
-    created = users["created"].to_numpy()
-    joined = np.flatnonzero((inviter >= 0) & (created > s.DAY))
-    invite_time = np.maximum(created[joined] - rng.exponential(1.0, len(joined)) * s.DAY, created[inviter[joined]] + 1)
-    vain = rng.choice(len(users), size=len(joined) * 3, p=users["social"] / users["social"].sum())
-    vain_time = np.maximum(created[vain], 0) + rng.random(len(vain)) * (s.DAYS * s.DAY - np.maximum(created[vain], 0))
-    invites = pd.DataFrame(
-        {"time": invite_time, "user": inviter[joined], "target": -1, "action": "invite", "accepts": joined}
+def generations(users: pd.DataFrame) -> np.ndarray:
+    """Return how many invitations lie between each user and somebody who came without one, shape (users,)."""
+    inviter = users["inviter"].to_numpy()
+    generation, reached = np.zeros(len(users), dtype=np.int16), inviter < 0
+    while not reached.all():
+        step = ~reached & reached[np.maximum(inviter, 0)]
+        generation[step] = generation[inviter[step]] + 1
+        reached |= step
+    return generation
+
+
+def study_groups(c: s.Setup, users: pd.DataFrame) -> np.ndarray:
+    """Return the study group of each user: people of one segment, and one block, who came at about the same time.
+
+    The numbers are shuffled, so that they say nothing about the segment.
+    """
+    segment, block = users["segment"].to_numpy(), np.arange(len(users)) // s.BLOCK
+    order = np.lexsort((users["created"].to_numpy(), segment, block))
+    cell = (block * len(s.SEGMENTS) + segment)[order]
+    start = np.flatnonzero(np.diff(cell, prepend=-1))
+    within = np.arange(len(order)) - np.repeat(start, np.diff(np.append(start, len(order))))
+    first = np.diff(cell, prepend=-1).astype(bool) | (within % GROUP_SIZE == 0)
+    number = first.cumsum() - 1
+    group = np.empty(len(users), dtype=np.int64)
+    group[order] = c.stream("study groups").permutation(number[-1] + 1)[number]
+    return group
+
+
+def interactions(c: s.Setup, users: pd.DataFrame, rows: np.ndarray, pages: dict[str, np.ndarray], block: int):
+    """Return one row per interaction of a block as a DataFrame: ``time, user, target, course, action, number, parent``.
+
+    ``rows`` are the block's users; -1 stands for none. An accepted invitation and its acceptance are numbered 2j and
+    2j + 1 after the invited user j; ``parent`` of an acceptance is its invitation, and of that the acceptance by which
+    the inviter came: a cascade.
+    """
+    rng = c.stream("interactions", block)
+    created, inviter = users["created"].to_numpy(), users["inviter"].to_numpy()
+    joined = rows[(inviter[rows] >= 0) & (created[rows] > s.DAY)]
+    host = inviter[joined]
+    asked = np.maximum(created[joined] - rng.exponential(1.0, len(joined)) * s.DAY, np.maximum(created[host] + 1, 0))
+    came_by = np.where((inviter[host] >= 0) & (created[host] > s.DAY), 2 * host + 1, -1)
+    n = int(len(joined) * VAIN)
+    social = users["social"].to_numpy()[rows]
+    vain = rng.choice(rows, size=n, p=social / social.sum())
+    begin = np.maximum(created[vain], 0)
+    liked = rng.random(len(pages["time"])) < 0.04
+    kinds = [
+        ("invite", asked, host, -1, -1, 2 * joined, came_by),
+        ("invite_accepted", created[joined], joined, host, -1, 2 * joined + 1, 2 * joined),
+        ("invite", begin + rng.random(n) * (s.DAYS * s.DAY - begin), vain, -1, -1, None, -1),
+    ]
+    time, user, course = (pages[name][liked] for name in ("time", "user", "course"))
+    what = rng.choice(3, size=len(time), p=[0.6, 0.25, 0.15])
+    for k, action in enumerate(("like", "share", "comment")):
+        of = what == k
+        kinds.append((action, time[of] + 15, user[of], -1, course[of], None, -1))
+    own = 2 * c.users + block * 10**6  # numbers of what is neither invitation nor acceptance
+    parts = []
+    for action, when, who, target, about, number, parent in kinds:
+        if number is None:
+            number, own = own + np.arange(len(when)), own + len(when)
+        parts.append(
+            pd.DataFrame(
+                {"time": when, "user": who, "target": target, "course": about, "action": action, "number": number,
+                 "parent": parent}
+            )
+        )  # fmt: skip
+    table = pd.concat(parts, ignore_index=True)
+    return table[(table["time"] >= 0) & (table["time"] < s.DAYS * s.DAY)].sort_values(
+        ["time", "number"], ignore_index=True
     )
-    lost = pd.DataFrame({"time": vain_time, "user": vain, "target": -1, "action": "invite", "accepts": -1})
-    sent = pd.concat([invites, lost], ignore_index=True).assign(course=-1, parent=-1)
-    accepted = pd.DataFrame(
-        {"time": created[joined], "user": joined, "target": inviter[joined], "action": "invite_accepted", "course": -1,
-         "parent": np.arange(len(joined))}
-    )  # fmt: skip
-    liked = pages[rng.random(len(pages)) < 0.04]
-    light = pd.DataFrame(
-        {"time": liked["time"] + 15, "user": liked["user"], "target": -1, "course": liked["course"], "parent": -1,
-         "action": rng.choice(["like", "share", "comment"], size=len(liked), p=[0.6, 0.25, 0.15])}
-    )  # fmt: skip
-    table = pd.concat([sent.drop(columns="accepts"), accepted, light], ignore_index=True)
-    return table[(table["time"] >= 0)]

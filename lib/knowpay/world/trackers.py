@@ -14,65 +14,77 @@ import pandas as pd
 
 from . import behaviour, export
 from . import settings as s
-from .company import Company, generate
+from .columns import labels, numbered
+from .company import Company, device_ids, found
 from .people import DEVICES
 
 SEGMENT = {
     "page_viewed": "Page Viewed", "signed_up": "Signed Up", "logged_in": "Logged In",
     "product_list_viewed": "Product List Viewed", "products_searched": "Products Searched",
     "product_viewed": "Product Viewed", "product_added": "Product Added", "checkout_started": "Checkout Started",
-    "order_completed": "Order Completed", "trial_started": "Trial Started", "lesson_started": "Lesson Started",
+    "order_completed": "Order Completed", "order_refunded": "Order Refunded",
+    "trial_started": "Trial Started", "lesson_started": "Lesson Started",
     "lesson_completed": "Lesson Completed", "course_completed": "Course Completed", "product_shared": "Product Shared",
 }  # fmt: skip
 GA4 = {
     "page_viewed": "page_view", "signed_up": "sign_up", "logged_in": "login", "product_list_viewed": "view_item_list",
     "products_searched": "search", "product_viewed": "view_item", "product_added": "add_to_cart",
-    "checkout_started": "begin_checkout", "order_completed": "purchase", "trial_started": "trial_started",
+    "checkout_started": "begin_checkout", "order_completed": "purchase", "order_refunded": "refund",
+    "trial_started": "trial_started",
     "lesson_started": "lesson_started", "lesson_completed": "lesson_completed", "course_completed": "course_completed",
     "product_shared": "share",
 }  # fmt: skip
 SENSORS = {
     "page_viewed": "$pageview", "signed_up": "$SignUp", "logged_in": "Login", "product_list_viewed": "ViewList",
     "products_searched": "Search", "product_viewed": "ViewProduct", "product_added": "AddToCart",
-    "checkout_started": "SubmitOrder", "order_completed": "PayOrder", "trial_started": "StartTrial",
+    "checkout_started": "SubmitOrder", "order_completed": "PayOrder", "order_refunded": "RefundOrder",
+    "trial_started": "StartTrial",
     "lesson_started": "StartLesson", "lesson_completed": "FinishLesson", "course_completed": "FinishCourse",
     "product_shared": "ShareProduct",
 }  # fmt: skip
 
 
-def write_days(size: str, seed: int, first: str, days: int, folder: Path) -> None:
+def write_days(size: str, seed: int, first: str, days: int, folder: Path, **knobs: float) -> None:
     """Write the clean events of some days as ``segment.jsonl``, ``ga4.jsonl`` and ``sensors.jsonl``.
 
-    ``first`` is a date in the company's time zone. Raises ValueError for an unknown size, or days outside the records.
+    ``first`` is a date in the company's time zone. Raises ValueError for an unknown size or knob, or days outside the
+    records.
     """
     start = s.seconds(first)
     if not (start >= 0 and days > 0 and start + days * s.DAY <= s.DAYS * s.DAY):
         raise ValueError(
             f"The records run from {s.START.date()} for {s.DAYS} days; {first} and {days} days lie outside."
         )
-    company = generate(size, seed)
-    rows = plain(company, company.events[company.events["time"].between(start, start + days * s.DAY, inclusive="left")])
+    company = found(size, seed, **knobs)
+    events = pd.concat([during(block.events, start, days) for block in company.blocks()], ignore_index=True)
+    rows = plain(company, events.sort_values(["time", "user", "event"], kind="stable", ignore_index=True))
     folder.mkdir(parents=True, exist_ok=True)
     for name, form in (("segment", as_segment), ("ga4", as_ga4), ("sensors", as_sensors)):
         with (folder / f"{name}.jsonl").open("w", encoding="utf-8", newline="\n") as file:
             file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in form(rows))
 
 
+def during(events: dict[str, np.ndarray], start: float, days: int) -> pd.DataFrame:
+    """Return the events of some days, from ``start`` in seconds."""
+    inside = (events["time"] >= start) & (events["time"] < start + days * s.DAY)
+    return pd.DataFrame({name: values[inside] for name, values in events.items()})
+
+
 def plain(company: Company, events: pd.DataFrame) -> pd.DataFrame:
     """Return events with ids and times as text, the common source of the three exports."""
     user = events["user"].to_numpy()
     known = events["logged_in"].to_numpy() | (events["event"] == behaviour.CODE["signed_up"]).to_numpy()
-    lesson = events["event"].isin([behaviour.CODE["lesson_started"], behaviour.CODE["lesson_completed"]])
-    device = np.where(events["second"], 2, company.users["device"].to_numpy()[user])
+    device = np.where(events["second"], DEVICES.index("web"), company.users["device"].to_numpy()[user])
+    lesson = events["lesson"].to_numpy()
     return pd.DataFrame(
         {
             "number": np.arange(len(events)),
             "event": np.array(behaviour.EVENTS)[events["event"]],
             "ms": np.rint(events["time"].to_numpy() * 1000).astype(np.int64) + s.START.value // 1_000_000,
-            "user_id": export.user_ids(company, np.where(known, user, -1)).to_pylist(),
-            "anonymous_id": export.numbered("a", 2 * user + events["second"].to_numpy(), 7).to_pylist(),
-            "product_id": export.product_ids(events["course"]).to_pylist(),
-            "lesson_id": export.numbered("l", np.maximum(events["lesson"], 0), 3, ~lesson).to_pylist(),
+            "user_id": labels(np.where(known, user, -1), company.user_ids).to_pylist(),
+            "anonymous_id": device_ids(2 * user + events["second"].to_numpy()).to_pylist(),
+            "product_id": labels(export.sold(company, events["course"]), company.product_ids).to_pylist(),
+            "lesson_id": numbered("l", np.maximum(lesson, 0), 3, lesson <= 0).to_pylist(),
             "platform": np.array(DEVICES)[device],
         }
     )

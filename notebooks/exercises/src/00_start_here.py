@@ -23,7 +23,7 @@ seed: int = 0
 # %% [markdown] tags=["exercise"]
 # ## Exercise 1 · When does a registration pay back? (10 minutes)
 #
-# Take the **referral** channel and its users who were watched for 180 days. Set `answer` to the **first day** (a whole
+# Take the **wechat_official** channel and its users who were watched for 180 days. Set `answer` to the **first day** (a whole
 # number, 1 to 180) by whose end the contribution of these users reaches what their registrations cost, or to `0` if it
 # never does within the 180 days.
 
@@ -32,8 +32,8 @@ import knowpay
 from knowpay.analyse import economics
 
 ds = knowpay.open(data, seed=seed)
-cost = economics.acquisition(ds)["per_registration"]["referral"]
-mature = economics.cohort_value(ds, share=0.7, horizon=180).query("channel == 'referral'")
+cost = economics.acquisition(ds)["per_registration"]["wechat_official"]
+mature = economics.cohort_value(ds, share=0.7, horizon=180).query("channel == 'wechat_official'")
 paid = economics.contributions(ds, share=0.7)  # user_id, channel, day (since registration), amount
 
 
@@ -42,7 +42,7 @@ answer = economics.payback(economics.recovered(paid, mature["user_id"], 180), co
 
 # %% tags=["wrong"]
 # hint: You set the money of everybody on the channel against the cost of the watched users. Keep both sides to the same people.
-everybody = paid.loc[paid["channel"] == "referral", "user_id"].unique()
+everybody = paid.loc[paid["channel"] == "wechat_official", "user_id"].unique()
 money = economics.recovered(paid, everybody, 180) * len(everybody)
 answer = economics.payback(money / len(mature), cost)
 

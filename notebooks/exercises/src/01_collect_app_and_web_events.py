@@ -35,8 +35,7 @@ events = ds.events.select("event", "anonymous_id").to_pandas()
 arrived = faults.arrivals(ds)
 
 # %% tags=["solution"]
-rows = faults.bots(arrived)["source_row"]
-bots = set(arrived.loc[arrived["source_row"].isin(rows), "anonymous_id"])
+bots = set(arrived.loc[faults.bots(arrived).index, "anonymous_id"])
 human = events[~events["anonymous_id"].isin(bots)]
 answer = human.loc[human["event"] == "signed_up", "anonymous_id"].nunique() / human["anonymous_id"].nunique()
 
@@ -47,8 +46,7 @@ answer = signed / events["anonymous_id"].nunique()
 
 # %% tags=["wrong"]
 # hint: You counted events, not devices. A busy visitor would count many times.
-rows = faults.bots(arrived)["source_row"]
-bots = set(arrived.loc[arrived["source_row"].isin(rows), "anonymous_id"])
+bots = set(arrived.loc[faults.bots(arrived).index, "anonymous_id"])
 human = events[~events["anonymous_id"].isin(bots)]
 answer = (human["event"] == "signed_up").mean()
 

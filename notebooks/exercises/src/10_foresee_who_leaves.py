@@ -23,8 +23,8 @@ seed: int = 0
 # %% [markdown] tags=["exercise"]
 # ## Exercise 1 · How many months does a new member pay? (10 minutes)
 #
-# The renewal curve of the lesson gives `alpha` and `beta`. Set `answer` to the mean number of months that a new member
-# pays **within the first twelve**. Everybody pays the first month; the second is paid by those who renew once, and so on.
+# The renewal curve of the lesson gives `alpha` and `beta`. Set `answer` to the mean number of months that a new member of
+# the monthly plan pays **within the first twelve**. Everybody pays the first month; the second is paid by those who renew once, and so on.
 # Remember $h(n) = \alpha / (\alpha + \beta + n - 1)$.
 
 # %% tags=["given"]

@@ -24,9 +24,9 @@ seed: int = 0
 # ## Exercise 1 · What a rule earns (10 minutes)
 #
 # The rule: *write to everybody with at most two page views in the 60 days before.* A purchase of the promoted course
-# leaves 0.62 of its `price`, a message costs 0.20 yuan. `tried` has past touches whose arm was drawn with the
-# probability `propensity`. Set `answer` to what the rule earns against writing to nobody, in **yuan per person on the
-# list** (those whom the rule leaves alone are on the list too).
+# leaves 0.62 of its `price`, a message costs 0.20 yuan. `tried` has past touches whose arm was drawn by lot; `propensity`
+# is the probability of the *message*, and it is not the same for all. Set `answer` to what the rule earns against writing
+# to nobody, in **yuan per person on the list** (those whom the rule leaves alone are on the list too).
 
 # %% tags=["given"]
 import knowpay
@@ -37,8 +37,9 @@ tried = touches.outcomes(ds, window_days=14, history_days=60)  # message, bought
 chosen = tried["visits"] <= 2
 
 # %% tags=["solution"]
-sign = tried["message"].map({True: 1, False: -1})
-gain = sign * tried["bought"] * 0.62 * tried["price"] / tried["propensity"] - 0.20
+q = tried["propensity"]
+count = (1 / q).where(tried["message"], -1 / (1 - q))
+gain = count * tried["bought"] * 0.62 * tried["price"] - 0.20
 answer = (gain * chosen).mean()
 
 # %% tags=["wrong"]
@@ -47,14 +48,16 @@ gain = tried["message"] * tried["bought"] * 0.62 * tried["price"] / tried["prope
 answer = (gain * chosen).mean()
 
 # %% tags=["wrong"]
-# hint: Each purchase stands for 1/propensity of them, because the other arm was hidden from you. You left the weight out.
+# hint: You divided both arms by the odds of the message. Whoever got none was drawn with 1 - propensity: divide by that.
 sign = tried["message"].map({True: 1, False: -1})
-answer = ((sign * tried["bought"] * 0.62 * tried["price"] - 0.20) * chosen).mean()
+gain = sign * tried["bought"] * 0.62 * tried["price"] / tried["propensity"] - 0.20
+answer = (gain * chosen).mean()
 
 # %% tags=["wrong"]
 # hint: That is the gain per message. Asked is the gain per person on the list; the people left alone count with 0.
-sign = tried["message"].map({True: 1, False: -1})
-gain = sign * tried["bought"] * 0.62 * tried["price"] / tried["propensity"] - 0.20
+q = tried["propensity"]
+count = (1 / q).where(tried["message"], -1 / (1 - q))
+gain = count * tried["bought"] * 0.62 * tried["price"] - 0.20
 answer = gain[chosen].mean()
 
 # %% [markdown] tags=["exercise"]
