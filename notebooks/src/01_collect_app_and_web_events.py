@@ -242,8 +242,8 @@ show.say(
 #
 # Six rules look at the raw rows; none changes a row. *Duplicate*: the message id has come before. *Skew*: the device's
 # clock disagrees with the receiver's at the moment of sending. *Late*: the event waited on the device. *Bot*: a device
-# that only ever opens pages and never logs in, as an unknown agent or faster than anybody reads. *Fen*: an order far from
-# its list price. *Reload*: the same person orders the same product again within ten minutes, under another id.
+# that only ever opens pages and never logs in, as an unknown agent or faster than anybody reads. *Fen*: an order about a
+# hundred times its list price, as if in fen, hundredths of a yuan. *Reload*: the same person orders the same product again within ten minutes, under another id.
 
 # %%
 found = faults.find(ds)
@@ -287,8 +287,8 @@ show.say(
 #
 # The same five numbers: duplicates, bots and reloads are out, orders in the wrong unit or without an id wait for their owner,
 # and a device is a visitor when it came back or logged in. (On your own records some of those seen once were real.) Two repairs
-# are small: an order of a fen is somebody's test, and where list price less discount is a fen more than the total, binary
-# fractions lost that fen.
+# hardly move the money, though the first moves the count: an order for a fen, 0.01 yuan, is somebody's test of the till; and
+# where list price less discount is a fen more than the total, binary fractions lost that fen.
 
 # %%
 sold = ds.orders.filter(ds.orders.total > 0.05)

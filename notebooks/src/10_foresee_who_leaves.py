@@ -45,7 +45,8 @@ ds = knowpay.open(data, seed=seed, **company)
 #
 # Three sentences come before any model, because they decide the result more than the model does.
 # **Population:** members of the monthly plan on the first day of a paid month; trials, yearly plans, staff and test accounts
-# are out. Who has paid for a year is not asked this month, and would only make the rates look better.
+# are out. Who has paid for a year is not asked this month, and would only make the rates look better. The data set counts
+# those periods too, so its ended periods are more than the months below.
 # **Horizon:** until the end of that month; a payment up to 7 days late still counts as a renewal.
 # **Leakage:** a feature uses only events that had happened *and arrived* before that day. `status`, `canceled_at` and
 # `auto_renew` are answers, not features.
@@ -104,7 +105,8 @@ show.table(
 # When the hazard falls from month to month, two stories fit: members grow fonder with time, or they differed from the start,
 # those who were going to leave are gone, and the loyal remain. Counts alone cannot tell them apart. The curve below takes
 # the second story, which needs no habit to form; the truth section can look. Either way, an average over all months mixes
-# many first months with the few late ones.
+# many first months with the few late ones. Look at the column *at risk* before you quote the last rows: where two members are
+# left, one who leaves halves the curve.
 #
 # ## The shifted-beta-geometric curve
 #
@@ -493,7 +495,7 @@ call = churn_models.Call(cost=1.0, gift=3.0, margin=margin, save=0.20)
 
 # %% [markdown]
 # The list: members whose month is running, who have not cancelled and who have refused neither marketing nor
-# personalisation. Behaviour enters only if the test months have shown that it adds to the month; if not, the dull pair of
+# personalisation. Most of them stand on next week's list too: call each once a month. Behaviour enters only if the test months have shown that it adds to the month; if not, the dull pair of
 # numbers stays, as a regression on the month alone. Either is fitted again on all months with an answer. If the member
 # renews, she is worth her margin over the next twelve months, with her own hazard each month. So the expected loss levels off: who is likely to leave now is likely
 # to leave next month too, and saving her buys little time.
@@ -518,15 +520,24 @@ if len(chosen):
     value, budget = chosen["worth_calling"].sum(), call.budget(chosen["hazard"]).sum()
     loss = "; a loss is possible" if low < 0 else ""
     need, half = call.break_even(chosen["hazard"]), call.test_size(chosen["hazard"])
+    rounds = 2 * half / len(chosen)  # lists like this one
 
 # %% tags=["remove-input"]
+settle = (
+    f"So draw lots, call one half and compare renewals, for about {rounds:,.0f} such lists. Until then the assumption decides, not "
+    "the model."
+    if len(chosen) and rounds <= 24
+    else f"That is {rounds:,.0f} such lists: this company is too small to find out. The call stays a bet on the assumption; more "
+    "members, or a call that keeps many more of them, would change that."
+    if len(chosen)
+    else ""
+)
 show.say(
     f"**Decision.** Call {len(chosen)} of {len(members)} members, chosen by {'month and behaviour' if adds else 'the month alone'}, "
     f"budget **{budget:.0f} yuan**, expected gain **{value:.0f} yuan** "
     f"(90 % interval {low:.0f} to {high:.0f}, from the error of the hazards and the luck of a month{loss}). It pays if the call keeps "
-    f"more than **{need:.0%}** of those about to leave; we assumed {call.save:.0%}, and nobody here has measured it. So draw lots, "
-    f"call one half and compare renewals: showing such an effect takes about {half:,.0f} members in each half, "
-    f"{2 * half / len(chosen):,.0f} rounds of a list like this. Until then the assumption decides, not the model."
+    f"more than **{need:.0%}** of those about to leave; we assumed {call.save:.0%}, and nobody here has measured it. "
+    f"Showing such an effect takes about {half:,.0f} members in each half. {settle}"
     if len(chosen)
     else "**Decision.** Call nobody: at these costs and this save rate no member is worth a call."
 )
@@ -537,7 +548,8 @@ worth = [churn_models.Call(call.cost, call.gift, margin, rate).value(members["ha
 gains = [(f"{rate:.0%}", int((v > 0).sum()), v[v > 0].sum(), v.sum()) for rate, v in zip(rates, worth, strict=True)]
 columns = ["save rate", "worth calling", "gain of calling these", "gain of calling all"]
 show.table(
-    pd.DataFrame(gains, columns=columns).round(0), "What would change it: gain of one week in yuan, by save rate"
+    pd.DataFrame(gains, columns=columns).round(0),
+    "What would change it: gain of calling this list once, in yuan, by save rate",
 )
 
 # %% [markdown]

@@ -16,8 +16,8 @@
 # The article that this course implements answers with a formula: the probability that user $u$ is the one to market to,
 # given that somebody buys course $w$.
 # **The question:** does that formula, or its repair, name the people whom a message makes buy?
-# **What you will decide at the end:** send the next campaigns to everybody, or only to those whose expected gain exceeds
-# the cost of the message; with an amount in yuan and an interval.
+# **What you will decide at the end:** send the next campaigns to everybody, only to those whose expected gain exceeds the
+# cost of the message, or go on drawing lots; with an amount in yuan and an interval.
 
 # %% [markdown]
 # :::{admonition} Before you start
@@ -281,8 +281,9 @@ with show.figure(
 # Judge them as probabilities on the shown people of the later campaigns. *AUC* is how often a buyer is ranked above a
 # non-buyer, *log-loss* the mean surprise (lower is better). *Slope* is one for honest probabilities and
 # below one when they are spread too far; *all* and *top* say by how much everybody and the best tenth are over-predicted
-# (1 means twice too high). The fourth row repairs naive Bayes by *isotonic regression*: the rising staircase that fits the
-# purchases of the middle campaigns best, put in place of the predicted values.
+# (1 means twice too high); the best tenth holds few buyers, so *top* is rough. The fourth row repairs naive Bayes by
+# *isotonic regression*: the rising staircase that fits the purchases of the middle campaigns best, put in place of the
+# predicted values. Its model may not have seen those campaigns and learns on fewer, so its AUC differs for that reason.
 
 # %%
 choices = models.makers([int(tried[c].max()) + 1 for c in evidence.COLUMNS])
@@ -384,7 +385,8 @@ show.table(money, "Profit on later campaigns against nobody, yuan, with 90 % int
 
 # %% [markdown]
 # Intervals that overlap decide nothing, because the rules share most of their people. The *difference* of two rules
-# concerns only those on whom they disagree.
+# concerns only those on whom they disagree. Mind the count as well: of four such intervals at 90 %, one or more misses the
+# truth up to a third of the time, and a handful of purchases can make a verdict. The truth at the end says which it was.
 
 # %% tags=["nbval-check-output"]
 pairs = {
@@ -512,8 +514,8 @@ if known is not None:
 if known is not None:
     truly = {name: (rule * true_gain).sum() for name, rule in rules.items()}
     show.say(
-        f"In truth everybody earns {truly['everybody']:,.0f} yuan, the uplift rule {truly['uplift, logistic']:,.0f}, the "
-        f"busiest third {truly['busiest third']:,.0f}; whoever knew each person's uplift would earn "
+        f"In truth everybody earns {truly['everybody']:,.0f} yuan, the uplift rule {truly['uplift, logistic']:,.0f}, as many best "
+        f"responders {truly['best responders, as many']:,.0f}, the busiest third {truly['busiest third']:,.0f}; whoever knew each person's uplift would earn "
         f"{np.maximum(true_gain, 0).sum():,.0f}. How near to that last figure one can come is the matter of lesson 18."
     )
 
@@ -522,7 +524,7 @@ if known is not None:
 #
 # The rule was fixed before looking: **send iff uplift × margin > cost**, and prefer it to "everybody" only if the whole
 # interval of the difference is above zero. Otherwise the dull rule stays if *its* interval is above zero; if neither is,
-# keep drawing lots. Divide by the number of later campaigns to get a usual one.
+# keep drawing lots. The amounts below are per campaign: the profit divided by the number of later campaigns.
 
 # %%
 costs = np.linspace(cost / 2, 5 * cost, 19)
@@ -575,16 +577,18 @@ show.say(
 )
 
 # %% tags=["remove-input"]
-more = policy.touches_needed(better, len(test))
+unsettled = better if dull.low > 0 else dull
+asked = "of the uplift list to everybody" if dull.low > 0 else "of everybody to nobody"
+more = policy.touches_needed(unsettled, len(test))
 show.say(
     "**What would change it.** "
     + ("No dearer message: before the uplift list draws ahead, it has stopped earning. " if not len(ahead) else
        f"By these estimates, a message of {ahead[0]:.2f} yuan: there the uplift list earns, and earns more. " if ahead[0] > 1.01 * cost else
        "Not the cost of the message: by the estimates the uplift list is ahead already, only the interval is not. "
        if better.low <= 0 else "")
-    + (f"More data: a difference of this size shows with {'more than' if more > 1e6 else 'about'} {min(more, 1e6):,.0f} "
+    + (f"More data: a difference {asked} of the size found shows, half the time, with {'more than' if more > 1e6 else 'about'} {min(more, 1e6):,.0f} "
        f"later touches; these are {len(test):,}. "
-       if better.low <= 0 <= better.high else "")
+       if unsettled.low <= 0 <= unsettled.high else "")
     + "A higher teacher's share works like a dearer message. Whatever you send, keep a random part of the list unsent: "
     "without it nobody can repeat this lesson."
 )  # fmt: skip
@@ -603,8 +607,8 @@ show.say(
 # - Whom to approach is a difference of two probabilities under intervention. Only a draw by lot makes it countable.
 # - Naive Bayes counts one story as several witnesses: its ranking bears that, its top probabilities do not. A break-even
 #   rule reads probabilities, so check them before you multiply by money.
-# - A rule is judged by profit on later campaigns with an interval, beside sending to everybody. Where it cannot be told
-#   apart, the dull rule stays.
+# - A rule is judged by profit on later campaigns with an interval, beside sending to everybody. Where the two cannot be
+#   told apart, the duller one stays; where neither is above zero for certain, the lot goes on.
 #
 # ## References
 #

@@ -24,7 +24,7 @@
 # **You will do:** learn from past campaigns whose arms were drawn by lot, draw up the next list, and write it to a file
 # that refuses to contain anybody who said no.
 # **You will learn:** to ask first whether the data can decide at all; to value a plan before it runs; why the best
-# customers may be the wrong people to write to.
+# customers need not be the people to write to.
 # **You need:** lessons 00 and 12. **Minutes:** 30 to read, 1 to run. **Data:** the simulated company; Hillstrom's e-mail
 # trial where you have it. **Memory:** under 1 GB.
 # :::
@@ -139,10 +139,11 @@ show.say(
 # ## Power first: can these data choose at all?
 #
 # To personalise is to claim that the effect differs between people. A trial *finds* an effect when it comes out
-# significant (5 %, two-sided) four times in five. The smallest effect found so is 2.8 standard errors of
-# $p(1-p)\sum 1/n$ over all arms that enter; a difference of two effects has four arms. Under uneven odds an arm tells less
+# significant (5 %, two-sided) four times in five. The smallest effect found so is 2.8 standard errors,
+# and their square is $p(1-p)\sum 1/n$ over all arms that enter; a difference of two effects has four arms. Under uneven odds an arm tells less
 # than its head count, so $n$ is its *effective* number: an even draw of that many people would have the same error. As a
-# yardstick, take a difference as large as the whole average effect.
+# yardstick, take a difference as large as the whole average effect. A "no" does not undo an interval found above; it says
+# that a trial of this size would miss such an effect more than once in five times.
 
 # %%
 n, base = len(tried), tried["bought"].mean()
@@ -198,7 +199,8 @@ with show.figure(
     ax.axhline(0, color="black", linewidth=0.8)
 
 # %% [markdown]
-# So the plan gives each person the course at place 1. What would that earn? *Replay* it: keep the touches in which the
+# An own course costs no more than one for all, so the plan gives each person the course at place 1; unless the whole
+# interval above is below zero, that is a guess. What would it earn? *Replay* it: keep the touches in which the
 # course drawn for all was the one that the plan would have chosen for this person that morning. Their arms were drawn by
 # lot too.
 
@@ -210,7 +212,7 @@ show.table(uplift.by_group(ways, gain, tried["user_id"]).round(2), "Gain per mes
 # ## To whom
 #
 # With a budget, an order of people decides. The dull orders first: a lot; the *best customers first*, as habit has
-# it; and one line the other way round, the quiet ones first. Then the models: the usual *response* model
+# it (most days with a visit in the last 30); and one line the other way round, the quiet ones first. Then the models: the usual *response* model
 # (who buys?), and two models of the *effect*: one logistic regression per arm (T-learner), and one with the message
 # crossed with every feature. All see the same features under the same penalty; each block of later campaigns is scored
 # by a model of the campaigns before it. Each order spends the same budget; because the orders share most of their people,
@@ -243,8 +245,9 @@ with show.figure(
     ax.errorbar(earned["yuan"], earned.index, xerr=error, fmt="o", capsize=4)
 
 # %% [markdown]
-# **The trap.** "Write to your best customers" looks right because they buy. Count what they buy *without* the message,
-# and what the message adds.
+# **The trap.** "Write to your best customers" sounds right without any count. What they buy *without* the message was not
+# earned by it; only what the message adds was. Here are both, for the half that visits most and for the others. Two
+# effects that differ by less than twice their standard errors are not told apart, in either direction.
 
 # %% tags=["nbval-check-output"]
 busy = chosen["best customers first"] == 1
@@ -268,7 +271,8 @@ show.say(
 #
 # A *look-alike audience* scores those who never bought by how much they resemble those who did. Advertising platforms
 # sell it for finding strangers. As an order for messages it is a response model by another name: made to say who buys,
-# not who is moved. Learned on the people of one early campaign, tried on the non-buyers of all later ones:
+# not who is moved. Learned on the people of one early campaign, tried on the non-buyers of all later ones
+# (again, a gap within two standard errors is no finding):
 
 # %% tags=["nbval-check-output"]
 moments = np.sort(tried["assigned_at"].unique())
@@ -356,10 +360,10 @@ show.say(
 )
 
 # %% [markdown]
-# A limit of the replay: half of these people have read a message about this course before, and whether a second one works
+# A limit of the replay: many of these people were sent a message about this course before, and whether a second one works
 # as well has not been tried. The hold-out will say.
 #
-# **How many messages?** The next name down the list earns less than the first. The same replay for thirds of the order:
+# **How many messages?** If the order is any good, the next name down the list earns less than the first. The same replay for thirds of the order:
 
 # %% tags=["nbval-check-output"]
 place_down = pd.Series(np.nan, index=tried.index)
@@ -403,7 +407,7 @@ for attempt in (pd.concat([names, smuggled]), names[names["arm"] == "message"]):
 # ## How it will be judged
 #
 # A tenth held out is few people. How large must an effect be to show in one campaign, and how many campaigns together
-# would show the one we expect, counted carefully at the lower end? A larger hold-out knows sooner and forgoes more. We
+# would show the one we expect, counted at its lower end but not below what any message adds? A larger hold-out knows sooner and forgoes more. We
 # keep a tenth. The rule is fixed before anything is sent, and goes into the brief: one page in plain words.
 
 # %% tags=["nbval-check-output"]
@@ -547,11 +551,16 @@ if truth is not None:
 if truth is not None:
     habit, lot, responded, ours, oracle = plans
     idle = messages * tolerances.get("gain of the plan", 0) > ours
-    wide = "; the tolerance is wide: a plan that earns nothing would pass" if idle else ""
+    wide = "; the tolerance is wide: a plan that earns nothing, or chooses the wrong people, would pass" if idle else ""
+    rival = (
+        " So the response model would have been the better order here. It was not the challenger named beforehand; name it "
+        "before the next campaign, and let lots that it has not seen decide."
+    )
     show.say(
         f"In truth our plan earns {ours:,.0f} yuan, the habit {habit:,.0f}, an oracle {oracle:,.0f}. Once each person has an own "
         f"course, ranking by response adds {responded - lot:+,.0f} to a lot and our order {ours - lot:+,.0f}. Before the fact we "
         f"said {expected[0]:,.0f} ({expected[1]:,.0f} to {expected[2]:,.0f}){wide}."
+        + (rival if responded > ours else "")
     )
 
 # %% [markdown]
@@ -560,7 +569,7 @@ if truth is not None:
 # %% tags=["remove-input"]
 stake = (
     "The data were enough to choose by. " if enough else
-    f"The data were not enough to choose by ({tried['bought'][past].sum()} purchases): this is a guess whose stake is {messages * cost:,.0f} yuan. "
+    f"The data were not enough to choose by ({tried['bought'][past].sum()} purchases): this is a guess, and sending it costs {messages * cost:,.0f} yuan. "
 ) + ("Plan with the lower end." if each.low > 0 else "The interval includes a loss.")  # fmt: skip
 show.say(
     f"**Decision.** Campaign {campaign_id}: {len(names):,} names, *{order_name}*, each with the own best of {len(shelf.products)} tried "

@@ -228,7 +228,7 @@ class Dataset:
         if not unlocked:
             raise TooLittleData(
                 f"{self.name} cannot carry lesson {name}: {reason}. "
-                "ds.unlocks() says which lessons it can carry; 'world:small' carries all."
+                "ds.unlocks() says which lessons it can carry; 'world:standard' carries all."
             )
 
 

@@ -125,7 +125,7 @@ def judgement(table: pd.DataFrame, campaigns: int, window_days: int = 14) -> str
     rounds = min(campaigns, 12)  # nobody waits longer than a year or so for an answer
     when = f"after {rounds} such campaigns, once and not before" if rounds > 1 else "once, when those days are over"
     if campaigns > rounds:
-        when += f" ({campaigns} would be needed to be sure; {rounds} may not settle it)"
+        when += f" ({campaigns} would be needed to see it four times in five; {rounds} may not settle it)"
     return (
         f"We compare the contribution per person of the {sent:,} who were sent a message with that of the {held:,} "
         f"held out, over the {window_days} days from the sending, by the arm drawn and not by who opened it. We look "
@@ -150,7 +150,7 @@ def brief(campaign_id: str, table: pd.DataFrame, left_out: pd.Series, cost: floa
         "opened. The price is the same for everybody.",
         f"**What it costs and earns.** {sent:,} messages cost {sent * cost:,.0f} yuan. We expect {gain[0]:,.0f} yuan "
         f"more than without them, after that cost; with 90 % confidence between {gain[1]:,.0f} and {gain[2]:,.0f}. "
-        "Plan with the lower figure.",
+        + ("Plan with the lower figure." if gain[1] > 0 else "That includes a loss: do not count on this money."),
         f"**Who gets nothing on purpose.** {held:,} people on the list, drawn by lot, are not written to. They show "
         "what would have happened anyway. Nobody writes to them until the campaign has been judged.",
         "**Who is not on the list, and why.**",
