@@ -108,6 +108,7 @@ def test_the_page_of_the_companies(tmp_path, knobs):
     sheet.save(rates, path, ())
     page = sheet.companies_page(path, {"12": "12 Derive it"})
     assert "## 12 Derive it\n" in page and "| gain | 19 | 20 | 0.1821 |" in page
+    assert "**19 of 20** were kept: 95.0%" in page
     assert "| `churn` | share \\| who leave | 0.44 | 0.3 to 0.6 | 0.1 to 0.9 |" in page
 
 

@@ -196,14 +196,18 @@ def companies_page(path: Path, titles: dict[str, str]) -> str:
 
     lines = ["# Twenty companies", ""]
     if path.exists():
+        tried = read(path)
+        held, total = tried["held"].sum(), tried["companies"].sum()
         lines += [
             "A tolerance that only fits the companies it was derived from is worth nothing. So the lessons were run on",
             "others, with seeds and knobs that [the sheet](identifiability.md) has never seen. How many kept the",
             f"tolerance, and how probable are so few or fewer if {STATED:.0%} do? A lesson that stopped with an error",
             f"kept none. A check fails when that probability is below {LEVEL:.0%} divided by the number of checks.",
             "",
+            f"In all, **{held:,} of {total:,}** were kept: {held / total:.1%}, against the stated {STATED:.0%}.",
+            "",
         ]
-        for lesson, rows in read(path).groupby("lesson"):
+        for lesson, rows in tried.groupby("lesson"):
             lines += [f"## {titles.get(lesson, lesson)}", ""]
             lines += _table(
                 ["check", "kept", "of", "probability"],
