@@ -615,9 +615,8 @@ if truth is not None:
 
 # %%
 earned = protocol.earned(sent, seed=seed)
-show.table(
-    earned.round(0), "Own lists against the same course for all, yuan per 1,000 messages, 90 % intervals over people"
-)
+caption = "Own lists against the same course for all, yuan per 1,000 messages, 90 % intervals over people"
+show.table(earned.round(0), caption)
 upkeep = 1_500.0  # yuan a month
 months = (sent["assigned_at"].max() - sent["assigned_at"].min()).days / 30 + 1
 per_month = len(sent) / months / 1000 * (earned.loc["direct", "yuan"] + all_row["caused, yuan per 1,000"])
