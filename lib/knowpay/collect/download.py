@@ -13,6 +13,7 @@ from knowpay.collect.store import only_one
 
 TIMEOUT = 30.0  # seconds without a byte
 PAUSES = (1.0, 3.0, 9.0)  # seconds before the second, third and fourth attempt
+PASSING = (408, 416, 429, 500, 502, 503, 504)  # answers after which the same request may succeed
 
 
 def download(url: str, target: Path, sha256: str, size: int, by_hand: str) -> Path:
@@ -37,11 +38,13 @@ def download(url: str, target: Path, sha256: str, size: int, by_hand: str) -> Pa
             return target
         for pause in (*PAUSES, None):
             try:
-                _fetch(url, part, size)
+                _fetch(url, part, size, by_hand)
                 break
-            except urllib.error.HTTPError as error:
-                raise DownloadError(f"{url} answered {error.code} ({error.reason}). {by_hand}") from error
             except (OSError, http.client.HTTPException) as error:
+                answer = error.code if isinstance(error, urllib.error.HTTPError) else None
+                if answer and (answer not in PASSING or pause is None):
+                    said = "redirects in a circle" if 300 <= answer < 400 else f"answered {answer} ({error.reason})"
+                    raise DownloadError(f"{url} {said}. {by_hand}") from error
                 if isinstance(error, OSError) and error.errno == 28:  # ENOSPC
                     raise DownloadError(f"The disk is full: {part} could not grow. Free some space.") from error
                 if pause is None:
@@ -51,6 +54,8 @@ def download(url: str, target: Path, sha256: str, size: int, by_hand: str) -> Pa
                         f"{url} could not be read: {cause} ({got:,} of {size:,} bytes are kept). "
                         f"Run the same command again to go on. {by_hand}"
                     ) from error
+                if answer == 416:  # the part is longer than what the server has
+                    part.unlink(missing_ok=True)
                 time.sleep(pause)
         with part.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -64,7 +69,7 @@ def download(url: str, target: Path, sha256: str, size: int, by_hand: str) -> Pa
     return target
 
 
-def _fetch(url: str, part: Path, size: int) -> None:
+def _fetch(url: str, part: Path, size: int, by_hand: str) -> None:
     """Append to `part` until it has `size` bytes; OSError when the connection breaks before."""
     have = part.stat().st_size if part.exists() else 0
     if have == size:
@@ -76,6 +81,12 @@ def _fetch(url: str, part: Path, size: int) -> None:
     with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
         if answer.status != 206 or not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             have = 0  # the server sends the whole file
+        stated = answer.headers.get("Content-Length", "")
+        if stated.isdigit() and have + int(stated) != size:  # a log-in page of the network, or another version
+            raise DownloadError(
+                f"{url} is not the published file ({have + int(stated):,} bytes, expected {size:,}). "
+                f"Run the same command again, perhaps from another network. {by_hand}"
+            )
         from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
