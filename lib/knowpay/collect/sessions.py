@@ -11,25 +11,27 @@ GAP_SECONDS = 1_800
 def session_numbers(person: np.ndarray, microseconds: np.ndarray, gap_seconds: int = GAP_SECONDS) -> np.ndarray:
     """Return the number of the session of each event, from 0, in the order of (person, time).
 
-    ``person`` holds non-negative integer codes and ``microseconds`` times, both (events,). They are packed into
-    one 64-bit key, so that one sort orders by person and by time: the whole cost is that sort.
-    Raises ValueError when the two have other lengths or do not fit into one key.
+    ``person`` holds non-negative integer codes and ``microseconds`` times, both (events,). The events are sorted by
+    time, then by one 64-bit key: the person in its high bits, the place in time in its low ones. Such keys are sorted
+    without an index beside them, which is the quicker way, and events that come in the order of time cost less still.
+    Raises ValueError when the two have other lengths, or when a code is negative or too large for the key.
     """
     person, time = np.asarray(person, dtype=np.int64), np.asarray(microseconds, dtype=np.int64)
     if person.shape != time.shape:
         raise ValueError(f"{person.size} people and {time.size} times: each event needs one of both.")
     if not person.size:
         return np.empty(0, dtype=np.int64)
-    time = time - time.min()
-    bits = int(time.max()).bit_length()
-    if person.min() < 0 or int(person.max()).bit_length() + bits > 62:
-        raise ValueError("The codes of the people must be 0 or more and small enough to share 62 bits with the times.")
-    order = np.argsort((person << bits) | time)  # equal keys share a session: no stable sort needed
-    sorted_person, sorted_time = person[order], time[order]
-    new = np.ones(len(order), dtype=bool)
-    new[1:] = (np.diff(sorted_person) != 0) | (np.diff(sorted_time) > gap_seconds * 1_000_000)
-    numbers = np.empty(len(order), dtype=np.int64)
-    numbers[order] = np.cumsum(new) - 1
+    bits = person.size.bit_length()
+    if person.min() < 0 or int(person.max()).bit_length() + bits > 63:
+        raise ValueError("The codes of the people must be 0 or more and, with the count of events, fit into 63 bits.")
+    by_time = np.argsort(time)  # equal times share a session: no stable sort needed
+    key = (person[by_time] << bits) | np.arange(person.size)
+    key.sort()
+    order = by_time[key & ((1 << bits) - 1)]
+    new = np.diff(time[order]) > gap_seconds * 1_000_000
+    new |= np.diff(key >> bits) != 0
+    numbers = np.zeros(person.size, dtype=np.int64)
+    numbers[order[1:]] = np.cumsum(new)
     return numbers
 
 
