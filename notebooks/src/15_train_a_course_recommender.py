@@ -434,7 +434,7 @@ with show.figure(
 
 # %%
 from knowpay.collect.local import if_here
-from knowpay.collect.mooccube import open_mooccube
+from knowpay.collect.public.mooccube import open_mooccube
 
 mooc = if_here(open_mooccube)
 if mooc is not None:

@@ -4,11 +4,14 @@ import gzip
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 
 import duckdb
 import pytest
 from collect_exports import report
-from knowpay.collect import DownloadError, public
+from knowpay.collect import DownloadError
+from knowpay.collect.public import base, counts, open_public
+from knowpay.collect.public.oulad import OULAD, PART
 from knowpay.collect.store import ROOT
 
 REAL = ROOT.parent / "shared" / "datasets" / "oulad"
@@ -17,14 +20,15 @@ pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason=f"the files of OULAD a
 
 @pytest.fixture(scope="module")
 def oulad(tmp_path_factory):
-    return public.open_oulad(tmp_path_factory.mktemp("cache"))
+    return open_public(OULAD, tmp_path_factory.mktemp("cache"))
 
 
 def test_rows_are_those_published(oulad):
-    found = public.counts(oulad).set_index("file")
+    found = counts(oulad).set_index("file")
     assert found.loc["studentInfo.csv", "rows"] == 32_593
     assert found.loc["studentAssessment.csv", "rows"] == 173_912
-    assert found.loc[[f"{n}.csv" for n in public.PUBLISHED if n != "studentVle"], "complete"].all()
+    assert found.loc["people", ["rows", "published"]].tolist() == [28_785, 28_785]
+    assert found.loc[[n for n in OULAD.needed() if n != "studentVle.csv"], "complete"].all()
     loaded = {t: report(oulad, t)["loaded"] for t in ("users", "courses", "memberships", "events")}
     clicks = int(found["rows"].loc[[i for i in found.index if i.startswith("studentVle")]].iloc[0])
     assert loaded == {"users": 28_785, "courses": 22, "memberships": 32_593, "events": 173_912 + clicks}
@@ -58,8 +62,8 @@ def test_assessments_and_clicks(oulad):
 
 
 def test_second_opening_uses_the_cache(oulad, monkeypatch):
-    monkeypatch.setattr(public, "_convert", lambda *a: pytest.fail("converted again"))
-    assert public.open_oulad(oulad._store.parents[1]).report.rows.equals(oulad.report.rows)
+    monkeypatch.setattr(base, "convert", lambda *a: pytest.fail("converted again"))
+    assert open_public(OULAD, oulad._store.parents[1]).report.rows.equals(oulad.report.rows)
 
 
 def _copy(folder):
@@ -72,7 +76,7 @@ def test_missing_file_is_named(tmp_path, monkeypatch):
     (tmp_path / "vle.csv.gz").unlink()
     monkeypatch.setenv("KNOWPAY_DATA", str(tmp_path))
     with pytest.raises(DownloadError, match=r"has no vle\.csv"):
-        public.open_oulad(tmp_path / "cache")
+        open_public(OULAD, tmp_path / "cache")
 
 
 def test_changed_file_is_refused(tmp_path, monkeypatch):
@@ -83,23 +87,24 @@ def test_changed_file_is_refused(tmp_path, monkeypatch):
     path.write_text(path.read_text("utf-8").replace("268", "267"), encoding="utf-8")
     monkeypatch.setenv("KNOWPAY_DATA", str(tmp_path))
     with pytest.raises(DownloadError, match=r"courses\.csv is not the published file.*KNOWPAY_DATA"):
-        public.open_oulad(tmp_path / "cache")
+        open_public(OULAD, tmp_path / "cache")
     assert [p for p in (tmp_path / "cache" / "public").iterdir() if p.is_dir()] == []
 
 
 def test_publishers_archive_gives_the_same_data(oulad, tmp_path, monkeypatch):
     """The way of a machine without local files, with a stand-in archive for the one that the publisher serves."""
-    archive = tmp_path / "oulad.zip"
+    archive = tmp_path / "cache" / "downloads" / "oulad" / OULAD.archives[0].url.rsplit("/", 1)[1]
+    archive.parent.mkdir(parents=True)
     with zipfile.ZipFile(archive, "w") as zipped:
         for path in REAL.glob("*.csv*"):
             name = "studentVle" if path.name.startswith("studentVle") else path.name.split(".")[0]
             data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
             zipped.writestr(f"anonymisedData/{name}.csv", data)
-    monkeypatch.setattr(public, "find_oulad", dict)
-    monkeypatch.setattr(public, "download", lambda url, target, sha, size, hand: archive)
-    monkeypatch.setitem(public.CHECKSUMS, "studentVle", public.CHECKSUMS[public.PART])
-    monkeypatch.setattr(public, "ingest", lambda source, store: shutil.copytree(oulad._store, store))  # tested above
-    made = public.open_oulad(tmp_path / "cache")._source
+    part = replace(OULAD.files[PART], instead_of=None)
+    alone = replace(OULAD, files={n: f for n, f in OULAD.files.items() if n != PART} | {"studentVle.csv": part})
+    monkeypatch.setattr(base, "find", lambda dataset: {})
+    monkeypatch.setattr(base, "ingest", lambda source, store: shutil.copytree(oulad._store, store))  # tested above
+    made = open_public(alone, tmp_path / "cache")._source
     names = sorted(p.name for p in oulad._source.glob("*.parquet"))
     assert sorted(p.name for p in made.iterdir()) == sorted([*names, "manifest.yml"])
     for name in names:  # the order of rows is not part of an export

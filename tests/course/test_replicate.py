@@ -121,13 +121,14 @@ from knowpay import show
 from knowpay.collect import DownloadError
 from knowpay.collect.hillstrom import hillstrom
 from knowpay.collect.local import if_here
-from knowpay.collect.mooccube import open_mooccube
-from knowpay.collect.public import open_oulad
+from knowpay.collect.public import SETS, open_public
+from knowpay.collect.public.mooccube import open_mooccube
 
+cache = Path(os.environ["KNOWPAY_CACHE"])
 Path("campaign.csv").write_text("user_id")
-real = [if_here(load) for load in (hillstrom, open_mooccube, lambda: open_oulad(Path(os.environ["KNOWPAY_CACHE"])))]
+real = [if_here(load) for load in (hillstrom, open_mooccube, lambda: open_public(SETS["oulad"], cache))]
 show.check("real data", sum(one is not None for one in real), 0, 0)
-show.check("cache of its own", Path(os.environ["KNOWPAY_CACHE"]).parent == Path.cwd(), 1, 0)
+show.check("cache of its own", cache.parent == Path.cwd(), 1, 0)
 """
     source = only(school(**{"00_first": cells}))
     (record,) = replicate.replicate(0, {"00": source})

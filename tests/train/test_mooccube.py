@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from knowpay.analyse import neighbours
 from knowpay.collect import DownloadError
-from knowpay.collect.mooccube import open_mooccube
+from knowpay.collect.public.mooccube import open_mooccube
 from knowpay.collect.store import ROOT
 from knowpay.train import enrolments, protocol
 

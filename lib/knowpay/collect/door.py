@@ -7,14 +7,13 @@ from pathlib import Path
 from knowpay.collect.dataset import Dataset
 from knowpay.collect.store import build, cache_folder
 
-POSSIBLE = "'world:small', 'world:standard', 'world:large', 'oulad', or the path of a folder with an export"
-
 
 def open_data(data: str | Path, seed: int = 0, cache: str | Path | None = None, **company: float) -> Dataset:
     """Open a data set; the first time it is generated or read, later it comes from the cache.
 
     Args:
-        data: "world:small", "world:standard", "world:large" (a simulated company), "oulad" (public data), or a folder.
+        data: "world:small", "world:standard", "world:large" (a simulated company), the name of a public data set, such
+            as "oulad" (all are in `knowpay.collect.public.SETS`), or a folder.
         seed: seed of the simulated company; other data ignore it.
         cache: folder for generated data; default KNOWPAY_CACHE, else datasets/cache of the checkout.
         company: knobs of the simulated company, such as churn=0.6; `knowpay.world.KNOBS` has their meanings and ranges.
@@ -31,15 +30,16 @@ def open_data(data: str | Path, seed: int = 0, cache: str | Path | None = None, 
         return _open_world(text.removeprefix("world:"), seed, root, company)
     if company:
         raise ValueError(f"{text} takes no {', '.join(company)}: only a simulated company has knobs.")
-    if text == "oulad":
-        from knowpay.collect.public import open_oulad
+    from knowpay.collect.public import SETS, open_public
 
-        return open_oulad(root)
+    if text in SETS:
+        return open_public(SETS[text], root)
     source = Path(data).expanduser()
     if not text or not source.exists():
         looks_like_path = isinstance(data, Path) or os.sep in text or "/" in text
         what = "There is no folder" if looks_like_path else "There is no data set"
-        raise ValueError(f"{what} {text!r}. Possible are {POSSIBLE}.")
+        names = ", ".join(map(repr, ["world:small", "world:standard", "world:large", *SETS]))
+        raise ValueError(f"{what} {text!r}. Possible are {names}, or the path of a folder with an export.")
     from knowpay.collect.files import fingerprint
     from knowpay.collect.ingest import ingest, version
 

@@ -15,19 +15,23 @@ from knowpay.collect.store import ROOT
 T = TypeVar("T")
 
 
+def places(folder: str) -> list[Path]:
+    """Where files of the set with this folder are looked for, in order: KNOWPAY_DATA, then beside the checkout."""
+    given = os.environ.get("KNOWPAY_DATA")
+    data = [Path(given).expanduser() / folder, Path(given).expanduser()] if given else []
+    return [*data, ROOT.parent / "shared" / "datasets" / folder]
+
+
 def published(folder: str, file: str, sha256: str, source: str) -> bytes:
     """Return the bytes of a published file, uncompressed, from KNOWPAY_DATA or from beside the checkout.
 
-    Looks for ``file`` and ``file.gz`` in ``folder`` of the folder that KNOWPAY_DATA names and in it directly.
+    Looks for ``file`` and ``file.gz`` in the `places` of ``folder``.
     ``source`` says where it comes from, for the message. ``sha256`` is that of the uncompressed bytes.
 
     Raises:
         DownloadError: the file is not there or has other bytes; the message says where it belongs.
     """
-    places = [ROOT.parent / "shared" / "datasets"]
-    if given := os.environ.get("KNOWPAY_DATA"):
-        places.insert(0, Path(given).expanduser())
-    paths = [p / sub / name for p in places for sub in (folder, ".") for name in (f"{file}.gz", file)]
+    paths = [place / name for place in places(folder) for name in (f"{file}.gz", file)]
     path = next((p for p in paths if p.is_file()), None)
     if path is None:
         raise DownloadError(

@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import sparse
 
 from knowpay.analyse import neighbours
-from knowpay.collect.mooccube import MoocCube
+from knowpay.collect.public.mooccube import MoocCube
 from knowpay.train import protocol, recommender, two_tower
 
 PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)

@@ -1,0 +1,281 @@
+"""Public data sets: one declaration each, one way from the publisher's files to an export that the door reads.
+
+The files are found in KNOWPAY_DATA or beside the checkout, or fetched from the publisher; each is compared with a
+pinned sha256. Their rows become canonical tables by SQL, and from there on a public set is an export like any other.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import shutil
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knowpay.collect import DownloadError
+from knowpay.collect.dataset import Dataset
+from knowpay.collect.download import download
+from knowpay.collect.ingest import ingest, version
+from knowpay.collect.local import places
+from knowpay.collect.store import build, quiet
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CSV = "read_csv({path}, all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"')"
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of the publisher.
+
+    Args:
+        sha256: of the uncompressed bytes. None: none is published and no copy was at hand; the columns are checked.
+        rows: rows as published, without header; None when nobody says.
+        columns: columns that the tables need; a file without one is refused.
+        read: DuckDB table function; `{path}` is the quoted path of the file (plain, or .gz where DuckDB unpacks it).
+        instead_of: name of the file that this one, a published part, may stand in for.
+    """
+
+    sha256: str | None = None
+    rows: int | None = None
+    columns: tuple[str, ...] = ()
+    read: str = CSV
+    instead_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Where the publisher serves one file, or a zip archive that holds several; `sha256` is that of its bytes."""
+
+    url: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class PublicSet:
+    """A public data set.
+
+    Args:
+        name: what `knowpay.open` takes.
+        title: full name.
+        folder: its folder in KNOWPAY_DATA, and in ../shared/datasets beside the checkout.
+        source: page of the publisher.
+        licence: as the publisher states it; "none stated" when there is none.
+        citation: what to cite when showing results.
+        files: file name without .gz -> File. The rows of `x.csv` are the table `src_x` of the SQL below.
+        tables: name -> SQL; the name is a canonical table, or one with a suffix ("events-clicks").
+        manifest: timezone, currency, extracted_at, lawful_basis_note; the rest has defaults (see `_manifest`).
+        times: SQL over the canonical tables giving the times that the observation spans.
+        counts: what is counted -> (published number or None, SQL over the src_ tables giving ours).
+        setup: SQL that runs first, such as macros.
+        archives: where to fetch the files; empty when the publisher has no stable address.
+        by_hand: sentence that says how to put the files in place; ends every error.
+    """
+
+    name: str
+    title: str
+    folder: str
+    source: str
+    licence: str
+    citation: str
+    files: dict[str, File]
+    tables: dict[str, str]
+    manifest: dict[str, str]
+    times: str
+    counts: dict[str, tuple[int | None, str]] = field(default_factory=dict)
+    setup: str = ""
+    archives: tuple[Archive, ...] = ()
+    by_hand: str = ""
+
+    def needed(self) -> list[str]:
+        """The files without which the set cannot be read."""
+        return [name for name, file in self.files.items() if not file.instead_of]
+
+    def remedy(self) -> str:
+        """The sentence that ends an error: how to put the files in place by hand."""
+        return self.by_hand or (
+            f"Or do it by hand: download {', '.join(a.url for a in self.archives)} on any machine, put the files into "
+            f"a folder named {self.folder}, and set KNOWPAY_DATA to the folder that holds {self.folder}."
+        )
+
+
+def open_public(dataset: PublicSet, root: Path) -> Dataset:
+    """Open a public data set: find or fetch its files, convert them to an export, ingest it; `root` is the cache.
+
+    Raises:
+        DownloadError: a file is missing or is not the published one, or the download failed.
+    """
+    files = find(dataset)
+    made_by = repr(dataset) + Path(__file__).read_text("utf-8") + "".join(map(_state, files.values()))
+    source = root / "public" / f"{dataset.name}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}"
+
+    def make(out: Path) -> None:
+        here = files or _fetch(dataset, root / "downloads" / dataset.folder, out / ".files")
+        for name, path in here.items():
+            _check(dataset, name, path)
+        convert(dataset, here, out)
+        shutil.rmtree(out / ".files", ignore_errors=True)
+
+    build(source, make)
+    store = ingest(source, root / "ingested" / f"{source.name}-{version()}")
+    return Dataset(dataset.name, store, source)
+
+
+def _state(path: Path) -> str:
+    stat = path.stat()
+    return f"{path.name} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def find(dataset: PublicSet) -> dict[str, Path]:
+    """The files of the set on this machine (name without .gz -> path); empty when no folder holds them.
+
+    A folder that bears the set's name counts when it holds any of its files, KNOWPAY_DATA itself when it holds half
+    of them: other sets may have a courses.csv too.
+
+    Raises:
+        DownloadError: such a folder lacks a file.
+    """
+    for place in places(dataset.folder):
+        files = {n: p for n in dataset.files for p in (place / n, place / f"{n}.gz") if p.is_file()}
+        enough = 1 if place.name == dataset.folder else len(dataset.needed()) / 2
+        if len(files) < enough:
+            continue
+        for name in [n for n in files if dataset.files[n].instead_of]:
+            if dataset.files[name].instead_of in files:
+                del files[name]
+        there = {dataset.files[n].instead_of or n for n in files}
+        if missing := [n for n in dataset.needed() if n not in there]:
+            raise DownloadError(
+                f"{place} has no {', '.join(missing)} (or .gz). Add what is missing, or unset KNOWPAY_DATA. "
+                f"{dataset.remedy()}"
+            )
+        return files
+    return {}
+
+
+def _fetch(dataset: PublicSet, folder: Path, unpacked: Path) -> dict[str, Path]:
+    """Download the archives to `folder` and unpack the files of the set."""
+    if not dataset.archives:
+        raise DownloadError(f"{dataset.title} is not here. {dataset.remedy()}")
+    for archive in dataset.archives:
+        path = folder / archive.url.rsplit("/", 1)[1]
+        download(archive.url, path, archive.sha256, archive.size, dataset.remedy())
+        if zipfile.is_zipfile(path):
+            unpacked.mkdir(exist_ok=True)
+            _unpack(dataset, path, unpacked)
+    files = {n: p for n in dataset.needed() for f in (folder, unpacked) for p in (f / f"{n}.gz", f / n) if p.is_file()}
+    if missing := [n for n in dataset.needed() if n not in files]:
+        raise DownloadError(f"The archive of {dataset.title} has no {', '.join(missing)}. {dataset.remedy()}")
+    return files
+
+
+def _unpack(dataset: PublicSet, archive: Path, folder: Path) -> None:
+    with zipfile.ZipFile(archive) as zipped:
+        for entry in zipped.infolist():
+            name = Path(entry.filename).name  # the name only: nothing is written outside the folder
+            inner = name.endswith(".zip")
+            if inner or name in dataset.files:
+                with zipped.open(entry) as source, (folder / name).open("wb") as target:
+                    shutil.copyfileobj(source, target)
+            if inner:
+                _unpack(dataset, folder / name, folder)
+
+
+def _check(dataset: PublicSet, name: str, path: Path) -> None:
+    """Raise DownloadError unless the uncompressed bytes are those that were published."""
+    pinned = dataset.files[name].sha256
+    if pinned is None:
+        return
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, EOFError) as error:
+        raise DownloadError(f"{path} cannot be read ({error}). Copy it again. {dataset.remedy()}") from error
+    if found != pinned:
+        raise DownloadError(
+            f"{path} is not the published file (sha256 of its text {found[:12]}…, expected {pinned[:12]}…). "
+            f"Copy it again. {dataset.remedy()}"
+        )
+
+
+def convert(dataset: PublicSet, files: dict[str, Path], out: Path) -> None:
+    """Write the publisher's files as an export: Parquet files named as `dataset.tables`, and a manifest.
+
+    Raises:
+        DownloadError: a file cannot be read, or lacks a column that the tables need.
+    """
+    import duckdb
+    import yaml
+
+    con = duckdb.connect()
+    con.execute(f"SET temp_directory = {_quote(out / '.tmp')}")
+    con.execute("SET memory_limit = '2GB'")
+    con.execute(f"SET TimeZone = '{dataset.manifest['timezone']}'")
+    quiet(con)
+    con.execute(dataset.setup)
+    counted = []
+    for name, path in files.items():
+        file = dataset.files[name]
+        full = file.instead_of or name
+        table = f"src_{full.split('.')[0].replace('-', '_')}"
+        try:
+            con.execute(f"CREATE TEMP TABLE {table} AS FROM {file.read.replace('{path}', _quote(path))}")
+        except duckdb.Error as error:
+            said = str(error).splitlines()[0]
+            raise DownloadError(f"{path} cannot be read ({said}). Copy it again. {dataset.remedy()}") from error
+        there = [column[0] for column in con.execute(f"DESCRIBE {table}").fetchall()]
+        if missing := [c for c in file.columns if c not in there]:
+            raise DownloadError(
+                f"{path} has no column {', '.join(missing)}; it has {', '.join(there)}. "
+                f"It is another file than the published one. {dataset.remedy()}"
+            )
+        rows = _one(con, f"SELECT count(*) FROM {table}")
+        counted.append({"file": name, "rows": rows, "published": dataset.files[full].rows})
+    counted += [{"file": w, "rows": _one(con, sql), "published": n} for w, (n, sql) in dataset.counts.items()]
+    for table, sql in dataset.tables.items():
+        target = _quote(out / f"{table}.parquet")
+        con.execute(f"COPY ({sql}) TO {target} (FORMAT parquet, COMPRESSION zstd)")
+        con.execute(f'CREATE TEMP VIEW "{table}" AS FROM {target}')
+    span = f"SELECT CAST(min(t)::DATE AS VARCHAR), CAST(max(t)::DATE AS VARCHAR) FROM ({dataset.times}) AS times(t)"
+    ((first, last),) = con.execute(span).fetchall()
+    con.close()
+    shutil.rmtree(out / ".tmp", ignore_errors=True)
+    manifest = {
+        "dataset_id": dataset.name,
+        "schema_version": "1",
+        "source_system": dataset.title,
+        "money_unit": "yuan",  # major units, whatever the currency
+        "timestamp_unit": "iso",
+        "revenue_definition": "other",
+        "business_user_id_column": "user_id",
+        "observation_start": first,
+        "observation_end": last,
+        "contains_personal_data": False,
+    }
+    manifest |= dataset.manifest | {"licence": dataset.licence, "citation": dataset.citation, "source_files": counted}
+    (out / "manifest.yml").write_text(yaml.safe_dump(manifest, sort_keys=False, allow_unicode=True), "utf-8")
+
+
+def _one(con, sql: str) -> int:
+    return con.execute(sql).fetchall()[0][0]
+
+
+def _quote(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def counts(ds: Dataset) -> pd.DataFrame:
+    """Rows of each file of the publisher, and people, as read beside the published number.
+
+    Returns:
+        DataFrame: `file`, `rows`, `published` (missing where nobody says) and `complete`, whether the two are equal.
+    """
+    import pandas as pd
+
+    frame = pd.DataFrame(ds.manifest["source_files"]).replace({"null": None, "": None})
+    frame = frame.assign(rows=pd.to_numeric(frame["rows"]), published=pd.to_numeric(frame["published"]).astype("Int64"))
+    return frame.assign(complete=(frame["rows"] == frame["published"]).fillna(False).astype(bool))
