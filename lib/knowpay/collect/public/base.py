@@ -9,12 +9,12 @@ from __future__ import annotations
 import gzip
 import hashlib
 import shutil
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knowpay.collect import DownloadError
+from knowpay.collect.archive import extract
 from knowpay.collect.dataset import Dataset
 from knowpay.collect.download import download
 from knowpay.collect.ingest import ingest, version
@@ -48,11 +48,20 @@ class File:
 
 @dataclass(frozen=True)
 class Archive:
-    """Where the publisher serves one file, or a zip archive that holds several; `sha256` is that of its bytes."""
+    """What the publisher serves: an archive that holds the files, or one file as it is.
+
+    Args:
+        url: its address.
+        sha256, size: of its bytes.
+        unpacked: most bytes that the files in the archive have together; None: it is a file, not an archive.
+        name: under which a file that is not an archive is kept; default the last part of the address.
+    """
 
     url: str
     sha256: str
     size: int
+    unpacked: int | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,28 +170,16 @@ def _fetch(dataset: PublicSet, folder: Path, unpacked: Path) -> dict[str, Path]:
     """Download the archives to `folder` and unpack the files of the set."""
     if not dataset.archives:
         raise DownloadError(f"{dataset.title} is not here. {dataset.remedy()}")
+    files = {}
     for archive in dataset.archives:
-        path = folder / archive.url.rsplit("/", 1)[1]
+        path = folder / (archive.name or archive.url.rsplit("/", 1)[1])
         download(archive.url, path, archive.sha256, archive.size, dataset.remedy())
-        if zipfile.is_zipfile(path):
-            unpacked.mkdir(exist_ok=True)
-            _unpack(dataset, path, unpacked)
-    files = {n: p for n in dataset.needed() for f in (folder, unpacked) for p in (f / f"{n}.gz", f / n) if p.is_file()}
-    if missing := [n for n in dataset.needed() if n not in files]:
-        raise DownloadError(f"The archive of {dataset.title} has no {', '.join(missing)}. {dataset.remedy()}")
+        if archive.unpacked:
+            pinned = {n: dataset.files[n].sha256 for n in dataset.needed()}
+            files |= extract(path, pinned, unpacked, archive.unpacked, dataset.remedy())
+        else:
+            files[path.name] = path
     return files
-
-
-def _unpack(dataset: PublicSet, archive: Path, folder: Path) -> None:
-    with zipfile.ZipFile(archive) as zipped:
-        for entry in zipped.infolist():
-            name = Path(entry.filename).name  # the name only: nothing is written outside the folder
-            inner = name.endswith(".zip")
-            if inner or name in dataset.files:
-                with zipped.open(entry) as source, (folder / name).open("wb") as target:
-                    shutil.copyfileobj(source, target)
-            if inner:
-                _unpack(dataset, folder / name, folder)
 
 
 def _check(dataset: PublicSet, name: str, path: Path) -> None:

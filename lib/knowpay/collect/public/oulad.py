@@ -92,6 +92,7 @@ OULAD = PublicSet(
             "https://archive.ics.uci.edu/static/public/349/open+university+learning+analytics+dataset.zip",
             "f2ed1902616c1fe8d2824d872c0b7d2d72be435bf0124d077044fe4be2c6d3e4",
             46_748_244,
+            unpacked=464_401_476,
         ),
     ),
     files={
