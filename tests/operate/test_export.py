@@ -6,6 +6,7 @@ import csv
 
 import pandas as pd
 import pytest
+from knowpay.collect.privacy import gate
 from knowpay.operate import export
 from operate_company import MORNING
 
@@ -29,7 +30,7 @@ def general(*users: str, **columns) -> pd.DataFrame:
     ("user", "words"),
     [
         ("cat", "opted out of personalisation"),
-        ("ivy", "opted out of personalisation"),
+        ("ivy", "analysis refused"),
         ("dan", "marketing refused"),
         ("lou", "marketing refused"),
         ("eve", "under 14"),
@@ -99,7 +100,7 @@ def test_no_cell_is_a_formula(company, tmp_path, reason):
     paths = export.export_target_list(company(), listed("ann", "bob", reason=reason), tmp_path)
     with paths["csv"].open(encoding="utf-8-sig", newline="") as file:
         cells = [cell for row in csv.reader(file) for cell in row]
-    assert not [cell for cell in cells if cell.startswith(export.FORMULA)]
+    assert not [cell for cell in cells if cell.startswith(gate.FORMULA)]
     assert pd.read_parquet(paths["parquet"])["reason"].tolist() == [reason] * 2  # the exact text, for machines
 
 
@@ -116,7 +117,7 @@ def test_files_appear_whole_or_not_at_all(company, tmp_path, monkeypatch):
     def broken(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr(export.os, "replace", broken)
+    monkeypatch.setattr(gate.os, "replace", broken)
     with pytest.raises(OSError, match="disk full"):
         export.export_target_list(ds, listed("ann", "bob", reason="another"), tmp_path / "out")
     assert (tmp_path / "out" / "target_list.csv").read_bytes() == before

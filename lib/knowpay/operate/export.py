@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from knowpay.operate.plan import ARMS, CAPS, standing, too_often
+from knowpay.collect.privacy import gate
+from knowpay.operate.plan import ARMS, CAPS, too_often
 
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
 
 COLUMNS = ("user_id", "product_id", "channel", "arm", "send_at", "reason", "score")
-FORMULA = ("=", "+", "-", "@")  # a spreadsheet runs a cell that starts with one of these
 
 
 def export_target_list(ds: Dataset, table: pd.DataFrame, folder: str | Path, personal: bool = True) -> dict[str, Path]:
@@ -35,30 +32,15 @@ def export_target_list(ds: Dataset, table: pd.DataFrame, folder: str | Path, per
         raise ValueError(f"The list lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}.")
     table = table[list(COLUMNS)].sort_values("user_id", ignore_index=True)
     _refuse(ds, table, personal)
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    name = "target_list" if personal else "general_list"
-    paths = {kind: folder / f"{name}.{kind}" for kind in ("csv", "parquet")}
-    sheet = table.assign(send_at=table["send_at"].dt.tz_convert(ds.timezone).map(lambda t: t.isoformat()))
-    for column in sheet.columns.drop("score"):
-        sheet[column] = sheet[column].map(safe_cell)
-    # The mark at the start of the file (utf-8-sig) is what makes Excel read Chinese reasons rightly.
-    _whole(paths["csv"], lambda path: sheet.to_csv(path, index=False, encoding="utf-8-sig"))
-    _whole(paths["parquet"], lambda path: table.to_parquet(path, index=False))
-    return paths
-
-
-def safe_cell(text: object) -> str:
-    """Return the text on one line, with an apostrophe in front when a spreadsheet would take it for a formula."""
-    line = "" if text is None else " ".join(str(text).split())  # a line break or a tab would begin another cell
-    return f"'{line}" if line.startswith(FORMULA) else line
+    purpose, name = ("personal", "target_list") if personal else ("general", "general_list")
+    return gate.release(ds, table, purpose, folder, name, at=table["send_at"].min())
 
 
 def write_brief(text: str, folder: str | Path) -> Path:
     """Write the one-page brief as ``brief.md``, whole or not at all, and return its path."""
     path = Path(folder) / "brief.md"
     path.parent.mkdir(parents=True, exist_ok=True)
-    _whole(path, lambda to: to.write_text(text, encoding="utf-8"))
+    gate.write_whole(path, lambda to: to.write_text(text, encoding="utf-8"))
     return path
 
 
@@ -68,17 +50,12 @@ def _refuse(ds: Dataset, table: pd.DataFrame, personal: bool) -> None:
         raise ValueError("The list is empty.")
     twice = table["user_id"][table["user_id"].duplicated()]
     if len(twice):
-        raise ValueError(f"{_people(twice)} on the list more than once.")
+        raise ValueError(f"{gate.people(twice)} on the list more than once.")
     at = table["send_at"].min()
-    status = table["user_id"].map(standing(ds, at).set_index("user_id")["status"]).fillna("not a user of this company")
-    allowed = ("personal",) if personal else ("personal", "general")
-    for reason, people in table.loc[~status.isin(allowed), "user_id"].groupby(status):
-        words = "opted out of personalisation" if reason == "general" else reason
-        raise ValueError(f"{_people(people)} on the list and must not be: {words}.")
     often = table["user_id"][table["user_id"].isin(too_often(ds, at))]
     if len(often):
         caps = ", ".join(f"{most} in {days} days" for days, most in CAPS)
-        raise ValueError(f"{_people(often)} on the list and had as many messages as the caps allow ({caps}).")
+        raise ValueError(f"{gate.people(often)} on the list and had as many messages as the caps allow ({caps}).")
     unknown = sorted(set(table["arm"]) - set(ARMS))
     if unknown:
         raise ValueError(f"The arm is {' or '.join(ARMS)}, not {unknown[0]!r}.")
@@ -87,23 +64,6 @@ def _refuse(ds: Dataset, table: pd.DataFrame, personal: bool) -> None:
     if not (table["arm"] == "control").any():
         raise ValueError("The list cannot leave: it has no hold-out, so nobody could ever say what it earned.")
     if (table["score"] < 0).any():
-        raise ValueError(f"{_people(table['user_id'][table['score'] < 0])} on the list with a score below 0.")
+        raise ValueError(f"{gate.people(table['user_id'][table['score'] < 0])} on the list with a score below 0.")
     if not personal and table[["product_id", "channel", "reason", "score"]].drop_duplicates().shape[0] > 1:
         raise ValueError("A general list says the same to everybody: one course, one channel, one reason, one score.")
-
-
-def _people(ids: pd.Series) -> str:
-    first = ids.iloc[0]
-    return f"{first} is" if len(ids) == 1 else f"{first} and {len(ids) - 1:,} more are"
-
-
-def _whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the target and rename, so that no reader ever sees half a file."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(handle)
-    try:
-        write(Path(name))
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -12,6 +12,7 @@ import pandas as pd
 
 from knowpay.analyse import neighbours
 from knowpay.analyse.neighbours import moment
+from knowpay.collect.privacy import gate
 from knowpay.derive import uplift
 
 if TYPE_CHECKING:
@@ -26,32 +27,13 @@ def standing(ds: Dataset, at: pd.Timestamp | str | None = None) -> pd.DataFrame:
     """Return ``user_id, status`` of everybody registered at ``at`` (None = end of the observation), by user.
 
     ``personal``: may get a message chosen for this person. ``general``: opted out of personalisation or of analysis, so
-    only a message that is the same for all (PIPL art. 24, GDPR art. 21). Any other status is the reason why the person
-    gets no message at all: erased, under 14, staff, test account, bot, marketing refused.
-    Consent that is unknown is no refusal; where the law asks for consent beforehand, send it as denied.
+    only a message that is the same for all. Any other status is the reason why the person gets no message at all.
+    The rules are those of `knowpay.collect.privacy.gate.reasons`.
     """
-    u = ds.users.to_pandas()
-    u = u[u["created_at"] < moment(ds, at)]
-
-    def flag(name: str) -> pd.Series:
-        return u[name].fillna(False).astype(bool)
-
-    def said(name: str, word: str) -> pd.Series:
-        return (u[name] == word).fillna(False).astype(bool)
-
-    never = {
-        "erased": u["deleted_at"].notna(),
-        "under 14": flag("under_14"),
-        "staff": flag("is_staff"),
-        "test account": flag("is_test"),
-        "bot": flag("is_bot"),
-        "marketing refused": said("consent_marketing", "denied"),
-        "general": flag("personalization_opt_out") | said("consent_analytics", "denied"),
-    }
-    status = np.select([mask.to_numpy() for mask in never.values()], list(never), "personal")
-    return pd.DataFrame({"user_id": u["user_id"].to_numpy(), "status": status}).sort_values(
-        "user_id", ignore_index=True
-    )
+    at = moment(ds, at)
+    personal, general = (gate.reasons(ds, purpose, at) for purpose in ("personal", "general"))
+    status = np.select([personal == "", general == ""], ["personal", "general"], general)
+    return pd.DataFrame({"user_id": personal.index.to_numpy(), "status": status})
 
 
 def too_often(ds: Dataset, at: pd.Timestamp | str | None = None, caps: tuple = CAPS) -> np.ndarray:
