@@ -292,7 +292,7 @@ show.say(
 
 # %%
 from knowpay.collect.local import if_here
-from knowpay.collect.online_retail import customers, online_retail
+from knowpay.collect.public.online_retail import customers, online_retail
 
 lines = if_here(online_retail)
 shop = customers(lines) if lines is not None else None

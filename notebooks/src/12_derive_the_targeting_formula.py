@@ -422,7 +422,7 @@ show.say(
 
 # %%
 from knowpay.collect import DownloadError
-from knowpay.collect.hillstrom import hillstrom
+from knowpay.collect.public.hillstrom import hillstrom
 from knowpay.derive import benchmark
 
 try:

@@ -437,7 +437,7 @@ show.say("\n".join("> " + line for line in text.replace("# ", "**The brief.** ",
 
 # %%
 from knowpay.collect import DownloadError
-from knowpay.collect.hillstrom import hillstrom
+from knowpay.collect.public.hillstrom import hillstrom
 from knowpay.operate import mail_trial
 
 try:

@@ -119,7 +119,7 @@ from pathlib import Path
 
 from knowpay import show
 from knowpay.collect import DownloadError
-from knowpay.collect.hillstrom import hillstrom
+from knowpay.collect.public.hillstrom import hillstrom
 from knowpay.collect.local import if_here
 from knowpay.collect.public import SETS, open_public
 from knowpay.collect.public.mooccube import open_mooccube

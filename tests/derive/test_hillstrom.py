@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from knowpay.collect import DownloadError, hillstrom
+from knowpay.collect import DownloadError, local
+from knowpay.collect.public import hillstrom
 from knowpay.derive import benchmark
 
 
 def test_a_missing_file_says_where_it_belongs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hillstrom, "ROOT", tmp_path / "checkout")
+    monkeypatch.setattr(local, "ROOT", tmp_path / "checkout")
     monkeypatch.setenv("KNOWPAY_DATA", str(tmp_path))
     with pytest.raises(DownloadError, match="KNOWPAY_DATA"):
         hillstrom.hillstrom()

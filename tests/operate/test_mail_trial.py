@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from knowpay.collect import DownloadError
-from knowpay.collect.hillstrom import hillstrom
+from knowpay.collect.public.hillstrom import hillstrom
 from knowpay.operate import mail_trial
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from knowpay.collect import DownloadError
-from knowpay.collect.store import ROOT
+from knowpay.collect.store import ROOT, cache_folder
 
 T = TypeVar("T")
 
@@ -25,13 +25,14 @@ def places(folder: str) -> list[Path]:
 def published(folder: str, file: str, sha256: str, source: str) -> bytes:
     """Return the bytes of a published file, uncompressed, from KNOWPAY_DATA or from beside the checkout.
 
-    Looks for ``file`` and ``file.gz`` in the `places` of ``folder``.
+    Looks for ``file`` and ``file.gz`` in the `places` of ``folder``, then among what `knowpay.open` has fetched.
     ``source`` says where it comes from, for the message. ``sha256`` is that of the uncompressed bytes.
 
     Raises:
         DownloadError: the file is not there or has other bytes; the message says where it belongs.
     """
-    paths = [place / name for place in places(folder) for name in (f"{file}.gz", file)]
+    fetched = cache_folder() / "downloads" / folder
+    paths = [place / name for place in [*places(folder), fetched] for name in (f"{file}.gz", file)]
     path = next((p for p in paths if p.is_file()), None)
     if path is None:
         raise DownloadError(

@@ -198,7 +198,7 @@ def _nothing(*args: Any, **kwargs: Any) -> None:
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep cache and working directory in `folder`, and all real data away: neither found here nor fetched."""
-    from knowpay.collect import DownloadError, hillstrom, local
+    from knowpay.collect import DownloadError, local
     from knowpay.collect.public import base
 
     def refuse(*args: Any, **kwargs: Any) -> NoReturn:
@@ -207,8 +207,7 @@ def _alone(folder: Path) -> Iterator[None]:
     places = {"KNOWPAY_CACHE": str(folder / "cache"), "KNOWPAY_DATA": str(folder)}
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.dict(os.environ, places))
-        for room in (hillstrom, local):
-            stack.enter_context(mock.patch.object(room, "ROOT", folder / "checkout"))
+        stack.enter_context(mock.patch.object(local, "ROOT", folder / "checkout"))
         stack.enter_context(mock.patch.object(base, "download", refuse))
         stack.enter_context(contextlib.chdir(folder))
         yield
