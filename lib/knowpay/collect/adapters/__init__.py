@@ -1,0 +1,59 @@
+"""Adapters: an export as the tool wrote it, mapped to canonical tables by SQL alone.
+
+The manifest's `source_format` names the adapter. Each says which files it reads (`claims`), which declarations
+contradict its format (`check`) and which canonical tables a file holds (`views`): every row of a file goes to at least
+one of them, so that a record of an unknown kind is quarantined and not lost. What no canonical column holds is kept in
+`properties`, but for fields that identify a person or a device.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from knowpay.collect import ExportError
+from knowpay.collect.adapters import ga4, mapped, segment, segment_warehouse, sensors, udemy
+from knowpay.collect.adapters.lines import open_lines
+from knowpay.collect.adapters.tables import own_names
+from knowpay.collect.files import Batch
+from knowpay.collect.manifest import Manifest
+
+FORMATS = {
+    "segment": segment,
+    "segment_warehouse": segment_warehouse,
+    "ga4": ga4,
+    "sensors": sensors,
+    "udemy": udemy,
+    "mapped": mapped,
+}
+__all__ = ["FORMATS", "check", "claims", "open_lines", "views"]
+
+
+def claims(name: str, manifest: Manifest) -> bool:
+    """Whether the adapter of the manifest's format reads the file with this relative name."""
+    adapter = FORMATS.get(manifest.source_format)
+    return adapter is not None and adapter.claims(name)
+
+
+def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
+    """The canonical tables that an opened file of the export `folder` holds, as views of it.
+
+    A view's rows are not counted (-1). Nothing is executed here; the batch may also hold rows that come back from
+    quarantine.
+
+    Raises:
+        ExportError: a column that the mapping names is not in the file.
+    """
+    return FORMATS[manifest.source_format].views(batch, manifest, folder)
+
+
+def check(manifest: Manifest, folder: Path) -> None:
+    """Compare the declarations of the manifest with its format.
+
+    Raises:
+        ExportError: one of them contradicts it, or the mapping is missing or wrong; says what to write.
+    """
+    own_names(manifest)
+    if '"' in manifest.business_user_id_column:
+        raise ExportError("manifest: business_user_id_column holds a quotation mark. Write the plain column name.")
+    if manifest.source_format in FORMATS:
+        FORMATS[manifest.source_format].check(manifest, folder)
