@@ -1,0 +1,261 @@
+"""What a person may ask for, over files of every kind: a copy of all, and erasure that leaves no byte behind."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from pathlib import Path
+
+import duckdb
+import knowpay
+import pandas as pd
+import pytest
+from collect_exports import write_manifest
+from knowpay.collect import ExportError
+from knowpay.collect.privacy import rewrite, subject
+
+DAY = "2025-03-01T09:30:00+08:00"
+WHO, DEVICE, SHARED = "user-4711", "dev-anna-phone", "dev-family-pad"
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Path:
+    """An export in CSV, CSV.gz, Parquet and JSON lines; ben and cleo are others, the tablet belongs to two people."""
+    folder = tmp_path / "export"
+    write_manifest(folder)
+    users = (
+        f"\ufeffuser_id,created_at,channel,referrer_user_id,city\r\n{WHO},{DAY},referral,ben-0001,\r\n"
+        f'ben-0001,{DAY},organic,,"Xi\'an, ""old"" town"\r\n\r\ncleo-002,{DAY},referral,{WHO},\r\n'
+    )
+    (folder / "users.csv").write_bytes(users.encode())
+    events = [
+        ("m1", "page_viewed", None, DEVICE, None),
+        ("m2", "logged_in", WHO, DEVICE, '{"note":"hi"}'),
+        ("m3", "page_viewed", None, SHARED, None),
+        ("m4", "logged_in", WHO, SHARED, None),
+        ("m5", "logged_in", "ben-0001", SHARED, f'{{"friend":"{WHO}","n":1}}'),
+        ("m6", "page_viewed", "cleo-002", "dev-cleo", None),
+        (None, "page_viewed", WHO, DEVICE, None),  # no id, no time: quarantine
+    ]
+    frame = pd.DataFrame(events, columns=["message_id", "event", "user_id", "anonymous_id", "properties"])
+    frame["timestamp"] = [DAY] * 6 + ["never"]
+    frame["page_path"] = [f"/of/{WHO}/profile" if m == "m6" else "/" for m in frame["message_id"]]
+    (folder / "events-1.csv.gz").write_bytes(gzip.compress(frame.iloc[:2].to_csv(index=False).encode(), mtime=0))
+    frame.iloc[2:].to_parquet(folder / "events-2.parquet", index=False)
+    (folder / "events-3.csv").write_text(f"message_id,event,timestamp,user_id\nm8,page_viewed,{DAY},{WHO},too,many\n")
+    orders = f"order_id;user_id;timestamp;status;product_id;total;currency\no1;{WHO};{DAY};paid;c1;19;CNY\n"
+    (folder / "orders.csv").write_text(orders + f"o2;ben-0001;{DAY};paid;c1;19;CNY\n" * 2)
+    (folder / "order_items.csv").write_text("order_id,line_no,product_id,price,quantity\no1,1,c1,19,1\n")
+    lines = [
+        {"interaction_id": "i1", "timestamp": DAY, "user_id": "ben-0001", "target_user_id": WHO, "action": "follow"},
+        {"interaction_id": "i2", "timestamp": DAY, "user_id": WHO, "target_user_id": "ben-0001", "action": "like"},
+        {
+            "interaction_id": "i3",
+            "userId": "cleo-002",
+            "context": {"people": ["ben-0001", WHO]},
+            "n": 12345678901234567,
+        },
+    ]
+    text = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
+    (folder / "interactions.jsonl").write_text(text + f'\n{{"broken": "{WHO}\n', encoding="utf-8")
+    return folder
+
+
+def everything(*roots: Path) -> bytes:
+    """All bytes under the folders, unpacked: names too, Parquet as JSON text."""
+    found = []
+    for path in sorted(p for root in roots for p in root.rglob("*")):
+        found.append(path.as_posix().encode())
+        if path.suffix == ".parquet":
+            found.append(duckdb.sql(f"SELECT to_json(t)::VARCHAR FROM '{path}' AS t").df().to_csv().encode())
+            found.append(path.read_bytes())
+        elif path.is_file():
+            found.append(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes())
+    return b"\n".join(found)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+def test_only_devices_of_one_person_are_hers(company):
+    assert subject.find(company, WHO).devices == {DEVICE}
+    assert subject.find(company, "ben-0001").devices == set()
+    assert subject.find(company, "cleo-002").devices == {"dev-cleo"}
+
+
+def test_no_byte_is_left(company, tmp_path):
+    cache = tmp_path / "cache"
+    assert knowpay.open(company, cache=cache).users.count().to_pandas() == 3
+    assert WHO.encode() in everything(company, cache) and DEVICE.encode() in everything(company, cache)
+    receipt = subject.erase(company, WHO, cache)
+    left = everything(company, cache)
+    assert WHO.encode() not in left and DEVICE.encode() not in left
+    assert SHARED.encode() in left and b"ben-0001" in left  # what is others' stays
+    assert receipt["files"] == {
+        "users.csv": {"removed": 1, "emptied": 1},
+        "events-1.csv.gz": {"removed": 2, "emptied": 0},
+        "events-2.parquet": {"removed": 2, "emptied": 2},
+        "events-3.csv": {"removed": 1, "emptied": 0},
+        "orders.csv": {"removed": 1, "emptied": 0},
+        "interactions.jsonl": {"removed": 1, "emptied": 3},
+    }
+    assert receipt["tables"] == {"users": 1, "events": 5, "orders": 1, "interactions": 1}
+    assert receipt["devices"] == 1 and receipt["stores"] == 1 and receipt["by_hand"] == []
+    assert WHO not in json.dumps(receipt)
+    ds = knowpay.open(company, cache=cache)
+    assert sorted(ds.users.user_id.to_pandas()) == ["ben-0001", "cleo-002"]
+    assert WHO.encode() not in everything(company, cache)
+
+
+def test_what_is_others_stays_to_the_byte(company, tmp_path):
+    subject.erase(company, WHO, tmp_path / "cache")
+    users = (company / "users.csv").read_bytes()
+    ben = f'ben-0001,{DAY},organic,,"Xi\'an, ""old"" town"\r\n\r\n'.encode()
+    assert (
+        users.startswith(b"\xef\xbb\xbfuser_id,")
+        and ben in users
+        and f"cleo-002,{DAY},referral,,\r\n".encode() in users
+    )
+    events = pd.read_parquet(company / "events-2.parquet").set_index("message_id")
+    assert events.index.tolist() == ["m3", "m5", "m6"]
+    assert json.loads(events.loc["m5", "properties"]) == {"friend": "", "n": 1}
+    assert events.loc["m6", "page_path"] == "/of/[erased]/profile"
+    assert (company / "orders.csv").read_text().count("o2;ben-0001") == 2
+    lines = [json.loads(line) for line in (company / "interactions.jsonl").read_text().splitlines()[:2]]
+    assert lines[0]["target_user_id"] == "" and lines[0]["user_id"] == "ben-0001"
+    assert lines[1] == {
+        "interaction_id": "i3",
+        "userId": "cleo-002",
+        "context": {"people": ["ben-0001", ""]},
+        "n": 12345678901234567,
+    }
+
+
+def test_twice_is_once(company, tmp_path):
+    subject.erase(company, WHO, tmp_path / "cache")
+    once = content(company)
+    again = subject.erase(company, WHO, tmp_path / "cache")
+    assert content(company) == once and again["files"] == {} and again["stores"] == 0
+
+
+@pytest.mark.parametrize("after", range(7))
+def test_a_killed_erasure_is_finished_by_the_next_one(company, tmp_path, monkeypatch, after):
+    whole = tmp_path / "whole"
+    os.system(f"cp -r {company} {whole}")
+    subject.erase(whole, WHO, tmp_path / "nowhere")
+    cache = tmp_path / "cache"
+    knowpay.open(company, cache=cache)
+    done = 0
+
+    def dies(*args):
+        nonlocal done
+        if done == after:
+            raise KeyboardInterrupt
+        done += 1
+        return rewrite.rewrite(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subject, "rewrite", dies)
+        with pytest.raises(KeyboardInterrupt):
+            subject.erase(company, WHO, cache)
+    assert WHO.encode() not in everything(cache)  # no store survived
+    subject.erase(company, "ben-0001" if after == 3 else WHO, cache)  # whoever comes next
+    left = everything(company, cache)
+    assert WHO.encode() not in left and DEVICE.encode() not in left
+    assert after == 3 or content(company) == content(whole)
+
+
+def test_a_store_deleted_by_halves_is_found_again(company, tmp_path):
+    cache = tmp_path / "cache"
+    store = knowpay.open(company, cache=cache).store
+    half = store.rename(store.with_name(f".forgotten-{store.name}"))
+    assert subject.forget(company, cache) == 1 and not half.exists()
+
+
+def test_other_exports_keep_their_stores(company, tmp_path):
+    other = tmp_path / "other"
+    os.system(f"cp -r {company} {other}")
+    cache = tmp_path / "cache"
+    store = knowpay.open(other, cache=cache).store
+    subject.erase(company, WHO, cache)
+    assert store.exists()
+
+
+def test_what_cannot_be_searched_is_named(company, tmp_path):
+    (company / "notes.docx").write_bytes(b"PK")
+    with (company / "manifest.yml").open("a") as file:
+        file.write(f"contact: {WHO}\n")
+    assert subject.erase(company, WHO, tmp_path / "cache")["by_hand"] == ["manifest.yml", "notes.docx"]
+
+
+def test_a_damaged_file_stops_before_anything_changes(company, tmp_path):
+    (company / "reviews.csv.gz").write_bytes(b"\x1f\x8bno gzip")
+    before = content(company)
+    with pytest.raises(ExportError, match=r"reviews\.csv\.gz cannot be taken apart"):
+        subject.erase(company, WHO, tmp_path / "cache")
+    assert content(company) == before
+
+
+@pytest.mark.parametrize("bad", ["", " ", 'a"b', "a,b", "a b"])
+def test_an_id_that_cannot_be_searched_for(company, bad):
+    with pytest.raises(ValueError, match="cannot be searched for"):
+        subject.find(company, bad)
+
+
+def test_short_and_plain_numbers_are_no_needles_in_other_columns(tmp_path):
+    folder = tmp_path / "export"
+    write_manifest(folder)
+    (folder / "users.csv").write_text(f"user_id,created_at,referrer_user_id\n12,{DAY},\n13,{DAY},12\n")
+    orders = f"order_id,user_id,timestamp,status,product_id,total,currency\n7,13,{DAY},paid,12,12,CNY\n"
+    (folder / "orders.csv").write_text(orders)
+    subject.erase(folder, "12", tmp_path / "cache")
+    assert (folder / "users.csv").read_text() == f"user_id,created_at,referrer_user_id\n13,{DAY},\n"
+    assert (folder / "orders.csv").read_text() == orders
+
+
+def test_ids_of_the_tool_are_devices(tmp_path):
+    """Sensors: login_id is the person, user_id the tool's own number."""
+    folder = tmp_path / "export"
+    write_manifest(folder, business_user_id_column="login_id")
+    lines = [
+        {"login_id": WHO, "user_id": 900000000001, "distinct_id": WHO, "identities": {"$identity_login_id": WHO}},
+        {"user_id": 900000000001, "distinct_id": "anon-1"},
+        {"user_id": 900000000002, "distinct_id": "anon-2", "identities": {"$identity_login_id": "ben-0001"}},
+    ]
+    (folder / "events.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    subject.erase(folder, WHO, tmp_path / "cache")
+    assert (folder / "events.jsonl").read_text() == json.dumps(lines[2])
+
+
+def test_a_copy_of_everything(company, tmp_path):
+    ds = knowpay.open(company, cache=tmp_path / "cache")
+    written = subject.export(ds, WHO, tmp_path / "copy.json")
+    copy = json.loads((tmp_path / "copy.json").read_text("utf-8"))
+    assert copy["user_id"] == WHO and copy["devices"] == [DEVICE] and copy["rows"] == written["rows"]
+    tables = copy["rows"]["tables"]
+    assert (tables["users"], tables["events"], tables["orders"], tables["order_items"]) == (1, 3, 1, 1)
+    assert tables["quarantine"] >= 2  # the row without a time, the row with too many fields
+    assert {"file": "users.csv", "column": "referrer_user_id"} in copy["mentions"]
+    assert copy["files"]["events-1.csv.gz"][0]["message_id"] == "m1"  # before the login, on her own device
+    text = json.dumps(copy, ensure_ascii=False)
+    assert "cleo-002" not in text  # a row about somebody else is not handed out
+    with pytest.raises(ValueError, match="knows nobody called 'dora-99'"):
+        subject.export(ds, "dora-99", tmp_path / "none.json")
+    assert not (tmp_path / "none.json").exists()
+
+
+def test_a_simulated_company_is_an_export_too(tmp_path):
+    from knowpay import world
+
+    folder = tmp_path / "export"
+    world.write("small", 3, folder, tmp_path / "truth")
+    who = subject.find(folder, "u000420")
+    receipt = subject.erase(folder, "u000420", tmp_path / "cache")
+    left = b"".join(
+        duckdb.sql(f"SELECT to_json(t)::VARCHAR FROM '{p}' AS t").df().to_csv().encode()
+        for p in folder.glob("*.parquet")
+    )
+    assert receipt["tables"]["users"] == 1 and who.devices
+    assert not [i for i in who.ids if i.encode() in left]
