@@ -1,0 +1,100 @@
+"""Measures over the same span for everybody, and distances that agree with SciPy's."""
+
+from types import SimpleNamespace
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from knowpay.analyse import likeness
+from scipy.stats import ks_2samp, wasserstein_distance
+
+
+def dataset(until: str, zone: str = "Asia/Shanghai") -> SimpleNamespace:
+    return SimpleNamespace(observation_end=pd.Timestamp(until, tz=zone).tz_convert("UTC"), timezone=zone)
+
+
+def days(**people: list[int]) -> pd.DataFrame:
+    start = pd.Timestamp("2025-01-01")
+    rows = [(who, start + pd.Timedelta(days=n)) for who, ns in people.items() for n in ns]
+    return pd.DataFrame(rows, columns=["user_id", "day"])
+
+
+def test_first_days_by_hand():
+    found = likeness.first_days(days(a=[0, 2, 3, 40], b=[5], c=[9, 8]), dataset("2025-02-15"), span=30)
+    assert found.index.tolist() == ["a", "b", "c"]
+    assert found["days"].tolist() == [3, 1, 2] and found["last"].tolist() == [3, 0, 1]
+    assert found.loc["a", "gap"] == 1.5 and np.isnan(found.loc["b", "gap"]) and found.loc["c", "gap"] == 1
+
+
+def test_whose_span_is_cut_is_left_out():
+    seen = days(whole=[0, 1], cut=[1, 2])
+    assert likeness.first_days(seen, dataset("2025-01-31"), span=30).index.tolist() == ["whole"]
+    assert likeness.first_days(seen, dataset("2025-02-01"), span=30).index.tolist() == ["cut", "whole"]
+
+
+def test_days_are_local_each_once_and_staff_are_out():
+    tables = {
+        "users": "SELECT 'boss' AS user_id, false AS is_test, true AS is_staff, false AS is_bot",
+        "courses": "SELECT 'vip' AS product_id, 'membership' AS product_type",
+        "events": """SELECT * FROM (VALUES ('a', 'seen', '2025-01-01 15:59:00+00'),
+            ('a', 'seen', '2025-01-01 16:01:00+00'), ('a', 'seen', '2025-01-01 18:00:00+00'),
+            ('a', 'other', '2025-01-09 00:00:00+00'), (NULL, 'seen', '2025-01-01'),
+            ('boss', 'seen', '2025-01-01')) AS e(user_id, event, t)""",
+        "orders": """SELECT * FROM (VALUES ('a', 'paid', 9.0, 'c'), ('b', 'paid', 9.0, 'vip'),
+            ('c', 'refunded', 9.0, 'c'), ('d', 'paid', 0.0, 'c'),
+            ('e', 'paid', 9.0, NULL)) AS o(user_id, status, total, product_id)""",
+    }
+    con = duckdb.connect()
+    con.execute("SET TimeZone = 'UTC'")
+    for name, sql in tables.items():
+        more = {"events": ", t::TIMESTAMPTZ AS timestamp", "orders": ", now() AS timestamp"}.get(name, "")
+        con.execute(f"CREATE VIEW {name} AS SELECT *{more} FROM ({sql})")
+    ds = SimpleNamespace(con=SimpleNamespace(con=con), timezone="Asia/Shanghai")
+    seen = likeness.learning(ds, "seen")
+    assert seen["user_id"].tolist() == ["a", "a"]
+    assert seen["day"].dt.strftime("%F").tolist() == ["2025-01-01", "2025-01-02"]
+    assert likeness.buying(ds)["user_id"].tolist() == ["a", "e"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_distances_are_those_of_scipy(seed):
+    rng = np.random.default_rng(seed)
+    one, other = pd.Series(rng.poisson(3, 80).astype(float)), pd.Series(rng.gamma(2, 2, 130))
+    one[5] = np.nan
+    found = likeness.distance(one, other, resamples=200, seed=seed)
+    assert found["ks"] == pytest.approx(ks_2samp(one.dropna(), other).statistic)
+    assert found["w"] == pytest.approx(wasserstein_distance(one.dropna(), other))
+    assert found["ks_low"] < found["ks_high"] and found["w_low"] < found["w"] < found["w_high"]
+    assert found == likeness.distance(one, other, resamples=200, seed=seed)
+
+
+def test_noise_is_exceeded_by_one_in_twenty_pairs_of_one_source():
+    rng = np.random.default_rng(0)
+    pairs = [rng.normal(size=(2, 200)) for _ in range(400)]
+    found = [likeness.distance(pd.Series(a), pd.Series(b), resamples=200) for a, b in pairs]
+    share = np.mean([f["ks"] > f["noise"] for f in found])
+    assert 0.03 < share < 0.075  # 0.05 with a standard error of 0.011
+
+
+def test_intervals_of_a_shift_cover_it():
+    rng = np.random.default_rng(1)
+    pairs = [(rng.normal(size=150), rng.normal(2, size=150)) for _ in range(200)]
+    found = [likeness.distance(pd.Series(a), pd.Series(b), resamples=300) for a, b in pairs]
+    covered = np.mean([f["w_low"] <= 2 <= f["w_high"] for f in found])
+    assert 0.84 < covered < 0.96  # 0.90 with a standard error of 0.021
+
+
+def test_no_values_no_distance():
+    with pytest.raises(ValueError, match="both sides"):
+        likeness.distance(pd.Series([np.nan]), pd.Series([1.0]))
+
+
+def test_risk_ratio_by_hand_and_by_brute_force():
+    ratio, low, high = likeness.risk_ratio(267, 21_307, 122, 21_306)
+    assert ratio == pytest.approx(267 / 21_307 / (122 / 21_306))
+    rng = np.random.default_rng(0)
+    draws = rng.binomial(21_307, 267 / 21_307, 20_000) / rng.binomial(21_306, 122 / 21_306, 20_000) * 21_306 / 21_307
+    assert np.quantile(draws, [0.05, 0.95]) == pytest.approx([low, high], rel=0.03)
+    with pytest.raises(ValueError, match="a hit in each arm"):
+        likeness.risk_ratio(3, 100, 0, 100)
