@@ -213,6 +213,7 @@ def test_every_lesson_and_generated_page_is_there(small_book):
         "datasets/README",
         "datasets/oulad",
         "references",
+        "scale",
         "measurements",
         "article-errors",
     )

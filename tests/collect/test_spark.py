@@ -67,22 +67,9 @@ def spark(folder: Path):
     con.disconnect()
 
 
-def table(expression: Table) -> pd.DataFrame:
-    """The rows in a fixed order, moments in UTC, all times in microseconds."""
-    rows = expression.to_pandas()
-    for name in rows.select_dtypes(["datetime", "datetimetz"]):
-        at = rows[name].astype("datetime64[us]") if rows[name].dt.tz is None else rows[name]
-        if name != "day":
-            at = (at.dt.tz_localize(ZONE) if at.dt.tz is None else at).dt.tz_convert("UTC")
-        rows[name] = at.dt.as_unit("us")
-    return rows.sort_values(
-        [name for name in ("day", "event", "person", "session", "position") if name in rows]
-    ).reset_index(drop=True)
-
-
 @pytest.mark.parametrize("name", EXPRESSIONS)
 def test_spark_gives_the_same_table_as_duckdb(name, duckdb, spark):
-    ours, theirs = table(EXPRESSIONS[name](duckdb)), table(EXPRESSIONS[name](spark))
+    ours, theirs = (scale.to_frame(EXPRESSIONS[name](events), ZONE) for events in (duckdb, spark))
     assert len(ours) > (2 if name == "funnel" else 190)
     pd.testing.assert_frame_equal(ours, theirs, check_exact=True)
 
@@ -124,7 +111,7 @@ def people(frame: pd.DataFrame) -> pd.DataFrame:
 def test_daily_events_are_those_of_pandas(people, duckdb):
     day = people["timestamp"].dt.tz_convert(ZONE).dt.tz_localize(None).dt.normalize().dt.as_unit("us").rename("day")
     expected = people.groupby([day, "event"])["person"].agg(events="size", people="nunique").reset_index()
-    pd.testing.assert_frame_equal(table(scale.daily_events(duckdb)), expected, check_dtype=False)
+    pd.testing.assert_frame_equal(scale.to_frame(scale.daily_events(duckdb), ZONE), expected, check_dtype=False)
 
 
 def test_sessions_are_those_of_counting_one_by_one(people, duckdb):
@@ -136,18 +123,18 @@ def test_sessions_are_those_of_counting_one_by_one(people, duckdb):
         else:
             expected.append([person, last[1] + 1 if last else 1, at, at, 1])
     frame = pd.DataFrame(expected, columns=["person", "session", "began", "ended", "events"])
-    pd.testing.assert_frame_equal(table(scale.sessions(duckdb)), frame, check_dtype=False)
+    pd.testing.assert_frame_equal(scale.to_frame(scale.sessions(duckdb), ZONE), frame, check_dtype=False)
 
 
 def test_events_of_one_moment_share_a_session():
     rows = pd.DataFrame({"timestamp": pd.to_datetime(["2024-01-01 10:00"] * 3 + ["2024-01-01 11:00"] * 3, utc=True)})
     events = ibis.memtable(rows.assign(user_id="u1", anonymous_id="a1"))
-    assert table(scale.sessions(events))[["session", "events"]].to_numpy().tolist() == [[1, 3], [2, 3]]
+    assert scale.to_frame(scale.sessions(events), ZONE)[["session", "events"]].to_numpy().tolist() == [[1, 3], [2, 3]]
 
 
 def test_first_and_last_are_those_of_pandas(people, duckdb):
     expected = people.groupby("person")["timestamp"].agg(first="min", last="max", events="size").reset_index()
-    pd.testing.assert_frame_equal(table(scale.first_and_last(duckdb)), expected, check_dtype=False)
+    pd.testing.assert_frame_equal(scale.to_frame(scale.first_and_last(duckdb), ZONE), expected, check_dtype=False)
 
 
 def test_a_funnel_by_hand():
@@ -164,6 +151,6 @@ def test_a_funnel_by_hand():
     ]
     frame = pd.DataFrame(rows, columns=["user_id", "event", "day"]).assign(anonymous_id=None)
     frame["timestamp"] = pd.to_datetime("2024-01-01", utc=True) + pd.to_timedelta(frame.pop("day"), "D")
-    found = table(scale.funnel(ibis.memtable(frame.astype({"anonymous_id": "str"})), STEPS))
+    found = scale.to_frame(scale.funnel(ibis.memtable(frame.astype({"anonymous_id": "str"})), STEPS), ZONE)
     assert found["people"].tolist() == [3, 2, 1]
     assert found["step"].tolist() == list(STEPS)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from knowpay.collect.sessions import GAP_SECONDS
 
 if TYPE_CHECKING:
+    import pandas as pd
     from ibis.expr.types import Table
 
 
@@ -65,15 +66,28 @@ def funnel(events: Table, steps: Sequence[str]) -> Table:
     return ibis.union(*counts)
 
 
-def _person(events: Table):
-    """The user, without a login the device."""
-    return events.user_id.coalesce(events.anonymous_id)
+def to_frame(expression: Table, timezone: str) -> pd.DataFrame:
+    """Return the rows as pandas, the same from both engines: sorted by their columns, moments in UTC.
+
+    `timezone` is that of the connection: Spark gives moments without a zone, as its clocks show them. Raises
+    ValueError where these are put back in autumn and show an hour twice: write such rows with `con.to_parquet`.
+    """
+    import pandas as pd
+
+    frame = expression.to_pandas()
+    for name, kind in expression.schema().items():
+        if kind.is_timestamp():
+            at = frame[name] if frame[name].dt.tz else frame[name].dt.tz_localize(timezone)
+            frame[name] = at.dt.tz_convert("UTC").dt.as_unit("us")
+        elif kind.is_date():
+            frame[name] = pd.to_datetime(frame[name]).dt.as_unit("us")
+    return frame.sort_values(list(frame.columns), ignore_index=True)
 
 
 def local_spark(timezone: str, cores: int = 2):
     """Start Spark on this machine and return its Ibis connection, with days in `timezone` (a tzdata name).
 
-    Moments come to pandas without a zone, in `timezone`. `con.disconnect()` ends Spark.
+    `con.disconnect()` ends Spark.
     Raises ImportError when pyspark is not installed, and RuntimeError when there is no Java.
     """
     import os
@@ -99,3 +113,8 @@ def local_spark(timezone: str, cores: int = 2):
     con = ibis.pyspark.connect(start.config(map=settings).getOrCreate())
     con.raw_sql(f"SET TIME ZONE '{timezone}'")  # only now: connecting has set UTC
     return con
+
+
+def _person(events: Table):
+    """The user, without a login the device."""
+    return events.user_id.coalesce(events.anonymous_id)

@@ -20,7 +20,7 @@ from pathlib import Path
 from knowpay.course import ROOT, CourseError, doctor
 from knowpay.course.execute import _memory
 
-MARKS = "<!-- {}:begin -->", "<!-- {}:end -->"  # around the tables of the README: bench and world
+MARKS = "<!-- {}:begin -->", "<!-- {}:end -->"  # around the tables of README.md (bench, world) and of book/scale.md
 # What a process of its own runs: the folder to write to is its argument, the seconds go to its output.
 TIMED = """
 import sys, time
@@ -101,7 +101,7 @@ def main(setup: bool = False, large: bool = False) -> int:
     rows += course_rows(json.loads(state.read_text("utf-8")), ran)
     seconds = ran.seconds + (rows[0].seconds if setup else 0)
     rows.append(Row("**all, from clone to book**" if setup else "**all of `knowpay course`**", seconds, ran.peak()))
-    table = f"{markdown(rows)}\n\n{machine()}"
+    table = f"{markdown(rows)}\n\n{machine()} Lessons run two at a time, so the total is less than their sum."
     (ROOT / "build" / "bench.json").write_text(
         json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}, indent=1), encoding="utf-8"
     )
@@ -182,19 +182,18 @@ def machine() -> str:
     """The machine in words that name no one."""
     return (
         f"Measured on {doctor.cores()} cores, {doctor.memory():.0f} GB of memory, {platform.system()} "
-        f"{platform.machine()}, Python {platform.python_version()}. Lessons run two at a time, so the total is less "
-        "than their sum."
+        f"{platform.machine()}, Python {platform.python_version()}."
     )
 
 
-def fill(readme: Path, name: str, table: str) -> None:
-    """Put the table between its two marks in the README. Raises CourseError when a mark is missing."""
-    text, (first, last) = readme.read_text("utf-8"), (mark.format(name) for mark in MARKS)
+def fill(page: Path, name: str, table: str) -> None:
+    """Put the table between its two marks in a page. Raises CourseError when a mark is missing."""
+    text, (first, last) = page.read_text("utf-8"), (mark.format(name) for mark in MARKS)
     head, begin, rest = text.partition(first)
     _, end, tail = rest.partition(last)
     if not begin or not end:
-        raise CourseError(f"README.md has lost its marks {first} and {last}: put them back where the table belongs.")
-    readme.write_text(f"{head}{begin}\n{table}\n{end}{tail}", encoding="utf-8", newline="\n")
+        raise CourseError(f"{page.name} has lost its marks {first} and {last}: put them back where the table belongs.")
+    page.write_text(f"{head}{begin}\n{table}\n{end}{tail}", encoding="utf-8", newline="\n")
 
 
 def _setup(clone: Path) -> Row:

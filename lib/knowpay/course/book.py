@@ -413,7 +413,7 @@ def toc(lessons: list[Lesson], exercises: list[str]) -> dict[str, Any]:
         practice[0]["sections"] = [{"file": f"notebooks/exercises/{name}"} for name in exercises]
     cards = [page.stem for page in sorted(DATASETS.glob("*.md")) if page.stem not in ("README", "dictionary")]
     names = ("article-errors", "notation", "glossary", "datasets/dictionary", "datasets/README", "references")
-    reference: list[dict[str, Any]] = [{"file": name} for name in (*names, "measurements")]
+    reference: list[dict[str, Any]] = [{"file": name} for name in (*names, "scale", "measurements")]
     if cards:
         reference[names.index("datasets/README")]["sections"] = [{"file": f"datasets/{card}"} for card in cards]
     parts += [

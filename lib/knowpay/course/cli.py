@@ -65,13 +65,20 @@ def doctor() -> None:
 
 @app.command()
 def bench(
+    parts: Annotated[
+        list[str] | None,
+        typer.Argument(help="sessions, ingest or spark: what grows with the data, instead of the course."),
+    ] = None,
     setup: Annotated[bool, typer.Option("--setup", help="The set-up of a new environment too.")] = False,
-    large: Annotated[bool, typer.Option("--large", help="The company of a million users too: minutes, 6 GB.")] = False,
+    large: Annotated[
+        bool,
+        typer.Option("--large", help="The company of a million users, the ingest of 100 million events too."),
+    ] = False,
 ) -> None:
-    """Measure set-up, generation, lessons and book, in seconds and memory."""
-    from knowpay.course import bench
+    """Measure set-up, generation, lessons and book, or the parts named, in seconds and memory."""
+    from knowpay.course import bench, bench_data
 
-    raise typer.Exit(bench.main(setup, large))
+    raise typer.Exit(bench_data.main(parts, large) if parts else bench.main(setup, large))
 
 
 @app.command()
