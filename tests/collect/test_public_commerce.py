@@ -1,9 +1,19 @@
 """Sets of shops and campaigns: on small made files of the publishers' form, and on the real files where they are."""
 
+import csv
 import gzip
 import hashlib
+import io
 import json
+import threading
+import zipfile
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
+from pathlib import Path
+from xml.sax.saxutils import escape
 
 import duckdb
 import knowpay
@@ -171,6 +181,54 @@ def test_online_retail_has_the_published_sums(cache):
     assert (ours - by_person).abs().max() < 0.006 and len(ours) == len(by_person)
 
 
+def workbook(path: Path, lines: list[list[str]]) -> None:
+    """An .xlsx file of the form that spreadsheets write: shared strings, times as days, empty cells left out."""
+    space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    shared: dict[str, int] = {}
+    body = []
+    for i, line in enumerate(lines, 1):
+        cells = []
+        for c, text in enumerate(line):
+            where = f'r="{"ABCDEFGH"[c]}{i}"'
+            if i > 1 and c == 4:
+                days = (datetime.fromisoformat(text) - datetime(1899, 12, 30)).total_seconds() / 86_400
+                cells.append(f"<c {where}><v>{days!r}</v></c>")
+            elif i > 1 and text and (c in (3, 5, 6) or text.isdigit()):
+                cells.append(f"<c {where}><v>{text.removesuffix('.0')}</v></c>")
+            elif text:
+                cells.append(f'<c {where} t="s"><v>{shared.setdefault(text, len(shared))}</v></c>')
+        body.append(f'<row r="{i}">{"".join(cells)}</row>')
+    texts = "".join(f'<si><t xml:space="preserve">{escape(text)}</t></si>' for text in shared)
+    sheets = f'<sheets><sheet name="{retail.SHEET}"/><sheet name="Year 2010-2011"/></sheets>'
+    with zipfile.ZipFile(path, "w") as zipped:
+        zipped.writestr("xl/workbook.xml", f"<workbook {space}>{sheets}</workbook>")
+        zipped.writestr("xl/sharedStrings.xml", f"<sst {space}>{texts}</sst>")
+        zipped.writestr(
+            "xl/worksheets/sheet1.xml", f"<worksheet {space}><sheetData>{''.join(body)}</sheetData></worksheet>"
+        )
+
+
+@pytest.mark.parametrize("source", ["made", "real"])
+def test_online_retail_is_made_from_the_publishers_workbook(source, tmp_path, monkeypatch):
+    text = INVOICES.replace(",0,", ",0.0,").replace("2.10", "2.1").replace(" FRAME", "  FRAME & CO ")
+    if source == "real":
+        path = REAL / "online_retail_ii" / f"{retail.FILE}.gz"
+        if not path.is_file():
+            pytest.skip(f"there is no {path}")
+        with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+            text = "".join(islice(file, 3_000))
+    book = tmp_path / "online_retail_II.xlsx"
+    workbook(book, list(csv.reader(io.StringIO(text))))
+    with pytest.raises(DownloadError, match="is not the published workbook"):
+        retail.from_workbook(book)
+    monkeypatch.setattr(retail, "WORKBOOK", hashlib.sha256(book.read_bytes()).hexdigest())
+    with pytest.raises(DownloadError, match="gave other lines than the published"):
+        retail.from_workbook(book)
+    assert [p.name for p in tmp_path.iterdir()] == [book.name]
+    monkeypatch.setattr(retail, "SHA256", hashlib.sha256(text.encode()).hexdigest())
+    assert retail.from_workbook(book).read_bytes() == text.encode()
+
+
 # --- CDNOW -------------------------------------------------------------------------------------------------------
 
 MASTER = """ customer_id  date number_of_cds  dollar_value\r
@@ -241,12 +299,17 @@ def log(campaign: str, lines: list[tuple[str, int, int, int, float]]) -> str:
     return "\n".join(",".join(map(str, row)) for row in [head, *body]) + "\n"
 
 
-def test_open_bandit_is_assignments_with_the_probability_of_each_place(made):
-    noon = "2019-11-24 12:00:00.000001+00:00"
-    files = {f"{p}_{c}.csv": log(c, [(noon, 3, 2, 0, 0.25)]) for p in ("random", "bts") for c in bandit.ITEMS}
+NOON = "2019-11-24 12:00:00.000001+00:00"
+
+
+def logs() -> dict[str, str]:
+    files = {f"{p}_{c}.csv": log(c, [(NOON, 3, 2, 0, 0.25)]) for p in ("random", "bts") for c in bandit.ITEMS}
     files |= {f"item_context_{c}.csv": ",item_id,item_feature_0\n0,0,0.5\n" for c in bandit.ITEMS}
-    files["bts_women.csv"] = log("women", [(noon, 45, 1, 1, 1e-06), (noon, 2, 3, 0, 0.9628)])
-    ds = made("open_bandit", files)
+    return files | {"bts_women.csv": log("women", [(NOON, 45, 1, 1, 1e-06), (NOON, 2, 3, 0, 0.9628)])}
+
+
+def test_open_bandit_is_assignments_with_the_probability_of_each_place(made):
+    ds = made("open_bandit", logs())
     assert rows(ds) == {"touches": (5, 0)}
     touches = ds.touches.to_pandas().set_index("touch_id")
     clicked = touches.loc["bts-women-0"]
@@ -256,7 +319,7 @@ def test_open_bandit_is_assignments_with_the_probability_of_each_place(made):
         "position-1",
     )
     assert clicked["propensity"] == 1e-06 and touches.loc["bts-women-1", "propensity"] == 0.9628
-    assert clicked["clicked_at"] == clicked["assigned_at"] == pd.Timestamp(noon)
+    assert clicked["clicked_at"] == clicked["assigned_at"] == pd.Timestamp(NOON)
     assert touches["clicked_at"].notna().sum() == 1
     assert properties(touches)["affinity"].to_dict() == {
         "random-men-0": 0.3,
@@ -266,6 +329,40 @@ def test_open_bandit_is_assignments_with_the_probability_of_each_place(made):
         "bts-women-1": 0.2,
     }
     assert touches["anonymous_id"].is_unique and touches["user_id"].isna().all()  # no people are made up
+
+
+def test_open_bandit_is_fetched_file_by_file_under_names_that_differ(tmp_path, monkeypatch):
+    """At the publisher two files are called men.csv and two women.csv; here a local server stands for it."""
+    monkeypatch.setattr(local, "ROOT", tmp_path / "checkout" / "of" / "nobody")
+    monkeypatch.delenv("KNOWPAY_DATA", raising=False)
+    monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path / "cache"))
+    texts, archives, files = logs(), [], {}
+    handler = partial(QuietHandler, directory=str(tmp_path / "served"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    for archive in SETS["open_bandit"].archives:
+        place = archive.url.split("/obd/")[1]
+        content = texts[archive.name].encode()
+        path = tmp_path / "served" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        sha = hashlib.sha256(content).hexdigest()
+        url = f"http://127.0.0.1:{server.server_port}/{place}"
+        archives.append(replace(archive, url=url, sha256=sha, size=len(content)))
+        files[archive.name] = replace(SETS["open_bandit"].files[archive.name], sha256=sha)
+    here = replace(SETS["open_bandit"], archives=tuple(archives), files=files)
+    try:
+        assert rows(open_public(here, tmp_path / "cache")) == {"touches": (5, 0)}
+    finally:
+        server.shutdown()
+        server.server_close()
+    fetched = tmp_path / "cache" / "downloads" / "open_bandit_small"
+    assert {p.name: p.read_text("utf-8") for p in fetched.glob("*.csv")} == texts
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    def log_message(self, *given: object) -> None:
+        """Say nothing."""
 
 
 def test_open_bandit_has_the_published_rows_and_clicks(cache):
