@@ -102,7 +102,7 @@ def _orders(columns: dict[str, tuple[str, str]], manifest: Manifest) -> dict[str
 
 def _users(has: dict[str, tuple[str, str]], own: str) -> dict[str, tuple[str, str]]:
     """Columns of `users`; the campaign columns tell the latest visit and not the first, so they are left out."""
-    left_out = {*PERSONAL, *ENVELOPE, "timestamp", "received_at", "sent_at", "original_timestamp"}
+    left_out = {*PERSONAL, *ENVELOPE, "timestamp", "received_at", "sent_at", "original_timestamp"} - {"channel"}
     columns = {n: c for n, c in has.items() if n not in left_out and not n.startswith(("context_", "_"))}
     columns |= {c: _utc(columns[c]) for c in ("created_at", "deleted_at") if c in columns}
     who = next((n for n in (("id", "user_id") if own in ("user_id", "userid") else (own,)) if n in has), None)
@@ -111,7 +111,8 @@ def _users(has: dict[str, tuple[str, str]], own: str) -> dict[str, tuple[str, st
 
 def _identifies(batch: Batch, has: dict[str, tuple[str, str]], own: str) -> Batch:
     """Users from the history of identify calls."""
-    columns = {n: c for n, c in _users(has, own).items() if n != "user_id"}
+    # In RudderStack's history `channel` is the kind of library that called, not how the user was won.
+    columns = {n: c for n, c in _users(has, own).items() if n not in ("user_id", "channel")}
     user = _text(has["user_id" if own == "userid" else own]) if own in has or own == "userid" else "NULL"
     time = f"TRY_CAST({_text(_utc(has['timestamp']))} AS TIMESTAMPTZ)" if "timestamp" in has else "NULL"
     traits = lines.known({n: expression for n, (expression, _) in columns.items()})

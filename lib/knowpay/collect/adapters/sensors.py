@@ -145,9 +145,7 @@ def _profiles(batch: Batch, rows: str, own: str) -> Batch:
     sets = f"CASE {kind} WHEN 'profile_set' THEN {given} WHEN 'profile_unset' THEN {emptied} ELSE '{{}}' END"
     device = lines.known({"anonymous_id": f.id("anonymous_id", ("identities", "$identity_anonymous_id"))})
     once = f"CASE WHEN {kind} = 'profile_set_once' THEN {given} ELSE '{{}}' END"
-    state = lines.latest(
-        rows, f, f"nullif({user}, '')", f"TRY_CAST({f('time')} AS DOUBLE)", [device, sets], once
-    )
+    state = lines.latest(rows, f, f"nullif({user}, '')", f"TRY_CAST({f('time')} AS DOUBLE)", [device, sets], once)
     columns = _user_columns(u, "_knowpay_user")
     return view(batch, u.relation(state), columns, USER_UNITS)
 

@@ -59,9 +59,12 @@ def raw_json(batch: Batch) -> str:
 def view(batch: Batch, relation: str, columns: Mapping[str, str | tuple[str, str]], units: Mapping[str, str]) -> Batch:
     """A canonical table as a view of a raw batch; a column without a type is text."""
     typed = {name: c if isinstance(c, tuple) else (c, "VARCHAR") for name, c in columns.items()}
-    return replace(
-        batch, relation=relation, columns=typed, rows=-1, ragged=[], notes=[], raw=raw_json(batch), units=dict(units)
-    )
+    # Named in the relation, so that whoever reads a column many times does not compute it as often.
+    named = ", ".join(f'{expression} AS "_knowpay_{i}"' for i, (expression, _) in enumerate(typed.values()))
+    typed = {name: (f'"_knowpay_{i}"', kind) for i, (name, (_, kind)) in enumerate(typed.items())}
+    relation = f"(SELECT *, {named} FROM {relation}) AS x" if typed else relation
+    raw = raw_json(batch)
+    return replace(batch, relation=relation, columns=typed, rows=-1, ragged=[], notes=[], raw=raw, units=dict(units))
 
 
 def case(value: str, names: Mapping[str, str], other: str = "NULL") -> str:
