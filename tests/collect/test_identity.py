@@ -106,6 +106,14 @@ def test_a_shared_device_stays_two_people_and_its_gaps_stay_anonymous():
     assert whose(ds) == ["d", "u", "u", "u", "d", "v", "d", "v"]
 
 
+def test_two_who_log_in_at_the_same_moment_have_an_interval_each():
+    ds = company(
+        [("logged_in", 0, "d", "u"), ("logged_in", 0, "d", "v"), ("page_viewed", 1, "d", None), ("x", 2, "d", "v")]
+    )
+    assert [row[1:4] for row in intervals(ds)] == [("u", 0, 0), ("v", 0, 2)]
+    assert whose(ds) == ["u", "v", "v", "v"]
+
+
 def test_the_popular_transitive_merge_is_not_what_happens():
     rows = [("logged_in", 0, "tablet", "u"), ("logged_in", 1, "tablet", "v"), ("logged_in", 2, "library", "v"),
             ("logged_in", 3, "library", "w")]  # fmt: skip
@@ -250,6 +258,8 @@ def test_a_broken_release_of_one_platform_raises_the_alarm_though_the_mean_is_ca
     total, worst = identity.gates(company(rows))["value"].tail(2)
     assert (total, worst) == (190 / 2000, 190 / 200)
     assert identity.gates(company(rows))["alarm"].tail(2).tolist() == [False, True]
+    lost = identity.lost_ids(company(rows)).set_index("platform")
+    assert lost.loc["ios", ["events", "lost"]].tolist() == [200, 190] and lost["lost"].sum() == 190
     few = [("logged_in", 0, "x", "u"), *[("page_viewed", 1, "x", None) for _ in range(identity.FLOOR - 1)]]
     assert identity.gates(company(few))["value"].isna().tolist()[-1]  # too few to accuse a platform
 

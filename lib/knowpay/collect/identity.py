@@ -179,22 +179,30 @@ def canonical(people: ir.Table, merges: pd.DataFrame) -> ir.Table:
 def gates(ds: Dataset, identity_map: ir.Table | None = None) -> pd.DataFrame:
     """Return what to look at before trusting the identities: ``gate, value, alarm``.
 
-    Shares are between 0 and 1, NaN where there is nothing to divide by. The last two look at the half hour after a
-    login that carried the user id: a share of events without it above 0.2 means that the id is lost on the way.
-    The second of them takes the worst week of any platform, since a broken release drowns in the mean; ``alarm`` is
-    True above the bound there, and False where no bound is set.
+    Shares are between 0 and 1, NaN where there is nothing to divide by; devices are those with a user. The last two are
+    shares of `lost_ids`: of all, and in the worst week of any platform, since a broken release drowns in the mean.
+    Above 0.2 the id is lost on the way, and ``alarm`` is True; the other gates have no bound.
     """
     import pandas as pd
 
     given = _MAP.format(of="FROM events") if identity_map is None else _sql(ds, identity_map)
     query = _GATES.format(map=given, people=_EVENTS.format(map="FROM identities", of="FROM events"))
     row = ds.con.con.execute(query).df().iloc[0].astype(float)
-    lost = ds.con.con.execute(_LOST.format(minutes=LOGIN_MINUTES)).df()
-    total, enough = lost[["n", "lost"]].sum(), lost[lost["n"] >= FLOOR]
-    row["logged-in events without user id"] = total["lost"] / total["n"] if total["n"] else float("nan")
-    row["the same, worst week of a platform"] = (enough["lost"] / enough["n"]).max()
+    lost = lost_ids(ds)
+    total, enough = lost[["events", "lost"]].sum(), lost[lost["events"] >= FLOOR]
+    row["logged-in events without user id"] = total["lost"] / total["events"] if total["events"] else float("nan")
+    row["the same, worst week of a platform"] = (enough["lost"] / enough["events"]).max()
     bounded = row.index.str.contains("logged-in|worst")
     return pd.DataFrame({"gate": row.index, "value": row.to_numpy(), "alarm": bounded & (row > ALARM).to_numpy()})
+
+
+def lost_ids(ds: Dataset) -> pd.DataFrame:
+    """Return how often the user id is lost after a login: ``platform, week`` (its first day, UTC), ``events, lost``.
+
+    Looked at are the events of the half hour after a login that carried the user id, on the same device; ``lost`` are
+    those of them without a user id. Whoever denied analytics has no such login and is not accused.
+    """
+    return ds.con.con.execute(_LOST.format(minutes=LOGIN_MINUTES)).df()
 
 
 _GATES = """
@@ -215,11 +223,12 @@ SELECT (SELECT count(user_id) / count(*) FROM events) AS "events with a user id"
 _LOST = """
 WITH logins AS (SELECT anonymous_id, timestamp AS login_at FROM events
     WHERE event IN ('logged_in', 'signed_up') AND user_id IS NOT NULL AND anonymous_id IS NOT NULL)
-SELECT count(*) AS n, count_if(user_id IS NULL) AS lost
+SELECT platform, CAST(time_bucket(INTERVAL 7 DAY, timestamp) AS DATE) AS week, count(*) AS events,
+    count_if(user_id IS NULL) AS lost
 FROM (SELECT anonymous_id, timestamp, platform, user_id FROM events WHERE event NOT IN ('logged_in', 'signed_up')) e
 ASOF JOIN logins ON e.anonymous_id = logins.anonymous_id AND e.timestamp >= logins.login_at
 WHERE timestamp - login_at <= INTERVAL {minutes} MINUTE
-GROUP BY platform, time_bucket(INTERVAL 7 DAY, timestamp)
+GROUP BY ALL ORDER BY ALL
 """
 
 

@@ -1,0 +1,72 @@
+"""Invitations by hand: generations, K by group, K in equal time, days on which somebody was seen."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import ibis
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from knowpay.analyse import referral
+
+# a and e came unasked; a invited b and c, b invited d
+INVITER = pd.Series({"a": None, "b": "a", "c": "a", "d": "b", "e": None}, dtype="str")
+
+
+def test_generations_count_the_invitations_back_to_the_root():
+    assert referral.generations(INVITER).to_dict() == {"a": 0, "b": 1, "c": 1, "d": 2, "e": 0}
+
+
+def test_the_order_of_the_rows_does_not_matter():
+    assert referral.generations(INVITER[::-1]).to_dict() == referral.generations(INVITER).to_dict()
+
+
+def test_a_ring_and_a_stranger_are_refused_by_name():
+    with pytest.raises(ValueError, match="b is in a ring"):
+        referral.generations(pd.Series({"a": None, "b": "c", "c": "b"}, dtype="str"))
+    with pytest.raises(ValueError, match="z invited somebody"):
+        referral.generations(pd.Series({"a": "z"}, dtype="str"))
+
+
+def test_k_by_generation_by_hand():
+    table = referral.k_factor(INVITER, referral.generations(INVITER))
+    assert table[["users", "invited", "k"]].values.tolist() == [[2, 2, 1.0], [2, 1, 0.5], [1, 0, 0.0]]
+    assert (table["low"] <= table["k"]).all() and (table["k"] <= table["high"]).all()
+    assert table.loc[0, ["low", "high"]].tolist() == [0.0, 2.0]  # one brought two, the other nobody
+    assert table.loc[2, ["low", "high"]].tolist() == [0.0, 0.0]
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=31))
+def test_all_users_are_the_roots_and_what_the_generations_bring(draws):
+    ids = [f"u{k}" for k in range(len(draws))]
+    inviter = pd.Series([ids[d] if d < k else None for k, d in enumerate(draws)], index=ids, dtype="str")
+    table = referral.k_factor(inviter, referral.generations(inviter))
+    size = table.loc[0, "users"]
+    for generation in table.index:  # each generation is the one before times its K
+        assert table.loc[generation, "users"] == pytest.approx(size)
+        size = size * table.loc[generation, "k"]
+    assert size == 0  # the last generation brings nobody
+
+
+def test_k_within_gives_all_the_same_time():
+    day = pd.Timestamp("2025-01-01", tz="UTC") + pd.to_timedelta([0, 5, 12, 90, -3], unit="D")
+    users = pd.DataFrame({"user_id": list("abcde"), "created_at": day, "referrer_user_id": [None, "a", "a", "b", None]})
+    found = referral.k_within(users, 10, pd.Timestamp("2025-01-01", tz="UTC"), pd.Timestamp("2025-04-10", tz="UTC"))
+    assert found.to_dict() == {
+        "a": 1,
+        "b": 0,
+        "c": 0,
+    }  # c came too late for a; d was watched for nine days, e came before
+
+
+def test_active_days_are_local_and_end_with_the_horizon():
+    con = ibis.duckdb.connect()
+    con.con.execute("SET TimeZone = 'UTC'")
+    con.con.execute("CREATE TABLE users AS SELECT 'u' AS user_id, TIMESTAMPTZ '2025-01-01 00:00:00+00' AS created_at")
+    at = ["2024-12-31 23:00", "2025-01-01 15:59", "2025-01-01 16:00", "2025-01-01 17:00", "2025-01-11 00:00"]
+    rows = ", ".join(f"('u', TIMESTAMPTZ '{t}+00')" for t in at)  # before; two local days; too late
+    con.con.execute(f"CREATE TABLE seen AS SELECT * FROM (VALUES {rows}, ('x', now())) t(person_id, timestamp)")
+    ds = SimpleNamespace(con=con, timezone="Asia/Shanghai")
+    assert referral.active_days(ds, con.table("seen"), 10).to_dict() == {"u": 2}
