@@ -284,9 +284,14 @@ def _unlocks(ds: Dataset) -> list[tuple[str, bool, str]]:
     over = f"current_period_end <= '{ds.observation_end.isoformat()}'::TIMESTAMPTZ"
     renewals = rows("memberships", 30, "period_no = 1 AND status IN ('expired', 'canceled')", "ended first months")
     spend = rows("market", 1, "method = 'own_spend' AND metric = 'spend'", "rows of own spend by channel")
+    early = f"timestamp <= '{ds.observation_end.isoformat()}'::TIMESTAMPTZ - INTERVAL 180 DAY"
+    links = "user_id IS NOT NULL AND anonymous_id IS NOT NULL"
+    invited = rows("users", 100, "referrer_user_id IS NOT NULL", "users with an inviter")
     needs = {
         "00_start_here": (users, events, orders, spend, renewals, propensity()),
         "01_collect_app_and_web_events": (events, orders),
+        "02_join_social_and_third_party_data": (users, rows("events", 1000, links, "events with both ids"), orders, invited),
+        "04_meet_real_data": (events, orders, rows("orders", 30, early, "orders 180 days before the end")),
         "06_build_user_profiles": (events, orders, profiles()),
         "10_foresee_who_leaves": (rows("memberships", 500, over, "ended periods"),),
         "12_derive_the_targeting_formula": (propensity(), orders),

@@ -1,0 +1,552 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Meet real data before you trust a simulated company
+#
+# You have few customers yet, and a plan to make. There are public data of real learners and real shoppers, and there is
+# this course's simulated company. **The question:** which of them may you borrow a number from, and for what? **What you
+# will decide at the end:** how much a new buyer may cost, from whose repeat purchases you plan it, and how many yuan the
+# wrong choice would lose.
+
+# %% [markdown]
+# :::{admonition} Before you start
+# **You will do:** open every public set through the door that your own export goes through; measure what each can teach;
+# lay the company beside them with distances and intervals; fall into three traps on purpose.
+# **You will learn:** to read a data card; the Kolmogorov–Smirnov and Wasserstein distances with a bar that nobody chose;
+# why a real data set is not the truth.
+# **You need:** [Collect app and web events](01_collect_app_and_web_events.ipynb). **Minutes:** 30 to read, 1 to run.
+# **Data:** the simulated company; OULAD, MOOCCube and the other sets where they are at hand. **Memory:** 1 GB.
+# :::
+
+# %% tags=["parameters"]
+data: str = "world:small"
+seed: int = 0
+company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty companies" lists the knobs
+
+# %%
+import knowpay
+import numpy as np
+import pandas as pd
+from knowpay import show
+
+ds = knowpay.open(data, seed=seed, **company)
+ds.needs("04")  # stops here, with a sentence, when the data cannot carry this lesson
+
+# %% [markdown]
+# ## Every set through the same door
+#
+# A public set is declared once: its files with their checksums, its licence, its citation, and the SQL that turns its
+# columns into the course's tables. Then it is an export like yours: the same checks, the same quarantine. A file that is
+# not there is fetched, or the error says from where to get it. Each set has a card among
+# [the data sets](../datasets/README.md): which column became which, and which constant stands where the set knows nothing.
+
+# %%
+from contextlib import suppress
+
+from knowpay.collect import DownloadError
+from knowpay.collect.public import SETS, counts
+
+real = {}
+for name in SETS:
+    with suppress(DownloadError):
+        real[name] = knowpay.open(name)
+
+# %% tags=["nbval-check-output"]
+import re
+
+loaded = {n: d.report.rows.query("loaded > 0") for n, d in real.items()}
+there = {n: ", ".join(f"{t} {k:,}" for t, k in zip(r["table"], r["loaded"], strict=True)) for n, r in loaded.items()}
+short = {n: re.split(r",| \(", s.licence)[0] for n, s in SETS.items()}
+sets = pd.DataFrame({n: {"licence": short[n], "rows": there.get(n, "not here")} for n in SETS})
+show.table(sets.T, "The public sets that the door knows, and what stands in their tables")
+
+# %% tags=["remove-input"]
+lost = sum(int(d.report.rows["quarantined"].sum()) for d in real.values())
+show.say(
+    f"{len(real)} of {len(SETS)} sets are on this machine; {lost:,} of their rows wait in quarantine. For the others, "
+    '`knowpay.open("name")` says where they are to be had.'
+)
+
+# %% [markdown]
+# ## OULAD: what learners of a university did
+#
+# First of all: is this what was published? Count, and put the published number beside it.
+
+# %% tags=["nbval-check-output"]
+from knowpay.collect.local import if_here
+
+oulad = if_here(lambda: knowpay.open("oulad"))
+if oulad is not None:
+    print(SETS["oulad"].citation, "Licence:", SETS["oulad"].licence)
+    show.table(counts(oulad), "OULAD: rows read, beside the published ones")
+
+# %%
+import json
+
+if oulad is not None:
+    enrolled = oulad.memberships.to_pandas()
+    more = pd.json_normalize(enrolled["properties"].map(json.loads).tolist())
+    result = more["final_result"].value_counts(normalize=True)
+    per_person = enrolled.groupby("user_id").size()
+    clicks = oulad.events.filter(oulad.events.event == "page_viewed")
+    clicked = clicks.user_id.nunique().to_pandas()
+
+# %% tags=["remove-input"]
+if oulad is not None:
+    show.say(
+        f"{len(per_person):,} people enrolled {len(enrolled):,} times: **{result['Withdrawn']:.0%}** withdrew, {result['Fail']:.0%} failed, "
+        f"{result['Pass'] + result['Distinction']:.0%} passed. Days with clicks are here of {clicked:,} people. What they paid is not in the "
+        "data, and leaving a module is not cancelling a subscription."
+    )
+
+# %% [markdown]
+# ## MOOCCube: what learners of a Chinese platform took and watched
+#
+# The same two questions: is it what was published, and who is in it?
+
+# %% tags=["nbval-check-output"]
+mooc = if_here(lambda: knowpay.open("mooccube"))
+if mooc is not None:
+    print(SETS["mooccube"].citation, "Licence:", SETS["mooccube"].licence)
+    show.table(counts(mooc), "MOOCCube, the subset: rows read, beside the published ones")
+
+# %% tags=["remove-input"]
+if mooc is not None:
+    took = mooc.memberships.to_pandas().groupby("user_id").size()
+    dated = mooc.events.user_id.nunique().to_pandas()
+    twice = mooc.report.rows.set_index("table").loc["events", "duplicate"]
+    show.say(
+        f"{len(took):,} learners took {took.mean():.1f} courses each, at least {took.min()} and at most {took.max()}. Only {dated:,} of them "
+        f"have dated video views; {twice:,} of those rows repeat another exactly, and the door kept one of each. Everything is free "
+        "of charge, and the enrolments have no dates: a constant stands there, and the card says so."
+    )
+
+# %% [markdown]
+# ## What each can teach, and what it cannot
+#
+# A description on a web page promises much. Ask the rows instead. A question counts as answerable when the columns it
+# rests on are filled, dated and numerous enough: "whether a message helps", for example, needs a thousand people without
+# the message and a thousand with it, drawn by lot with known odds.
+
+# %%
+from knowpay.collect.public.teach import can_teach
+
+teaches = pd.DataFrame({name: can_teach(one) for name, one in {"the company": ds, **real}.items()}).T
+answered = teaches.drop(index="the company")
+most = answered.sum(axis=1).max() if len(answered) else 0
+said = "; ".join(f"{name}: {', '.join(row[row].index) or 'none'}" for name, row in teaches.iterrows())
+
+# %%
+title = f"No public set answers more than {most} of the {teaches.shape[1]} questions"
+alt = f"Tiles of data sets by questions, marked where the rows can carry an answer. {said}."
+with show.figure(title, x="", y="", alt=alt, size=(8, 4.4)) as ax:
+    ax.imshow(teaches.astype(float), cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
+    for row, column in np.argwhere(teaches.to_numpy()):
+        ax.text(column, row, "yes", ha="center", va="center")
+    ax.set_xticks(range(teaches.shape[1]), teaches.columns, rotation=40, ha="right")
+    ax.set_yticks(range(len(teaches)), teaches.index)
+    ax.grid(visible=False)
+
+# %% tags=["remove-input"]
+nowhere = [q for q in teaches if not answered[q].any()]
+show.say(
+    "Read the columns: "
+    + (f"no public set here tells **{', '.join(nowhere)}**. " if nowhere else "each question has a set. ")
+    + "And no row has prices, purchases, learning and messages of the *same* people: that is what your own records are for, and "
+    "what the company imitates. *Yes* means that there is something to estimate, not that it holds for you."
+)
+
+# %% [markdown]
+# ## The dull baseline: compare the averages
+#
+# Is the company like life? Most people would compare means. Take four numbers per person that several sets have, always
+# over the same span from the person's first day, and only of people who were watched that long: days with learning in 90
+# days, the usual gap between two of them, the last of them, and purchase days in 180 days. A day with learning is one with a
+# lesson in the company, with a video in MOOCCube, with clicks in OULAD: near, but not the same, and MOOCCube's file has the
+# views of some videos only.
+
+# %%
+from knowpay.analyse import likeness
+
+event = {"the company": "lesson_started", "oulad": "page_viewed", "mooccube": "lesson_started"}
+opened = {"the company": ds, **real}
+learn = {
+    n: likeness.first_days(likeness.learning(opened[n], e), opened[n], 90) for n, e in event.items() if n in opened
+}
+shops = [n for n in ("the company", "cdnow", "online_retail_ii") if n in opened]
+bought = {n: likeness.first_days(likeness.buying(opened[n]), opened[n], 180)["days"] for n in shops}
+
+# %%
+samples = {
+    "learning days": {n: f["days"] for n, f in learn.items()},
+    "usual gap": {n: f["gap"] for n, f in learn.items()},
+    "last learning day": {n: f["last"] for n, f in learn.items()},
+    "purchase days": bought,
+}
+samples = {m: {n: s for n, s in by.items() if s.count() >= 20} for m, by in samples.items()}
+
+# %% tags=["nbval-check-output"]
+means = pd.DataFrame({m: {n: s.mean() for n, s in by.items()} for m, by in samples.items()})
+people = pd.DataFrame({f"{m}, people": {n: s.count() for n, s in by.items()} for m, by in samples.items()})
+show.table(means.round(2), "Averages per person")
+
+# %% tags=["remove-input"]
+inside = [m for m in means if {"oulad", "mooccube"} <= set(samples[m]) and "the company" in samples[m]]
+inside = [m for m in inside if means[m].drop("the company").min() <= means.loc["the company", m] <= means[m].max()]
+show.say(
+    (
+        f"In *{' and '.join(inside)}* the company lies between the two real sets: an average would pass it. "
+        if inside
+        else ""
+    )
+    + "An average hides who makes it, and it has no scale: is one day more far or near?"
+)
+
+# %% [markdown]
+# ## Distances, and a bar that nobody chose
+#
+# Two distances between samples. *Kolmogorov–Smirnov* (KS): draw, for every value, the share of people at or below it;
+# the largest difference of the two curves. 0 is the same, 1 no overlap. *Wasserstein*: how far the values of one sample
+# must be moved, on average, to become the other, in days. People are resampled for the intervals (90 %), and *noise* is the
+# KS that two samples from one and the same source exceed only one time in twenty.
+#
+# How far is too far? Let the real sets set the bar: **the company passes when it is no farther from a real set than two real
+# sets are from each other.**
+
+# %% [markdown]
+# Prices go in too, each divided by the median of its shop, since yuan and dollars differ; the two largest subjects of Udemy
+# serve as two shops.
+
+# %%
+wares = ds.courses.filter(ds.courses.product_type != "membership")
+asked = {"the company": wares.filter(wares.price > 0).price.to_pandas()}
+if "udemy" in real:
+    shelf = real["udemy"].courses.to_pandas().query("price > 0")
+    subjects = shelf["category"].value_counts().index[:2]
+    asked |= {f"udemy: {c}": shelf.loc[shelf["category"] == c, "price"] for c in subjects}
+samples["list price over median"] = {n: s / s.median() for n, s in asked.items()}
+
+# %%
+from itertools import combinations
+
+pairs = [(m, a, b) for m, by in samples.items() for a, b in combinations(by, 2)]
+apart = pd.DataFrame(pairs, columns=["measure", "one", "other"])
+found = [likeness.distance(samples[m][a], samples[m][b], seed=seed) for m, a, b in pairs]
+apart = apart.join(pd.DataFrame(found, columns=["ks", "ks_low", "ks_high", "noise", "w", "w_low", "w_high"]))
+
+# %% tags=["nbval-check-output"]
+show.table(
+    apart.drop(columns=["w_low", "w_high"]).round(2), "How far apart; w is in days, for prices in medians of the shop"
+)
+
+# %%
+ours = apart["one"] == "the company"
+named = [f"{r.measure}: {r.one} – {r.other}" for r in apart.itertuples()]
+spots = ", ".join(f"{name} {ks:.2f}" for name, ks in zip(named, apart["ks"], strict=True))
+left_of, right_of = apart["ks"] - apart["ks_low"], apart["ks_high"] - apart["ks"]
+error = np.clip([left_of, right_of], 0, None)  # a percentile interval of a distance may lie to the right of it
+
+# %%
+title = "The company beside real sets, and real sets beside each other"
+alt = f"Intervals of distances, company and a real set, or two real sets. {spots}."
+with show.figure(title, x="KS distance, 90 % interval", y="", alt=alt, size=(8, 4.6)) as ax:
+    for which, name, marker in ((ours, "company and a real set", "o"), (~ours, "two real sets", "s")):
+        rows = np.flatnonzero(which)
+        ax.errorbar(apart["ks"][rows], -rows, xerr=error[:, rows], fmt=marker, capsize=3, label=name)
+    ax.set_yticks(-apart.index, named)
+    ax.set_xlim(0, 1)
+
+# %%
+bar = apart[~ours].groupby("measure")["ks"].max()
+nearest = apart[ours].sort_values("ks").groupby("measure").first()[["other", "ks", "ks_high", "w"]]
+verdict = nearest.join(bar.rename("bar"), how="inner")
+verdict["passes"] = np.where(
+    verdict["ks_high"] <= verdict["bar"], "yes", np.where(verdict["ks"] <= verdict["bar"], "perhaps", "no")
+)
+
+# %% tags=["nbval-check-output"]
+show.table(verdict.round(2), "The nearest real set, and the bar: how far the two real sets are from each other")
+
+# %% tags=["remove-input"]
+if len(verdict):
+    good, bad = verdict.index[verdict["passes"] != "no"], verdict.index[verdict["passes"] == "no"]
+    far = apart[ours].sort_values("ks").iloc[-1]
+    show.say(
+        f"**Right, by this bar:** {', '.join(good) or 'nothing'}. **Wrong:** {', '.join(bad) or 'nothing'}. The company is farthest from "
+        f"{far['other']} in *{far['measure']}* (KS {far['ks']:.2f}), and two real sets are up to {verdict['bar'].max():.2f} from each other "
+        f"(*{verdict['bar'].idxmax()}*). There is no one real behaviour to be like; there are platforms."
+    )
+
+# %%
+day = np.arange(90)
+curves = {n: [(s >= d).mean() for d in day] for n, s in samples["last learning day"].items()}
+title = "Who will still learn again after 30 days: " + ", ".join(f"{n} {c[30]:.0%}" for n, c in curves.items())
+said = "; ".join(f"{n} {c[30]:.0%} after 30 days, {c[60]:.0%} after 60" for n, c in curves.items())
+with show.figure(title, x="days since the first", y="share still to learn again", alt=f"Falling curves: {said}.") as ax:
+    for name, curve in curves.items():
+        ax.step(day, curve, where="post", label=name)
+    ax.set_ylim(0, 1)
+
+# %% [markdown]
+# ### Who leaves, and what a message does
+#
+# Two more comparisons that planners like to borrow. *Leaving*: of the company's first paid months that are over, the share
+# not renewed, beside OULAD's share of enrolled people who withdrew in the first 30 days.
+
+# %%
+months = ds.memberships.filter(ds.memberships.interval == "month").to_pandas()
+again = set(months.loc[months["period_no"] == 2, "user_id"])
+first = months[(months["period_no"] == 1) & (months["current_period_end"] <= ds.observation_end)]
+left = {"the company: first paid month not renewed": ~first["user_id"].isin(again)}
+if oulad is not None:
+    day_left = (enrolled["canceled_at"] - enrolled["current_period_start"]).dt.days
+    left["oulad: withdrawn by day 30, of those enrolled on day 0"] = (day_left <= 30)[~(day_left <= 0)]
+
+# %% tags=["nbval-check-output"]
+from knowpay.analyse import economics
+
+leaves = {n: [len(s), *(100 * v for v in economics.mean_interval(s, seed=seed))] for n, s in left.items() if len(s)}
+columns = ["people", "%", "low", "high"]
+show.table(pd.DataFrame(leaves, index=columns).T.round(1).astype({"people": int}), "Leaving, with 90 % intervals")
+
+# %% [markdown]
+# *A message*: how many times as often do people buy within two weeks when they get it, both arms drawn by lot? The company's
+# 50:50 campaigns beside Hillstrom's e-mails of 2008.
+
+# %%
+from knowpay.analyse import touches
+
+lots = touches.outcomes(ds)
+lots = lots[lots["propensity"] == 0.5]
+arms = {"the company: message": lots.groupby("message")["bought"].agg(["sum", "size"])} if len(lots) else {}
+if "hillstrom" in real:
+    mails = real["hillstrom"].touches.select("user_id", "variation_id").to_pandas()
+    mails["bought"] = mails["user_id"].isin(real["hillstrom"].orders.user_id.to_pandas())
+    by_arm = mails.groupby("variation_id")["bought"].agg(["sum", "size"])
+    arms |= {f"hillstrom: {a}": by_arm.loc[["control", a]] for a in by_arm.index.drop("control")}
+
+# %% tags=["nbval-check-output"]
+ratios = {n: (*a.iloc[1], *a.iloc[0]) for n, a in arms.items()}  # buyers and people with the message, then without
+ratios = {n: [*v, *likeness.risk_ratio(*v)] for n, v in ratios.items() if min(v[0], v[2]) > 0}
+columns = ["bought", "of", "bought without", "of without", "times as often", "low", "high"]
+show.table(pd.DataFrame(ratios, index=columns).T.round(2), "What a message does to purchases, with 90 % intervals")
+
+# %% tags=["remove-input"]
+if "the company: message" in ratios and len(ratios) > 1:
+    own = ratios["the company: message"]
+    overlap = [n for n, v in ratios.items() if v is not own and v[5] <= own[6] and own[5] <= v[6]]
+    show.say(
+        f"The company's messages make people buy {own[4]:.1f} times as often ({own[5]:.1f} to {own[6]:.1f}); the interval meets that of "
+        f"{' and '.join(overlap) or 'neither e-mail'}."
+        + (" It was calibrated on Hillstrom, so this is no discovery." if ds.name.startswith("world:") else "")
+    )
+
+# %% [markdown]
+# ## The trap: "a real data set is the truth"
+#
+# Real data are what somebody recorded, about somebody they selected, up to the day they looked. Three ways to fall in.
+#
+# **A column that knows the end.** Predict who withdraws from OULAD, judge by the AUC (the chance that a leaver is ranked
+# above a stayer; 0.5 is a coin). One column does it nearly perfectly: whether there is a day of withdrawal. And days with clicks
+# until day 28 look useful, too, until those who had already left by then are taken out.
+
+# %%
+from sklearn.metrics import roc_auc_score
+
+if oulad is not None:
+    left_oulad = enrolled["status"] == "canceled"
+    has_day = roc_auc_score(left_oulad, enrolled["canceled_at"].notna())
+    seen = clicks.select("user_id", "product_id", "timestamp").to_pandas()
+    known = enrolled[enrolled["plan_id"].isin(seen["product_id"].unique())].rename(columns={"plan_id": "product_id"})
+    seen = seen.merge(known[["user_id", "product_id", "current_period_start"]])
+    seen = seen[(seen["timestamp"] - seen["current_period_start"]).dt.days <= 28]
+
+# %%
+if oulad is not None:
+    active = seen.groupby(["user_id", "product_id"])["timestamp"].nunique().rename("active").reset_index()
+    known = known.merge(active, how="left").fillna({"active": 0})
+    gone = (known["canceled_at"] - known["current_period_start"]).dt.days <= 28
+    quits = known["status"] == "canceled"
+    auc = {"has a day of withdrawal": has_day, "few active days, everybody": roc_auc_score(quits, -known["active"])}
+    auc["few active days, still enrolled on day 28"] = roc_auc_score(quits[~gone], -known.loc[~gone, "active"])
+
+# %% tags=["nbval-check-output"]
+if oulad is not None:
+    show.table(
+        pd.Series(auc, name="AUC").round(3), "OULAD: three ways to foresee a withdrawal; only the last one foresees"
+    )
+
+# %% [markdown]
+# **A selection that nobody mentions.** Everybody in the MOOCCube subset has two enrolments or more. What does such a
+# choice do to an average? Do it to data where everybody is there.
+
+# %%
+whole = {"the company, purchase days": bought["the company"]}
+if oulad is not None:
+    whole["oulad, enrolments"] = per_person
+chosen = {n: {"everybody": s.mean(), "two or more only": s[s >= 2].mean()} for n, s in whole.items()}
+if mooc is not None:
+    chosen["mooccube, enrolments"] = {"everybody": np.nan, "two or more only": took.mean()}
+
+# %% tags=["nbval-check-output"]
+show.table(
+    pd.DataFrame(chosen).T.round(2), "The same people, before and after a selection that a file does not mention"
+)
+
+# %% [markdown]
+# **A counter that grows with age.** Udemy's file has a number of subscribers for each course, counted on one day. An old
+# course has had more years to collect them.
+
+# %%
+if "udemy" in real:
+    shelf["subscribers"] = [json.loads(p)["subscribers"] for p in shelf["properties"]]
+    shelf["year"] = shelf["published_at"].dt.year
+    by_year = shelf.groupby("year")["subscribers"].agg(["size", "median", "mean"])
+
+# %% tags=["nbval-check-output"]
+if "udemy" in real:
+    show.table(by_year.round(0).astype(int), "Udemy, paid courses: subscribers by the year of publication")
+
+# %% tags=["remove-input"]
+if "udemy" in real:
+    old, new = by_year["mean"].loc[2013], by_year["mean"].loc[2017]
+    rank = shelf["subscribers"].corr(shelf["published_at"].astype("int64"), method="spearman")
+    show.say(
+        f"A course of 2013 has {old / new:.1f} times the subscribers of one of 2017, on average (rank correlation of subscribers and date "
+        f"{rank:.2f}). Whoever asks what sells and does not hold the age fixed reads part of the calendar. And whether failed courses "
+        "were taken down before the file was made, it does not say."
+    )
+
+# %% [markdown]
+# ## Check against the truth
+#
+# The comparison is only as good as the measures. On the company they can be graded: does the way from the spoiled records
+# through the door recover what was planted?
+
+# %%
+truth = getattr(ds, "truth", None)
+if truth is None:
+    show.say(f"{ds.name} is not simulated: nobody knows its truth, so nothing is checked here.")
+else:
+    tolerances = truth.tolerances("04")
+    lot = lots.set_index("touch_id").join(truth.touches.set_index("touch_id")[["p_control", "p_message"]], how="inner")
+    planted = truth.memberships.set_index("membership_id")["hazard"].reindex(first["membership_id"]).dropna()
+
+# %% [markdown]
+# Purchase days once more, from those orders alone that really happened: no order sent twice, none of a test account.
+
+# %%
+if truth is not None:
+    kept = ds.orders.filter(ds.orders.order_id.isin(truth.orders["order_id"].tolist()))
+    sold = kept.select("user_id", "timestamp").to_pandas()
+    sold["day"] = sold["timestamp"].dt.tz_convert(ds.timezone).dt.tz_localize(None).dt.normalize()
+    sold = likeness.buying(ds).merge(sold[["user_id", "day"]].drop_duplicates())
+    happened = likeness.first_days(sold, ds, 180)["days"]
+
+# %% tags=["nbval-check-output"]
+if truth is not None:
+    effect = lots.groupby("message")["bought"].mean()
+    really = 100 * (lot["p_message"] - lot["p_control"]).mean()
+    show.check("effect of a message", 100 * (effect[True] - effect[False]), really, tolerances, "points")
+    show.check("first paid month not renewed", leaves[next(iter(leaves))][1], 100 * planted.mean(), tolerances, "%")
+    show.check("purchase days of a buyer", bought["the company"].mean(), happened.mean(), tolerances, "days")
+
+# %% [markdown]
+# ## Decide
+#
+# How much may a new buyer cost? What they leave in the first 180 days: the share that remains of a purchase once the teacher
+# is paid, times the purchase days. Everybody knows their price; it is the *repeat* that gets borrowed, from CDNOW, the set on
+# which customer value is taught, or from the year of a gift shop.
+
+# %%
+teacher_share = 0.30  # assumed
+new_buyers = 1_000  # assumed: planned for a year
+
+# %%
+plans = ds.courses.filter(ds.courses.product_type == "membership").product_id.to_pandas()
+paid = ds.orders.filter(ds.orders.status.isin(["paid", "partially_refunded"]) & (ds.orders.total > 0)).to_pandas()
+purchase = (1 - teacher_share) * paid.loc[~paid["product_id"].isin(plans), "net_revenue"].mean()
+limit = pd.DataFrame(
+    {n: economics.mean_interval(s, seed=seed) for n, s in bought.items()}, index=["days", "low", "high"]
+).T
+limit["may cost, yuan"] = limit["days"] * purchase
+limit["people"] = [len(s) for s in bought.values()]
+
+# %% tags=["nbval-check-output"]
+show.table(
+    limit.round(2), "Purchase days in 180 days with 90 % intervals, and what a buyer may cost if these were yours"
+)
+
+# %% [markdown]
+# A borrowed average has a huge sample and the wrong people; your own has the right people and a small sample. How many buyers
+# of your own beat it? The mean of $n$ own buyers is off by about $s/\sqrt n$, with $s$ their standard deviation; the
+# borrowed one by its distance from yours, however many people are in it.
+
+# %%
+own, rest = limit.loc["the company"], limit.drop(index="the company")
+spread = bought["the company"].std()
+enough = {n: int(np.ceil((spread / (r["days"] - own["days"])) ** 2)) for n, r in rest.iterrows()}
+excess = {
+    n: [(r["days"] - o) * purchase * new_buyers for o in own[["days", "high", "low"]]] for n, r in rest.iterrows()
+}
+
+# %% tags=["remove-input"]
+loss = [
+    f"with {n} you would bid {rest.loc[n, 'may cost, yuan']:,.0f} yuan and {'overpay' if mid > 0 else 'bid too little, by'} "
+    f"**{abs(mid):,.0f} yuan** a year (90 % interval {low:,.0f} to {high:,.0f}); {enough[n]} watched buyers of your own tell as much as its "
+    f"{int(rest.loc[n, 'people']):,}"
+    for n, (mid, low, high) in excess.items()
+]
+show.say(
+    f"**Decision.** A new buyer may cost **{own['may cost, yuan']:,.0f} yuan** ({own['low'] * purchase:,.0f} to "
+    f"{own['high'] * purchase:,.0f}), from {int(own['people'])} own buyers watched for 180 days, {purchase:,.0f} yuan a purchase and a teacher's share of "
+    f"{teacher_share:.0%}. Do not borrow the repeat: for {new_buyers:,} buyers, "
+    + ("; ".join(loss) if loss else "the sets that it would be borrowed from are not here")
+    + ". What would change it: courses of another price, or buyers of another channel."
+)
+
+# %% tags=["remove-input"]
+use = {q: [n for n in teaches.index if teaches.loc[n, q] and n != "the company"] for q in teaches}
+lines = [
+    f"- *{q}*: {', '.join(names) if names else 'no public set here; only your own records'}" for q, names in use.items()
+]
+show.say("Which set for which question, from the rows of the matrix:\n\n" + "\n".join(lines))
+
+# %% [markdown]
+# What not to claim: from the two sets of learners nothing about money; from the shops nothing about courses; from any set
+# without a lot nothing about what a message changes; and from the simulated company nothing about the world. It is the
+# place to find out whether a *method* works, because there the answer can be looked up.
+
+# %% [markdown]
+# ## Exercises
+#
+# Three exercises with checks that explain are in [exercises/04_meet_real_data](exercises/04_meet_real_data.ipynb): the same
+# measure over another span, what a selection does, and which claims a borrowed set can carry.
+
+# %% [markdown]
+# ## Summary
+#
+# - A public set goes through the same door as your export; its card says which columns are constants.
+# - What a set can teach is read from its rows: filled, dated, numerous, drawn by lot.
+# - Compare over the same span and with distances; let real sets set the bar for each other.
+# - A real set is a selection with a date. A handful of your own buyers beats thousands of somebody else's.
+#
+# ## References
+#
+# - Kuzilek J., Hlosta M., Zdrahal Z. (2017). Open University Learning Analytics dataset. *Scientific Data* 4:170171.
+# - Yu J. et al. (2020). MOOCCube: A large-scale data repository for NLP applications in MOOCs. *ACL 2020*, 3135–3142.
+# - Hillstrom K. (2008). The MineThatData e-mail analytics and data mining challenge.
+# - Fader P. S., Hardie B. G. S., Lee K. L. (2005). "Counting your customers" the easy way. *Marketing Science* 24(2), 275–284.
+# - Chen D. (2019). Online Retail II. UCI Machine Learning Repository.
+# - Katz D., Baptista J., Azen S. P., Pike M. C. (1978). Obtaining confidence intervals for the risk ratio in cohort studies.
+#   *Biometrics* 34(3), 469–474.
