@@ -119,7 +119,8 @@ def open_public(dataset: PublicSet, root: Path) -> Dataset:
         DownloadError: a file is missing or is not the published one, or the download failed.
     """
     files = find(dataset)
-    made_by = repr(dataset) + Path(__file__).read_text("utf-8") + "".join(map(_state, files.values()))
+    used = [_state(dataset.files[name], name, files.get(name)) for name in files or dataset.needed()]
+    made_by = repr(dataset) + Path(__file__).read_text("utf-8") + "".join(used)
     source = root / "public" / f"{dataset.name}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}"
 
     def make(out: Path) -> None:
@@ -134,9 +135,12 @@ def open_public(dataset: PublicSet, root: Path) -> Dataset:
     return Dataset(dataset.name, store, source)
 
 
-def _state(path: Path) -> str:
+def _state(file: File, name: str, path: Path | None) -> str:
+    """What tells one conversion from another: the name of a pinned file says all, another may change on the disk."""
+    if file.sha256 or path is None:
+        return name
     stat = path.stat()
-    return f"{path.name} {stat.st_size} {stat.st_mtime_ns}"
+    return f"{name} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def find(dataset: PublicSet) -> dict[str, Path]:
