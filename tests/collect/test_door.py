@@ -108,7 +108,7 @@ def test_path_is_opened_and_follows_its_bytes(export, tmp_path, monkeypatch):
     assert knowpay.open(folder).users.count().execute() == 6
     write_table(frames(users=8)["users"], folder / "users.csv")
     assert knowpay.open(str(folder)).users.count().execute() == 8
-    assert len([p for p in (tmp_path / "cache" / "ingested").iterdir() if p.is_dir()]) == 2
+    assert len([p for p in (tmp_path / "cache" / "ingested").iterdir() if p.is_dir()]) == 1
 
 
 def test_import_is_light():

@@ -63,7 +63,7 @@ def test_assessments_and_clicks(oulad):
 
 def test_second_opening_uses_the_cache(oulad, monkeypatch):
     monkeypatch.setattr(base, "convert", lambda *a: pytest.fail("converted again"))
-    assert open_public(OULAD, oulad._store.parents[1]).report.rows.equals(oulad.report.rows)
+    assert open_public(OULAD, oulad.store.parents[1]).report.rows.equals(oulad.report.rows)
 
 
 def _copy(folder):
@@ -103,10 +103,10 @@ def test_publishers_archive_gives_the_same_data(oulad, tmp_path, monkeypatch):
     part = replace(OULAD.files[PART], instead_of=None)
     alone = replace(OULAD, files={n: f for n, f in OULAD.files.items() if n != PART} | {"studentVle.csv": part})
     monkeypatch.setattr(base, "find", lambda dataset: {})
-    monkeypatch.setattr(base, "ingest", lambda source, store: shutil.copytree(oulad._store, store))  # tested above
-    made = open_public(alone, tmp_path / "cache")._source
-    names = sorted(p.name for p in oulad._source.glob("*.parquet"))
+    monkeypatch.setattr(base, "ingest", lambda source, store: shutil.copytree(oulad.store, store))  # tested above
+    made = open_public(alone, tmp_path / "cache").source
+    names = sorted(p.name for p in oulad.source.glob("*.parquet"))
     assert sorted(p.name for p in made.iterdir()) == sorted([*names, "manifest.yml"])
     for name in names:  # the order of rows is not part of an export
-        one, other = (f"FROM '{folder / name}'" for folder in (made, oulad._source))
+        one, other = (f"FROM '{folder / name}'" for folder in (made, oulad.source))
         assert duckdb.sql(f"SELECT count(*) FROM ({one} EXCEPT ALL {other})").fetchall() == [(0,)], name

@@ -1,31 +1,64 @@
 """The Dataset: canonical tables of one company, lazy, whatever they came from."""
 
-import json
+import tempfile
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from knowpay.collect.schema import TABLES
-from knowpay.collect.store import quiet
+from knowpay.collect.schema import FATES, QUARANTINE, SQL_TYPES, TABLES
+from knowpay.collect.store import Store, quiet
 
 _NET = """total - coalesce(tax, 0) - coalesce(refund_total, 0) - coalesce(fee, 0) - coalesce(commission, 0)"""
+
+
+def _text(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _parquet(paths: list[str]) -> str:
+    """SQL of the rows of some Parquet files."""
+    return f"read_parquet([{', '.join(map(_text, paths))}])"
 
 
 class Report:
     """What ingest did, one line per table: rows_in = loaded + duplicate + superseded + quarantined."""
 
-    def __init__(self, content: dict[str, Any]) -> None:
-        self._rows = content["rows"]
-        self.notes: list[str] = content["notes"]
-        self.batches: list[dict] = content["batches"]
+    def __init__(self, ledger: dict[str, Any]) -> None:
+        self.notes: list[str] = ledger["notes"]
+        self._ledger = ledger
+
+    @cached_property
+    def batches(self):
+        """pandas: table, file, batch_id, rows_in, loaded, duplicate, superseded, quarantined of each file."""
+        import pandas as pd
+
+        names = ["table", "file", "batch_id", "rows", *FATES]
+        frame = pd.DataFrame(self._ledger["batches"], columns=names).rename(columns={"rows": "rows_in"})
+        return frame.sort_values(["table", "file"], ignore_index=True)
 
     @cached_property
     def rows(self):
         """pandas: table, rows_in, loaded, duplicate, superseded, quarantined."""
+        sums = self.batches.groupby("table")[["rows_in", *FATES]].sum()
+        return sums.reindex(list(TABLES), fill_value=0).reset_index(names="table")
+
+    @cached_property
+    def days(self):
+        """pandas: date (local), rows, is_final, touched (by the last ingest) of the events.
+
+        A day is final when the extraction lies more than the manifest's `lookback_days` after its end: later rows
+        are still taken, and open it again.
+        """
         import pandas as pd
 
-        return pd.DataFrame(self._rows)
+        parts = {d: p["rows"] for d, p in self._ledger["parts"]["events"].items() if p["rows"]}
+        frame = pd.DataFrame({"date": pd.to_datetime(list(parts)), "rows": list(parts.values())})
+        manifest = self._ledger["manifest"]
+        day = pd.Timestamp(manifest["extracted_at"]).tz_convert(manifest["timezone"]).tz_localize(None).normalize()
+        frame["is_final"] = frame["date"] + pd.Timedelta(days=manifest["lookback_days"]) < day
+        frame["touched"] = frame["date"].dt.strftime("%Y-%m-%d").isin(self._ledger["touched"].get("events", []))
+        return frame.sort_values("date", ignore_index=True)
 
     def __repr__(self) -> str:
         return "\n".join([self.rows.to_string(index=False), *self.notes])
@@ -98,17 +131,17 @@ class Dataset:
     """
 
     def __init__(self, name: str, store: Path, source: Path, truth: Path | None = None) -> None:
-        self.name = name
-        self._store, self._source, self._truth = store, source, truth
-        content = json.loads((store / "report.json").read_text("utf-8"))
+        self.name, self.store, self.source = name, store, source
+        self._files, self._truth = Store(store), truth
         self._raw: set[str] = set()
-        self.manifest = MappingProxyType(content["manifest"])
-        self.report = Report(content)
+        self.manifest = MappingProxyType(self._files.ledger["manifest"])
+        self.report = Report(self._files.ledger)
         self.timezone: str = self.manifest["timezone"]
         self.currency: str = self.manifest["currency"]
 
     def __repr__(self) -> str:
-        tables = ", ".join(f"{r['table']} {r['loaded']:,}" for r in self.report._rows if r["loaded"])
+        rows = self.report.rows
+        tables = ", ".join(f"{t} {n:,}" for t, n in zip(rows["table"], rows["loaded"], strict=True) if n)
         return f"<knowpay data set {self.name}: {tables}>"
 
     @cached_property
@@ -126,13 +159,14 @@ class Dataset:
                 for c in table.columns
                 if c.type == "dec" or (c.type == "int" and not c.required)
             ]
-            columns = f"* REPLACE ({', '.join(money)})" if money else "*"
+            columns = "* EXCLUDE (_last)" + (f" REPLACE ({', '.join(money)})" if money else "")
             if table.name == "orders":
                 columns += f", CAST({_NET} AS DOUBLE) AS net_revenue"
-            self._view(con, table.name, columns)
-        self._view(con, "quarantine")
-        self._view(con, "superseded")
-        if not next(r for r in self.report._rows if r["table"] == "order_items")["rows_in"]:
+            con.raw_sql(f"CREATE VIEW {table.name} AS SELECT {columns} FROM {_parquet(self._files.paths(table.name))}")
+        for name, sql in self._aside().items():
+            con.raw_sql(f"CREATE VIEW {name} AS {sql}")
+        items = self.report.batches["table"] == "order_items"
+        if not items.any():
             con.raw_sql(
                 """CREATE OR REPLACE VIEW order_items AS SELECT order_id, CAST(1 AS BIGINT) AS line_no, product_id,
                 coalesce(subtotal, total + coalesce(discount, 0)) AS price, CAST(1 AS BIGINT) AS quantity, discount,
@@ -141,9 +175,26 @@ class Dataset:
             )
         return con
 
-    def _view(self, con, name: str, columns: str = "*") -> None:
-        path = str(self._store / f"{name}.parquet").replace("'", "''")
-        con.raw_sql(f"CREATE VIEW {name} AS SELECT {columns} FROM read_parquet('{path}')")
+    def _aside(self) -> dict[str, str]:
+        """SQL of what is not in the tables: rows that wait in quarantine, superseded versions and duplicates."""
+        ledger, folder = self._files.ledger, self._files.folder
+        files = {k: [str(folder / n) for _, n in sorted(ledger[k].items())] for k in ("quarantine", "duplicate")}
+        none = ", ".join(f'NULL::{SQL_TYPES[kind]} AS "{name}"' for name, kind in QUARANTINE.items())
+        parts = [
+            f"""SELECT {_text(table)} AS "table", 'superseded' AS fate, NULL::VARCHAR AS source_file,
+            NULL::BIGINT AS source_row, CAST(to_json(s) AS VARCHAR) AS row_json
+            FROM (SELECT * EXCLUDE (_last) FROM {_parquet([str(folder / name)])}) AS s"""
+            for table, name in sorted(ledger["superseded"].items())
+        ]
+        again = f"""SELECT "table", 'duplicate' AS fate, source_file, source_row, row_json
+            FROM {_parquet(files["duplicate"])}"""
+        parts += [again] if files["duplicate"] else []
+        parts = parts or [
+            """SELECT NULL::VARCHAR AS "table", NULL::VARCHAR AS fate, NULL::VARCHAR AS source_file,
+            NULL::BIGINT AS source_row, NULL::VARCHAR AS row_json WHERE false"""
+        ]
+        waiting = f"FROM {_parquet(files['quarantine'])}" if files["quarantine"] else f"SELECT {none} WHERE false"
+        return {"quarantine": waiting, "superseded": " UNION ALL ".join(parts)}
 
     def _moment(self, name: str):
         import pandas as pd
@@ -167,24 +218,26 @@ class Dataset:
             KeyError: the export has no such table.
             ExportError: the files of the export are gone or cannot be read any more.
         """
-        from knowpay.collect.files import find_files, open_file
+        from knowpay.collect.files import open_file
 
-        files = find_files(self._source)[0]
-        if table not in files:
-            raise KeyError(f"the export has no table {table!r}; it has {', '.join(files)}")
+        batches = self.report.batches
+        files = batches.loc[batches["table"] == table, "file"]
+        if files.empty:
+            raise KeyError(f"the export has no table {table!r}; it has {', '.join(batches['table'].unique())}")
         if table in self._raw:
             return self.con.table(f"raw_{table}")
         raw, parts = self.con.con, []
-        for path in files[table]:
-            name = path.relative_to(self._source).as_posix()
-            batch = open_file(raw, path, name)
-            columns = "".join(
-                f', CAST({e} AS VARCHAR) AS "{n.replace(chr(34), chr(34) * 2)}"' for n, (e, _) in batch.columns.items()
-            )
-            file = name.replace("'", "''")
-            parts.append(f"SELECT '{file}' AS source_file, {batch.row} AS source_row{columns} FROM {batch.relation}")
+        with tempfile.TemporaryDirectory() as scratch:
+            for name in files:
+                batch = open_file(raw, self.source / name, name, Path(scratch))
+                columns = "".join(
+                    f', CAST({e} AS VARCHAR) AS "{n.replace(chr(34), chr(34) * 2)}"'
+                    for n, (e, _) in batch.columns.items()
+                )
+                head = f"{_text(name)} AS source_file, {batch.row} AS source_row"
+                parts.append(f"SELECT {head}{columns} FROM {batch.relation}")
+            raw.execute(f"CREATE TABLE raw_{table} AS {' UNION ALL BY NAME '.join(parts)}")
         self._raw.add(table)
-        raw.execute(f"CREATE TABLE raw_{table} AS {' UNION ALL BY NAME '.join(parts)}")
         return self.con.table(f"raw_{table}")
 
     @cached_property
@@ -233,9 +286,9 @@ class Dataset:
 
 
 for _name in (*TABLES, "quarantine", "superseded"):
-    _text = TABLES[_name].meaning if _name in TABLES else f"The {_name} rows of the ingest."
+    _meaning = TABLES[_name].meaning if _name in TABLES else f"The {_name} rows of the ingest."
     _table = cached_property(lambda self, n=_name: self.con.table(n))  # asking DuckDB for a schema takes 2 ms
-    _table.__doc__ = f"{_text} (Ibis table)"
+    _table.__doc__ = f"{_meaning} (Ibis table)"
     _table.__set_name__(Dataset, _name)
     setattr(Dataset, _name, _table)
 

@@ -1,161 +1,343 @@
-"""From the files of an export to checked canonical Parquet: good rows load, bad rows go to quarantine, none vanish.
+"""Ingest: an export becomes canonical Parquet tables; bad rows go to quarantine, none vanish.
 
-The work is one SQL pass per file in DuckDB: read, type, check. For every table
+The work is SQL in DuckDB: each file is read, typed and checked; then rows with one key are told apart. Of every file
 
     rows_in = loaded + duplicate + superseded + quarantined
 
-holds, or `ingest` raises. The canonical files depend on the rows only, not on how they were split, ordered or
-repeated over files.
+holds for each table it feeds, or `ingest` raises. A row brings a new key (loaded), another version of a known key
+(superseded: one version is shown, the other kept aside), nothing new (duplicate), or an error (quarantined). Which
+version is shown depends on the rows only, so the canonical files are the same however the rows were split, ordered or
+repeated over files and runs.
+
+A store follows its folder: new files are added, and only the days that they touch are written anew; a file or a
+declaration that changed or went away means starting over.
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
-from knowpay.collect import ExportError
-from knowpay.collect.files import Batch, digest, find_files, first_line, open_file, quote
-from knowpay.collect.manifest import read_manifest
-from knowpay.collect.schema import EVENTS, SQL_TYPES, TABLES, Table
+from knowpay.collect import ExportError, adapters
+from knowpay.collect.files import LINES, Batch, digest, first_line, list_files, open_file, quote, scratch_name, table_of
+from knowpay.collect.manifest import Manifest, read_manifests, whole
+from knowpay.collect.schema import EVENTS, FATES, QUARANTINE, SQL_TYPES, TABLES, Table
 from knowpay.collect.sql import MESSAGES, checks, select
-from knowpay.collect.store import build, quiet
+from knowpay.collect.store import Store, only_one, quiet, writable
+
+# Fields of a manifest that no row depends on: they may change without reading the files again.
+_ABOUT = {"dataset_id", "source_system", "observation_start", "observation_end", "lawful_basis_note"}
+_ABOUT |= {"contains_personal_data", "lookback_days", "retention_days"}
 
 
 @cache
 def version() -> str:
     """Digest of the code of this package: a store made by other code has another name."""
     here = Path(__file__).parent
-    code = b"".join((here / n).read_bytes() for n in ("schema.py", "manifest.py", "files.py", "sql.py", "ingest.py"))
+    names = ("schema.py", "manifest.py", "files.py", "sql.py", "store.py", "ingest.py")
+    code = b"".join(p.read_bytes() for p in [*(here / n for n in names), *sorted((here / "adapters").glob("*.py"))])
     return hashlib.sha256(code + duckdb.__version__.encode()).hexdigest()[:8]
 
 
+@dataclass(frozen=True)
+class _File:
+    """A file of the export, with the manifest that holds for it; `table` is None when an adapter reads it."""
+
+    path: Path
+    name: str
+    batch_id: str
+    table: str | None
+    folder: Path
+    manifest: Manifest
+    declared: str
+
+    @property
+    def unit(self) -> str:
+        """What is read once: the same bytes may be the (empty) files of two tables."""
+        return f"{self.batch_id} {self.table or '*'}"
+
+
 @contextmanager
-def _reading(batch: Batch) -> Iterator[None]:
+def _reading(name: str) -> Iterator[None]:
     """Name the file when its pages turn out to be damaged."""
     try:
         yield
     except duckdb.Error as error:
         if type(error) not in (duckdb.Error, duckdb.IOException, duckdb.InvalidInputException):
             raise  # no damaged file, but a fault of ours
-        raise ExportError(f"{batch.file} cannot be read. Export it again. ({first_line(error)})") from error
+        raise ExportError(f"{name} cannot be read. Export it again. ({first_line(error)})") from error
+
+
+def _declared(manifest: Manifest, folder: Path) -> str:
+    """Digest of what the typed rows depend on besides the bytes of their file."""
+    said = manifest.model_dump_json(exclude=_ABOUT).encode()
+    said += b"".join((folder / n).read_bytes() for n in adapters.DECLARATIONS if (folder / n).is_file())
+    return hashlib.sha256(said).hexdigest()[:16]
+
+
+def plan(source: Path) -> tuple[list[_File], list[str], Manifest]:
+    """The files of the export that are read, notes about the others, and the manifest of the whole.
+
+    Raises:
+        ExportError: the folder, a manifest or a declaration is missing or wrong, or no file belongs to any table.
+    """
+    paths = list_files(source)
+    manifests = read_manifests(source)
+    declared = {folder: _declared(m, folder) for folder, m in manifests.items()}
+    for folder, manifest in manifests.items():
+        adapters.check(manifest, folder)
+    files, notes, seen = [], [], {}
+    for path in paths:
+        name = path.relative_to(source).as_posix()
+        folder = next(f for f in path.parents if f in manifests)
+        if path.name in adapters.DECLARATIONS and path.parent == folder:
+            continue
+        manifest, table = manifests[folder], table_of(name)
+        if adapters.claims(path.relative_to(folder).as_posix(), manifest):
+            table = None
+        elif table is None:
+            notes.append(f"{name} was not read: no table has this name.")
+            continue
+        file = _File(path, name, digest(path), table, folder, manifest, declared[folder])
+        if file.unit in seen:
+            notes.append(f"{name} has the same bytes as {seen[file.unit]} and was read once.")
+            continue
+        seen[file.unit] = name
+        files.append(file)
+    if not files:
+        expected = ", ".join(f"{t}.csv" for t in list(TABLES)[:4])
+        raise ExportError(f"{source} has no table. Put files like {expected} (or .csv.gz, .parquet) into it.")
+    return files, notes, whole(manifests)
+
+
+LOADED, ASIDE = -1, -2  # in place of the number of a file: a row of the store
+_FATE = """CASE WHEN known OR copy > 1 THEN 'duplicate' WHEN known_key OR place > 1 THEN 'superseded'
+    ELSE 'loaded' END"""
+
+
+def _key(table: Table) -> str:
+    """SQL of a row's key as one number of 64 bits: two keys that share one cost time, never a row."""
+    return "hash(" + ", ".join(f's."{name}"' for name in table.key) + ")"
 
 
 class _Run:
-    """One ingest: the connection, and what was found so far."""
+    """One ingest: the connection, the state of the store before it, and what was found so far."""
 
-    def __init__(self, source: Path, out: Path) -> None:
-        self.source, self.out = source, out
-        self.manifest = read_manifest(source)
-        self.files, others = find_files(source)
-        self.notes = [f"{p.relative_to(source).as_posix()} was not read: no table has this name." for p in others]
-        self.batches, self.rows = [], []
+    def __init__(self, source: Path, store: Store) -> None:
+        self.source, self.store = source, store
+        self.files, self.notes, self.manifest = plan(source)
+        self.before = store.ledger
+        self.con: duckdb.DuckDBPyConnection | None = None
+        self.opened: dict[str, dict[str, Batch]] = {}
+        self.after: dict[str, Any] = {k: {} for k in ("parts", "superseded", "duplicate", "quarantine", "touched")}
+        self.after["batches"] = []
+
+    def close(self) -> None:
+        if self.con:
+            self.con.close()
+
+    def connect(self) -> None:
+        store = self.store
+        store.begin()
         self.con = duckdb.connect()
-        self.con.execute(f"SET TimeZone = {quote(self.manifest.timezone)}")
         quiet(self.con)
         self.con.execute("SET memory_limit = '2GB'")  # beyond it DuckDB works from temp_directory
         # The Parquet writer packs a column otherwise when statistics say it holds no NULL, and those statistics
         # also see the rows that were refused: without them the bytes depend on the rows written alone.
         self.con.execute("SET disabled_optimizers = 'statistics_propagation'")
-        self.con.execute(f"SET temp_directory = {quote(str(out / 'tmp'))}")
-        self.con.execute(f"SET VARIABLE extracted_at = {quote(self.manifest.extracted_at.isoformat())}::TIMESTAMPTZ")
-        self.con.execute(f"SET VARIABLE has_order_items = {'order_items' in self.files}")
-        self.con.execute(
-            """CREATE TEMP TABLE quarantine ("table" VARCHAR, source_file VARCHAR, source_row BIGINT, rule VARCHAR,
-            "column" VARCHAR, value VARCHAR, message VARCHAR, raw_json VARCHAR, batch_id VARCHAR, position BIGINT)"""
-        )
-        self.con.execute(
-            """CREATE TEMP TABLE superseded ("table" VARCHAR, source_file VARCHAR, source_row BIGINT, fate VARCHAR,
-            row_json VARCHAR)"""
-        )
+        self.con.execute(f"SET temp_directory = {quote(str(store.scratch / 'tmp'))}")
+        self.con.execute(f"SET TimeZone = {quote(self.manifest.timezone)}")
+        columns = ", ".join(f'"{name}" {SQL_TYPES[kind]}' for name, kind in QUARANTINE.items())
+        self.con.execute(f"CREATE TEMP TABLE quarantine ({columns}, position BIGINT)")
 
-    def open(self, table: Table) -> list[tuple[Batch, str]]:
-        """The table's files, those with the same bytes once."""
-        opened, seen = [], {}
-        for path in self.files.get(table.name, []):
-            name, batch_id = path.relative_to(self.source).as_posix(), digest(path)
-            if batch_id in seen:
-                self.notes.append(f"{name} has the same bytes as {seen[batch_id]} and was read once.")
+    def one(self, sql: str) -> Any:
+        return self.con.execute(sql).fetchall()[0][0]
+
+    def views(self, file: _File) -> dict[str, Batch]:
+        """The rows of a file by canonical table."""
+        if file.name not in self.opened:
+            batch = open_file(self.con, file.path, file.name, self.store.scratch)
+            if file.table is None:
+                views = adapters.views(batch, file.manifest, file.folder)
+                with _reading(file.name):
+                    for view in views.values():
+                        view.rows = self.one(f"SELECT count(*) FROM {view.relation}") + len(view.ragged)
+            else:
+                units = {} if file.manifest.source_format == "canonical" else {"business_user_id_column": "user_id"}
+                views = {file.table: replace(batch, units=units)}
+            self.opened[file.name] = views
+        return self.opened[file.name]
+
+    def follow(self) -> None:
+        """Bring the store up to its folder."""
+        now, was = {f.unit: f.declared for f in self.files}, self.before.get("batches", [])
+        follows = bool(was) and all(now.get(b["unit"]) == b["declared"] for b in was)
+        known = {b["unit"] for b in was} if follows else set()
+        new = [f for f in self.files if f.unit not in known]
+        if follows and not new and self.before["manifest"] == self.manifest.model_dump(mode="json"):
+            return
+        self.connect()
+        fresh = {t for f in new for t in ([f.table] if f.table else self.views(f))}
+        for table in TABLES.values():
+            redo = not follows or bool(fresh & set(table.reads))
+            self.table(table, self.of(table, self.files if redo else new), {} if redo else self.before)
+        self.finish()
+
+    def replay(self, rule: str | None) -> int:
+        """Run the rows that wait under a rule (None: all) again, as the files are declared now."""
+        was = self.before.get("batches", [])
+        files = {f.unit: f for f in self.files}
+        if {b["unit"] for b in was} != set(files):
+            raise ExportError(f"The files of {self.source} have changed since they were read. Open the export first.")
+        self.connect()
+        fixed, changed = 0, set()
+        for table in TABLES.values():
+            if changed & set(table.reads):
+                self.table(table, self.of(table, self.files), {})
                 continue
-            seen[batch_id] = name
-            batch = open_file(self.con, path, name)
-            self.notes += batch.notes
-            self.batches.append({"table": table.name, "file": name, "batch_id": batch_id, "rows": batch.rows})
-            opened.append((batch, batch_id))
-        return opened
+            again, mine = [], []
+            for was_batch in (b for b in was if b["table"] == table.name and b["quarantined"]):
+                file = files[was_batch["unit"]]
+                rows, n = self.waiting(was_batch, rule)
+                if n:
+                    batch = self.views(file)[table.name]
+                    chosen = f"(SELECT * FROM {batch.relation} WHERE {batch.row} IN ({rows})) AS again"
+                    again.append((was_batch, file, rows, n))
+                    mine.append((file, replace(batch, relation=chosen, rows=n, ragged=[])))
+            self.table(table, mine, self.before)
+            fixed_here = self.settle(table, again)
+            fixed += fixed_here
+            changed |= {table.name} if fixed_here else set()
+        for batch in self.after["batches"]:
+            batch["declared"] = files[batch["unit"]].declared
+        self.finish()
+        return fixed
 
-    def table(self, table: Table) -> None:
-        """Stage, check, separate and write one table."""
-        con, cols = self.con, ", ".join(f'"{n}"' for n in table.names)
+    def waiting(self, batch: dict[str, Any], rule: str | None) -> tuple[str, int]:
+        """SQL of the row numbers of a file that wait under a rule and have columns at all, and how many they are."""
+        path = self.store.folder / self.before["quarantine"][f"{batch['table']}/{batch['batch_id']}"]
+        ours = "true" if rule is None else f"bool_or(rule = {quote(rule)})"
+        rows = f"""SELECT source_row FROM read_parquet({quote(str(path))}) WHERE status = 'waiting' GROUP BY source_row
+            HAVING {ours} AND NOT bool_or(rule IN ('ragged_row', 'broken_json'))"""
+        return rows, self.one(f"SELECT count(*) FROM ({rows})")
+
+    def settle(self, table: Table, again: list[tuple[dict[str, Any], _File, str, int]]) -> int:
+        """Join the fates of replayed rows to those of their files; return how many rows were let in."""
+        let_in = 0
+        for was, file, rows, n in again:
+            label = f"{table.name}/{file.batch_id}"
+            first, second = (b for b in self.after["batches"] if (b["table"], b["unit"]) == (table.name, file.unit))
+            self.after["batches"].remove(second)
+            still = second["quarantined"]
+            for fate in ("loaded", "duplicate", "superseded"):
+                first[fate] += second[fate]
+            first["quarantined"] = was["quarantined"] - n + still
+            let_in += n - still
+            old = f"read_parquet({quote(str(self.store.folder / self.before['quarantine'][label]))})"
+            new = f"""SELECT * EXCLUDE (position) FROM quarantine WHERE "table" = {quote(table.name)}
+                AND batch_id = {quote(file.batch_id)}"""
+            fixed = f"CASE WHEN source_row IN ({rows}) THEN 'fixed' ELSE status END AS status"
+            both = f"""SELECT * REPLACE ({fixed}) FROM {old}
+                WHERE status = 'fixed' OR source_row NOT IN (SELECT source_row FROM ({new})) UNION ALL {new}"""
+            self.after["quarantine"][label] = self.save(
+                f"SELECT * FROM ({both}) ORDER BY ALL", f"quarantine/{table.name}-{file.batch_id[:16]}"
+            )
+        return let_in
+
+    def of(self, table: Table, files: list[_File]) -> list[tuple[_File, Batch]]:
+        """The files among `files` that feed the table, with their rows for it."""
+        mine = [f for f in files if f.table in (None, table.name)]
+        return [(f, self.views(f)[table.name]) for f in mine if table.name in self.views(f)]
+
+    def table(self, table: Table, mine: list[tuple[_File, Batch]], before: dict[str, Any]) -> None:
+        """Add the rows of some files to what the store had of the table before."""
+        for kind in ("duplicate", "quarantine"):
+            kept = before.get(kind, {})
+            self.after[kind] |= {k: v for k, v in kept.items() if k.startswith(f"{table.name}/")}
+        self.after["batches"] += [dict(b) for b in before.get("batches", []) if b["table"] == table.name]
+        self.prepare(table, mine)
+        for number, (file, batch) in enumerate(mine):
+            with _reading(file.name):
+                self.load(table, batch, file, number)
+        parts, aside = before.get("parts", {}).get(table.name, {}), before.get("superseded", {}).get(table.name)
+        if mine or not parts:
+            self.merge(table, parts, [aside] if aside else [])
+            self.count(table, mine)
+        else:
+            self.after["parts"][table.name] = parts
+            self.after["superseded"] |= {table.name: aside} if aside else {}
+        for file, _ in mine:
+            if file.table:  # no other table reads it
+                self.opened.pop(file.name)
+                (self.store.scratch / f"{scratch_name(file.name)}.parquet").unlink(missing_ok=True)
+
+    def prepare(self, table: Table, mine: list[tuple[_File, Batch]]) -> None:
+        """An empty `stage` for the table's rows, and what its rules look into."""
         declared = ", ".join(f'"{c.name}" {SQL_TYPES[c.type]}' for c in table.columns)
-        con.execute(f"CREATE OR REPLACE TEMP TABLE stage (file VARCHAR, source_row BIGINT, ok BOOLEAN, {declared})")
-        batches = self.open(table)
-        if table.name == "users":
-            self.user_ids([b for b, _ in batches])
-        for batch, batch_id in batches:
-            with _reading(batch):
-                self.load(table, batch, batch_id, cols)
-        self.separate(table, empty=not batches)
-        order = ", ".join(f'"{n}"' for n in (table.order or table.key))
-        target = self.out / f"{table.name}.parquet"
-        con.execute(
-            f"""COPY (SELECT {cols} FROM stage s WHERE ok AND NOT EXISTS
-            (FROM losers l WHERE l.file = s.file AND l.source_row = s.source_row) ORDER BY {order})
-            TO {quote(str(target))} (FORMAT parquet, COMPRESSION zstd)"""
-        )
-        self.count(table, sum(b.rows for b, _ in batches), target)
-        if table.name == "courses":
-            con.execute(f"CREATE TEMP TABLE catalogue AS SELECT product_id, price FROM {quote(str(target))}")
-        for batch, _ in batches:
-            if batch.row == "source_row":
-                con.unregister(batch.relation)
+        head = "batch INTEGER, source_row BIGINT, ok BOOLEAN, version TIMESTAMPTZ"
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE stage ({head}, {declared})")
+        if table.name == "users" and mine:
+            self.user_ids([batch for _, batch in self.of(table, self.files)])
+        if table.name == "orders":
+            items = any(self.of(TABLES["order_items"], [f]) for f in self.files)
+            self.con.execute(f"SET VARIABLE has_order_items = {items}")
+            courses = [p["file"] for p in self.after["parts"]["courses"].values()]
+            courses = ", ".join(quote(str(self.store.folder / name)) for name in courses)
+            self.con.execute(
+                f"CREATE OR REPLACE TEMP TABLE catalogue AS SELECT product_id, price FROM read_parquet([{courses}])"
+            )
 
     def user_ids(self, batches: list[Batch]) -> None:
         """All ids in the users files, good rows or not: an inviter in quarantine is still a user."""
-        self.con.execute("CREATE TEMP TABLE user_ids (user_id VARCHAR)")
+        self.con.execute("CREATE OR REPLACE TEMP TABLE user_ids (user_id VARCHAR)")
         for batch in batches:
-            rows, missing = select(TABLES["users"], batch, self.manifest)
+            rows, missing = select(TABLES["users"], batch, self.manifest.model_copy(update=batch.units))
             if "user_id" not in missing:
-                with _reading(batch):
+                with _reading(batch.file):
                     self.con.execute(f"INSERT INTO user_ids SELECT user_id FROM {rows} WHERE user_id IS NOT NULL")
 
-    def load(self, table: Table, batch: Batch, batch_id: str, cols: str) -> None:
+    def load(self, table: Table, batch: Batch, file: _File, number: int) -> None:
         """Type and check the rows of one file into `stage`, and explain the bad ones in `quarantine`."""
-        con = self.con
-        raw_json = f"json_object({', '.join(f'{quote(n)}, {e}' for n, (e, _) in batch.columns.items())})"
-        head = f"{quote(table.name)}, {quote(batch.file)}"
+        con, manifest = self.con, file.manifest.model_copy(update=batch.units)
+        con.execute(f"SET TimeZone = {quote(manifest.timezone)}")  # of times written without a zone
+        extracted = f"{quote(manifest.extracted_at.isoformat())}::TIMESTAMPTZ"
+        con.execute(f"SET VARIABLE extracted_at = {extracted}")
+        head, tail = f"{quote(table.name)}, {quote(batch.file)}", f"{quote(file.batch_id)}, {extracted}, 'waiting'"
         if batch.ragged:
             import pyarrow as pa
 
+            rule = "broken_json" if batch.file.lower().endswith(LINES) else "ragged_row"
             con.register("ragged", pa.table(dict(zip(("row", "line"), zip(*batch.ragged, strict=True), strict=True))))
             con.execute(
-                f"""INSERT INTO quarantine SELECT {head}, row, 'ragged_row', NULL, NULL, ?,
-                json_object('line', line), ?, 0 FROM ragged""",
-                [MESSAGES["ragged_row"], batch_id],
+                f"""INSERT INTO quarantine SELECT {head}, row, '{rule}', NULL, NULL, ?, json_object('line', line),
+                {tail}, 0 FROM ragged""",
+                [MESSAGES[rule]],
             )
             con.unregister("ragged")
-        rows, missing = select(table, batch, self.manifest)
+        rows, missing = select(table, batch, manifest)
         if missing and batch.columns:
             for i, column in enumerate(missing):
                 message = MESSAGES["missing_column"].format(file=batch.file, column=column, table=table.name)
-                self.notes.append(f"{message} Its {batch.rows:,} rows are in quarantine.")
                 con.execute(
-                    f"""INSERT INTO quarantine SELECT {head}, {batch.row}, 'missing_column', ?, NULL, ?, {raw_json},
-                    ?, {i} FROM {batch.relation}""",
-                    [column, message, batch_id],
+                    f"""INSERT INTO quarantine SELECT {head}, {batch.row}, 'missing_column', ?, NULL, ?,
+                    {batch.raw_json}, {tail}, {i} FROM {batch.relation}""",
+                    [column, message],
                 )
             return
-        found = checks(table, self.manifest, batch.file)
+        found = checks(table, manifest, batch.file)
         bad = " OR ".join(f"({when})" for _, _, when, _ in found)
+        newest = f'coalesce("{table.newest}", {extracted})' if table.newest else extracted
+        cols = ", ".join(f'"{n}"' for n in table.names)
         con.execute(
-            f"""INSERT INTO stage SELECT {quote(batch.file)}, source_row, NOT coalesce({bad}, false), {cols}
-            FROM {rows}"""
+            f"INSERT INTO stage SELECT {number}, source_row, NOT coalesce({bad}, false), {newest}, {cols} FROM {rows}"
         )
-        ours = f"SELECT source_row FROM stage WHERE NOT ok AND file = {quote(batch.file)}"
-        if not con.execute(f"SELECT EXISTS ({ours})").fetchall()[0][0]:
+        ours = f"SELECT source_row FROM stage WHERE NOT ok AND batch = {number}"
+        if not self.one(f"SELECT EXISTS ({ours})"):
             return
         errors = ", ".join(
             f"""CASE WHEN {when} THEN {{'rule': {quote(rule)}, 'column': {quote(column)}, 'position': {i},
@@ -165,122 +347,247 @@ class _Run:
         con.execute(
             f"""INSERT INTO quarantine
             SELECT {head}, source_row, e.rule, e.column, e.value,
-                   replace(e.message, '{{value}}', coalesce(left(e.value, 80), '')), raw_json, {quote(batch_id)},
-                   e.position
+                   replace(e.message, '{{value}}', coalesce(left(e.value, 80), '')), raw_json, {tail}, e.position
             FROM (SELECT source_row, unnest(list_filter([{errors}], lambda e: e IS NOT NULL)) AS e
                   FROM {rows} WHERE source_row IN ({ours})) AS explained
-            JOIN (SELECT {batch.row} AS source_row, {raw_json} AS raw_json FROM {batch.relation}
+            JOIN (SELECT {batch.row} AS source_row, {batch.raw_json} AS raw_json FROM {batch.relation}
                   WHERE {batch.row} IN ({ours})) AS came USING (source_row)"""
         )
 
-    def separate(self, table: Table, empty: bool) -> None:
-        """Among good rows with one key: one is loaded, the rest are `losers` (duplicate or superseded)."""
-        if empty:  # planning the query below costs more than the rest of an absent table
-            self.con.execute("CREATE OR REPLACE TEMP TABLE losers (file VARCHAR, source_row BIGINT, fate VARCHAR)")
-            return
+    def merge(self, table: Table, parts: dict[str, dict], aside: list[str]) -> None:
+        """Tell rows with one key apart, and write the parts of the table that are touched.
+
+        A row of the store is `loaded`, or set `aside` as a version that was superseded. Among the rows of one key and
+        one content the first to arrive is kept; among the contents of one key the one that arrived last is shown.
+        """
+        con = self.con
+        con.execute(f"SET TimeZone = {quote(self.manifest.timezone)}")  # of the days
+        cols = ", ".join(f'"{n}"' for n in table.names)
+        key = _key(table)
+        day = f'CAST(s."{table.day}" AS DATE)' if table.day else "'all'"
+        # `_last`, when the content last arrived, is kept where the row's own column does not say it.
+        arrived = f'"{table.newest}"' if table.newest else "NULL"
+        loaded, aside_rows = self.stored(cols, [p["file"] for p in parts.values()]), self.stored(cols, aside)
+        con.execute(
+            f"""CREATE OR REPLACE TEMP TABLE twice AS
+            SELECT {key} AS h FROM stage s WHERE ok GROUP BY h HAVING count(*) > 1"""
+        )
+        if parts:
+            con.execute(
+                f"""INSERT INTO twice SELECT DISTINCT {key} FROM {loaded} s
+                WHERE {key} IN (SELECT {key} FROM stage s WHERE ok)"""
+            )
+        self.rank(
+            table,
+            f"""SELECT batch, source_row, version, {cols} FROM stage s WHERE ok AND {key} IN (FROM twice)
+            UNION ALL
+            SELECT {LOADED}, NULL, coalesce(_last, {arrived}), {cols} FROM {loaded} s WHERE {key} IN (FROM twice)
+            UNION ALL
+            SELECT {ASIDE}, NULL, coalesce(_last, {arrived}), {cols} FROM {aside_rows} s WHERE {key} IN (FROM twice)""",
+        )
+        once = f"FROM stage s WHERE ok AND {key} NOT IN (FROM twice)"
+        days = con.execute(
+            f"""SELECT DISTINCT {day} {once} UNION SELECT DISTINCT {day} FROM ranked s WHERE copy = 1 AND place = 1
+            OR batch = {LOADED}"""
+        ).fetchall()
+        days = sorted(str(d) for (d,) in days)
+        rest = self.stored(cols, [parts[d]["file"] for d in days if d in parts])
+        rows = f"""SELECT {cols}, nullif(version, {arrived}) AS _last, {day} AS day {once}
+            UNION ALL SELECT {cols}, nullif(newest, {arrived}), {day} FROM ranked s WHERE copy = 1 AND place = 1
+            UNION ALL SELECT {cols}, _last, {day} FROM {rest} s WHERE {key} NOT IN (FROM twice)"""
+        made = self.write(table, rows, days)
+        kept = {d: p for d, p in parts.items() if d not in days and p["rows"]}
+        if not (kept or made):  # a table without rows has a file too, so that its columns are known
+            name = self.save(f"SELECT * EXCLUDE (day) FROM ({rows}) LIMIT 0", f"{table.name}/none")
+            made = {"none": {"file": name, "rows": 0}}
+        self.after["parts"][table.name] = kept | made
+        self.after["touched"][table.name] = days
+        rows = f"""SELECT {cols}, nullif(newest, {arrived}) AS _last FROM ranked WHERE copy = 1 AND place > 1
+            UNION ALL SELECT {cols}, _last FROM {aside_rows} s WHERE {key} NOT IN (FROM twice)"""
+        if self.one(f"SELECT count(*) FROM ({rows})"):
+            self.after["superseded"][table.name] = self.save(f"{rows} ORDER BY ALL", f"superseded/{table.name}")
+
+    def stored(self, cols: str, names: list[str]) -> str:
+        """SQL of the rows in files of the store."""
+        if not names:
+            return f"(SELECT {cols}, NULL::TIMESTAMPTZ AS _last FROM stage WHERE false)"
+        return f"read_parquet([{', '.join(quote(str(self.store.folder / n)) for n in names)}])"
+
+    def rank(self, table: Table, pool: str) -> None:
+        """Put the rows of keys that came more than once in order, into `ranked`."""
         keys = ", ".join(f'"{k}"' for k in table.key)
-        same = " AND ".join(f's."{k}" IS NOT DISTINCT FROM d."{k}"' for k in table.key)
-        content = [n for n in table.names if n not in (*table.key, *table.delivery)]
-        words = {n: f'"{n}"' for n in content}
+        words = {n: f'"{n}"' for n in table.names if n not in (*table.key, *table.delivery)}
         if table.name == "events":  # a corrected time moves with every delivery: compare what the device said
             words["timestamp"] = (
                 "CASE WHEN received_at IS NULL OR sent_at IS NULL OR original_timestamp IS NULL THEN timestamp END"
             )
-        pack = ", ".join(f"{quote(n)}: {e}" for n, e in words.items())
+        content = ", ".join(f"{quote(n)}: {e}" for n, e in words.items())
+        sent = "".join(f'"{n}" NULLS LAST, ' for n in table.delivery)
+        self.con.execute(
+            f"""CREATE OR REPLACE TEMP TABLE ranked AS
+            WITH pool AS (SELECT *, CAST(to_json({{{content}}}) AS VARCHAR) AS content FROM ({pool})),
+            copies AS (SELECT *,
+                row_number() OVER (PARTITION BY {keys}, content ORDER BY {sent} batch, source_row) AS copy,
+                max(version) OVER (PARTITION BY {keys}, content) AS newest,
+                min(batch) OVER (PARTITION BY {keys}, content) < 0 AS known,
+                min(batch) OVER (PARTITION BY {keys}) < 0 AS known_key FROM pool)
+            SELECT *, dense_rank() OVER (PARTITION BY {keys} ORDER BY newest DESC NULLS LAST, content DESC) AS place
+            FROM copies"""
+        )
+
+    def write(self, table: Table, rows: str, days: list[str]) -> dict[str, dict]:
+        """Write rows (with their `day`) as one file of the store for each day; return the files by day."""
+        order = ", ".join(f'"{n}"' for n in (table.order or table.key))
+        # One sort, then a file at a time: DuckDB's own partitioned writing does not keep the order.
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE sorted AS FROM ({rows}) ORDER BY {order}")
+        found = {}
+        for day in days:
+            ours = f"SELECT * EXCLUDE (day) FROM sorted WHERE day = {quote(day)}"
+            name = self.save(ours, f"{table.name}/{day}")
+            found[day] = {"file": name, "rows": self.rows(name)}
+        self.con.execute("DROP TABLE sorted")
+        return {day: part for day, part in found.items() if part["rows"]}  # the last row of a day may have moved
+
+    def rows(self, name: str) -> int:
+        import pyarrow.parquet as pq
+
+        return pq.read_metadata(self.store.folder / name).num_rows
+
+    def save(self, sql: str, name: str) -> str:
+        """Write the result of a query as a file of the store; return its name there."""
+        made = self.store.scratch / "made.parquet"
+        self.con.execute(f"COPY ({sql}) TO {quote(str(made))} (FORMAT parquet, COMPRESSION zstd)")
+        return self.store.keep(made, name)
+
+    def count(self, table: Table, mine: list[tuple[_File, Batch]]) -> None:
+        """Write down the fate of every row of every file, and hold the conservation law."""
+        con, name = self.con, table.name
+        key = _key(table)
         row = ", ".join(f'{quote(n)}: "{n}"' for n in table.names)
-        sent = ", ".join(f'"{n}" NULLS LAST' for n in table.delivery)
-        newest = f'max("{table.newest}") OVER (PARTITION BY {keys}, content)' if table.newest else "NULL"
-        self.con.execute(
-            f"""CREATE OR REPLACE TEMP TABLE losers AS
-            WITH dup AS (SELECT {keys} FROM stage WHERE ok GROUP BY {keys} HAVING count(*) > 1),
-            same AS (SELECT s.*, CAST(to_json({{{pack}}}) AS VARCHAR) AS content
-                     FROM stage s WHERE ok AND EXISTS (FROM dup d WHERE {same})),
-            placed AS (SELECT *, {newest} AS newest, row_number() OVER (
-                       PARTITION BY {keys}, content ORDER BY {sent + "," if sent else ""} file, source_row) AS copy
-                       FROM same),
-            ranked AS (SELECT *, dense_rank() OVER (
-                       PARTITION BY {keys} ORDER BY newest DESC NULLS LAST, content DESC) AS place FROM placed)
-            SELECT file, source_row, CASE WHEN copy > 1 THEN 'duplicate' ELSE 'superseded' END AS fate,
-                   CAST(to_json({{{row}}}) AS VARCHAR) AS row_json
-            FROM ranked WHERE copy > 1 OR place > 1"""
-        )
-        self.con.execute(
-            f"""INSERT INTO superseded SELECT {quote(table.name)}, file, source_row, fate, row_json FROM losers"""
-        )
-
-    def count(self, table: Table, rows_in: int, target: Path) -> None:
-        """Add the table's line to the report, and hold the conservation law."""
-
-        def one(sql: str) -> int:
-            return self.con.execute(sql).fetchall()[0][0]
-
-        counts = {
-            "table": table.name,
-            "rows_in": rows_in,
-            "loaded": one(f"SELECT count(*) FROM {quote(str(target))}"),
-            "duplicate": one("SELECT count(*) FROM losers WHERE fate = 'duplicate'"),
-            "superseded": one("SELECT count(*) FROM losers WHERE fate = 'superseded'"),
-            "quarantined": one(
-                f"""SELECT count(*) FROM (SELECT DISTINCT source_file, source_row FROM quarantine
-                WHERE "table" = {quote(table.name)})"""
-            ),
-        }
-        if rows_in != sum(counts[k] for k in ("loaded", "duplicate", "superseded", "quarantined")):
-            raise RuntimeError(f"rows were lost or invented while ingesting {table.name}: {counts}")
-        self.rows.append(counts)
+        fates: dict[tuple[int, str], int] = {}
+        for batch, fate, n in con.execute(
+            f"""SELECT batch, 'loaded', count(*) FROM stage s WHERE ok AND {key} NOT IN (FROM twice) GROUP BY batch
+            UNION ALL SELECT batch, {_FATE}, count(*) FROM ranked WHERE batch >= 0 GROUP BY ALL"""
+        ).fetchall():
+            fates[batch, fate] = fates.get((batch, fate), 0) + n
+        for number, (file, batch) in enumerate(mine):
+            label = f"{name}/{file.batch_id}"
+            if fates.get((number, "duplicate")):
+                rows = f"""SELECT {quote(name)} AS "table", {quote(file.name)} AS source_file, source_row,
+                    CAST(to_json({{{row}}}) AS VARCHAR) AS row_json
+                    FROM ranked WHERE batch = {number} AND {_FATE} = 'duplicate'"""
+                if earlier := self.after["duplicate"].get(label):  # of rows that did not have to wait
+                    rows += f" UNION ALL FROM read_parquet({quote(str(self.store.folder / earlier))})"
+                self.after["duplicate"][label] = self.save(
+                    f"SELECT * FROM ({rows}) ORDER BY source_row", f"duplicate/{name}-{file.batch_id[:16]}"
+                )
+            ours = f"""FROM quarantine WHERE "table" = {quote(name)} AND batch_id = {quote(file.batch_id)}"""
+            bad = self.one(f"SELECT count(DISTINCT source_row) {ours}")
+            if bad:
+                self.after["quarantine"][label] = self.save(
+                    f"SELECT * EXCLUDE (position) {ours} ORDER BY source_row, position",
+                    f"quarantine/{name}-{file.batch_id[:16]}",
+                )
+            counts = {fate: fates.get((number, fate), 0) for fate in FATES} | {"quarantined": bad}
+            if batch.rows != sum(counts.values()):
+                raise RuntimeError(f"rows of {file.name} were lost or invented while ingesting {name}: {counts}")
+            self.after["batches"].append(
+                {"table": name, "file": file.name, "batch_id": file.batch_id, "unit": file.unit}
+                | {"declared": file.declared, "rows": batch.rows, "notes": batch.notes}
+                | counts
+            )
+        mine_now = [b for b in self.after["batches"] if b["table"] == name]
+        held = sum(p["rows"] for p in self.after["parts"][name].values())
+        aside = self.after["superseded"].get(name)
+        if held != sum(b["loaded"] for b in mine_now) or (self.rows(aside) if aside else 0) != sum(
+            b["superseded"] for b in mine_now
+        ):
+            raise RuntimeError(f"{name} holds {held} rows, which the fates of its batches do not explain: {mine_now}")
 
     def finish(self) -> None:
-        """Write quarantine, superseded rows and the report."""
+        """Add the notes and commit."""
+        after, con = self.after, self.con
+        notes = [*self.notes, *dict.fromkeys(n for b in after["batches"] for n in b["notes"])]
         names = ", ".join(map(quote, EVENTS))
-        unknown = self.con.execute(
-            f"""SELECT event, count(*) FROM {quote(str(self.out / "events.parquet"))} WHERE event NOT IN ({names})
+        events = ", ".join(quote(str(self.store.folder / p["file"])) for p in after["parts"]["events"].values())
+        unknown = con.execute(
+            f"""SELECT event, count(*) FROM read_parquet([{events}]) WHERE event NOT IN ({names})
             GROUP BY event ORDER BY count(*) DESC, event"""
         ).fetchall()
         if unknown:
             some = ", ".join(f"{e} ({n:,})" for e, n in unknown[:5]) + (", …" if len(unknown) > 5 else "")
-            self.notes.append(f"{sum(n for _, n in unknown):,} events have names outside the vocabulary: {some}.")
-        total = {r["table"]: r["rows_in"] for r in self.rows}
+            notes.append(f"{sum(n for _, n in unknown):,} events have names outside the vocabulary: {some}.")
+        notes += self.broken_rules()
+        after |= {"source": str(self.source), "manifest": self.manifest.model_dump(mode="json"), "notes": notes}
+        self.store.commit(after)
+
+    def broken_rules(self) -> list[str]:
+        """Notes about files without a column, and about rules that most rows of a table break."""
+        files = ", ".join(quote(str(self.store.folder / n)) for n in self.after["quarantine"].values())
+        if not files:
+            return []
+        waiting = f"read_parquet([{files}]) WHERE status = 'waiting'"
+        notes = [
+            f"{message} Its {n:,} rows are in quarantine."
+            for message, n in self.con.execute(
+                f"SELECT message, count(*) FROM {waiting} AND rule = 'missing_column' GROUP BY ALL ORDER BY ALL"
+            ).fetchall()
+        ]
+        total: dict[str, int] = {}
+        for b in self.after["batches"]:
+            total[b["table"]] = total.get(b["table"], 0) + b["rows"]
         for table, rule, column, n in self.con.execute(
-            """SELECT "table", rule, "column", count(*) FROM quarantine WHERE rule <> 'missing_column'
+            f"""SELECT "table", rule, "column", count(*) FROM {waiting} AND rule <> 'missing_column'
             GROUP BY ALL ORDER BY ALL"""
         ).fetchall():
             if n > total[table] / 2:
                 what = f"{rule} ({column})" if column else rule
-                self.notes.append(
+                notes.append(
                     f"{n:,} of {total[table]:,} rows of {table} break the rule {what}: the manifest or the export "
                     "is probably wrong as a whole. Read a message in ds.quarantine, correct it and open it again."
                 )
-        self.con.execute(
-            f"""COPY (SELECT * EXCLUDE (position) FROM quarantine
-            ORDER BY "table", source_file, source_row, position)
-            TO {quote(str(self.out / "quarantine.parquet"))} (FORMAT parquet)"""
-        )
-        self.con.execute(
-            f"""COPY (FROM superseded ORDER BY ALL)
-            TO {quote(str(self.out / "superseded.parquet"))} (FORMAT parquet)"""
-        )
-        report = {"rows": self.rows, "notes": self.notes, "batches": self.batches}
-        report["manifest"] = self.manifest.model_dump(mode="json")
-        (self.out / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), "utf-8")
+        return notes
+
+
+@contextmanager
+def _run(source: Path, store: Path) -> Iterator[_Run]:
+    with writable(store.parent):
+        store.parent.mkdir(parents=True, exist_ok=True)
+        with only_one(store):
+            run = _Run(source, Store(store))
+            try:
+                yield run
+            finally:
+                run.close()
 
 
 def ingest(source: Path, store: Path) -> Path:
-    """Ingest the export folder `source` into the folder `store`; an existing store is left alone (no-op).
+    """Bring the store of the export folder `source` up to date, and return it; nothing new is a no-op.
 
-    The store holds one Parquet file per canonical table, `quarantine.parquet` (one row per error),
-    `superseded.parquet` (duplicates and overruled rows) and `report.json`. It appears whole or not at all.
+    The store holds Parquet files (a table in one file, events one for each local day), what waits in quarantine (a row
+    for each error), superseded versions and duplicates, and the ledger that counts them: `store.Store`. It changes
+    from one state to the next at once: a run that is killed leaves the state before it.
 
     Raises:
-        ExportError: the folder, its manifest or a file cannot be read; names it and the remedy.
+        ExportError: the folder, a manifest or a file cannot be read, or the store not written; says the remedy.
     """
+    with _run(source, store) as run:
+        run.follow()
+    return store
 
-    def make(out: Path) -> None:
-        run = _Run(source, out)
-        try:
-            for table in TABLES.values():
-                run.table(table)
-            run.finish()
-        finally:
-            run.con.close()
 
-    return build(store, make)
+def replay(source: Path, store: Path, rule: str | None = None) -> int:
+    """Run the rows that wait in quarantine under `rule` (None: under any) again, after a declaration was mended.
+
+    Only those rows are read again: what was loaded stays as it is. Rows that pass are loaded and their errors become
+    `fixed`; the others wait on. Mending values in a file is another thing: the file is then a new one, and opening the
+    export reads it.
+
+    Returns:
+        The number of rows that were let in.
+
+    Raises:
+        ExportError: as `ingest`; or the files have changed since they were read.
+    """
+    with _run(source, store) as run:
+        return run.replay(rule)

@@ -6,7 +6,15 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    NonNegativeInt,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from knowpay.collect import ExportError
 from knowpay.collect.schema import CURRENCIES
@@ -34,6 +42,8 @@ class Manifest(BaseModel):
     """Fields of the manifest; others are kept. A date without a clock is a whole day in `timezone`.
 
     `observation_start` is inclusive, `observation_end` exclusive: `2025-12-31` means until that day is over.
+    `source_format` names the tool whose files these are (`adapters.FORMATS`); days older than `lookback_days` before
+    the extraction are final; rows older than `retention_days` before it leave the house no more.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -52,6 +62,9 @@ class Manifest(BaseModel):
     extracted_at: datetime
     contains_personal_data: bool
     lawful_basis_note: str
+    source_format: str = "canonical"
+    lookback_days: NonNegativeInt = 3
+    retention_days: PositiveInt | None = None
 
     @field_validator("timezone")
     @classmethod
@@ -95,16 +108,44 @@ class Manifest(BaseModel):
         return self
 
 
-def read_manifest(source: Path) -> Manifest:
-    """Read the manifest of the export folder `source`.
+def read_manifests(source: Path) -> dict[Path, Manifest]:
+    """Every manifest of the export, by its folder. A file is read by the manifest of the nearest folder above it.
+
+    The export's own folder needs one; a later delivery in a folder of its own may bring another.
 
     Raises:
-        ExportError: there is none, it is no YAML, or a field is missing or wrong; says what to write.
+        ExportError: there is none, one is no YAML, or a field is missing or wrong; says what to write.
     """
-    path = next((source / n for n in NAMES if (source / n).is_file()), None)
-    if path is None:
+    paths = {p.parent: p for n in reversed(NAMES) for p in sorted(source.rglob(n)) if p.is_file()}
+    if source not in paths:
         example = "\n".join(f"{k}: {v}" for k, v in EXAMPLE.items())
         raise ExportError(f"{source} has no manifest.yml. Write one, for example:\n{example}")
+    return {folder: _read(path) for folder, path in paths.items()}
+
+
+def whole(manifests: dict[Path, Manifest]) -> Manifest:
+    """One manifest for the data set: the newest one, with the observation of all of them.
+
+    Raises:
+        ExportError: two manifests disagree on the time zone or the currency.
+    """
+    newest = max(manifests.values(), key=lambda m: m.extracted_at)
+    for name in ("timezone", "currency"):
+        others = {getattr(m, name) for m in manifests.values()} - {getattr(newest, name)}
+        if others:
+            said = " and ".join(sorted({getattr(newest, name), *others}))
+            raise ExportError(f"The manifests of one export disagree: {name} is {said}. Make them two exports.")
+    start = min(m.observation_start for m in manifests.values())
+    end = max(m.observation_end for m in manifests.values())
+    return newest.model_copy(update={"observation_start": start, "observation_end": end})
+
+
+def read_manifest(source: Path) -> Manifest:
+    """The manifest of the export as a whole; raises as `read_manifests` and `whole`."""
+    return whole(read_manifests(source))
+
+
+def _read(path: Path) -> Manifest:
     try:
         # BaseLoader keeps text as it stands: no country NO that turns into false, no date that loses its zone.
         fields = yaml.load(path.read_text("utf-8-sig"), Loader=yaml.BaseLoader)
@@ -124,7 +165,8 @@ def read_manifest(source: Path) -> Manifest:
                 parts.append(problem["msg"].removeprefix("Value error, "))
                 continue
             said = "is missing" if problem["type"] == "missing" else f"is wrong ({_said(problem)})"
-            parts.append(f"{field} {said}; write for example `{field}: {EXAMPLE[field]}`")
+            example = f"; write for example `{field}: {EXAMPLE[field]}`" if field in EXAMPLE else ""
+            parts.append(f"{field} {said}{example}")
         raise ExportError(f"{path}: {'. '.join(parts)}.") from error
 
 

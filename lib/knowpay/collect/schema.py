@@ -31,6 +31,23 @@ TYPE_WORDS = {
     "list": "list of text",
 }
 
+# What can become of a row of an export; the four add up to the rows that came.
+FATES = ("loaded", "duplicate", "superseded", "quarantined")
+# Columns of the quarantine, a row for each error; `status` is waiting, or fixed once a replay let the row in.
+QUARANTINE = {
+    "table": "str",
+    "source_file": "str",
+    "source_row": "int",
+    "rule": "str",
+    "column": "str",
+    "value": "str",
+    "message": "str",
+    "raw_json": "str",
+    "batch_id": "str",
+    "first_seen_at": "ts",
+    "status": "str",
+}
+
 # ISO 4217, active national currencies.
 CURRENCIES = frozenset(
     """AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD
@@ -99,7 +116,9 @@ class Table:
     """One canonical table: `key` identifies a row, `order` sorts the stored file.
 
     `delivery` names the columns that say how a row arrived, not what it says: two rows that differ only there
-    are the same row sent twice. `newest` is the column whose largest value wins between different contents.
+    are the same row sent twice. Between different contents the one that arrived last wins: by the column `newest`
+    where there is one, else by the extraction of the file. `day` is the time whose local date says in which file of
+    the store a row lies; a table without it is one file. `reads` names the tables that its rules look into.
     """
 
     name: str
@@ -110,6 +129,8 @@ class Table:
     rules: tuple[Rule, ...] = ()
     delivery: tuple[str, ...] = ()
     newest: str | None = None
+    day: str | None = None
+    reads: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         extra = Column("properties", "json", "what the source sent and no other column holds")
@@ -208,6 +229,7 @@ _TABLES = (
                 "'{value}' invited this user but is no user of the export. Add the inviter, or leave it empty.",
             ),
         ),
+        reads=("users",),
     ),
     Table(
         "courses",
@@ -264,6 +286,7 @@ _TABLES = (
         order=("timestamp", "message_id"),
         delivery=("received_at", "sent_at"),
         newest="received_at",
+        day="timestamp",
         rules=(
             _SOMEBODY,
             Rule(
@@ -342,6 +365,7 @@ _TABLES = (
                 "Send both in the manifest's money_unit.",
             ),
         ),
+        reads=("courses", "order_items"),
     ),
     Table(
         "order_items",

@@ -15,6 +15,7 @@ FLOOR, CEILING = (f"TIMESTAMPTZ '{year}-01-01 00:00:00+00'" for year in (1990, 2
 MESSAGES = {
     "missing_column": "{file} has no column {column}, which {table} needs. Add it to the export.",
     "ragged_row": "The row has not as many fields as the header. Quote text that holds commas or line breaks.",
+    "broken_json": "The line is no JSON object. Export it again, one event a line.",
     "missing_value": "{column} is empty. Fill it in, or leave the row out.",
     "wrong_type": "'{value}' is not a {type}. Correct the value of {column}.",
     "bad_date": "'{value}' cannot be read as a time ({unit}). Write it like 2025-03-01T09:30:00+08:00, "

@@ -1,14 +1,16 @@
-"""The cache folder: built once, atomically, by one process at a time."""
+"""The cache folder: built once, atomically, by one process at a time; and the store of an ingested export."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from knowpay.collect import ExportError
 
@@ -56,6 +58,28 @@ def only_one(target: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """Turn the errors of a folder that cannot be written, or of a full disk, into one sentence.
+
+    Raises:
+        ExportError: names the folder and the remedy.
+    """
+    try:
+        yield
+    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        raise ExportError(
+            f"The cache {folder} cannot be written ({error.strerror}). "
+            "Set KNOWPAY_CACHE to a folder that you may write."
+        ) from error
+    except OSError as error:
+        if error.errno != 28:  # ENOSPC
+            raise
+        raise ExportError(
+            f"The disk of {folder} is full. Free some space, or set KNOWPAY_CACHE to another disk."
+        ) from error
+
+
 def build(target: Path, make: Callable[[Path], None]) -> Path:
     """Return the folder `target`, made by `make(temporary folder)` when it does not exist yet.
 
@@ -64,7 +88,7 @@ def build(target: Path, make: Callable[[Path], None]) -> Path:
     """
     if target.exists():
         return target
-    try:
+    with writable(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         with only_one(target):
             if target.exists():
@@ -82,15 +106,62 @@ def build(target: Path, make: Callable[[Path], None]) -> Path:
                         raise
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
-        raise ExportError(
-            f"The cache {target.parent} cannot be written ({error.strerror}). "
-            "Set KNOWPAY_CACHE to a folder that you may write."
-        ) from error
-    except OSError as error:
-        if error.errno != 28:  # ENOSPC
-            raise
-        raise ExportError(
-            f"The disk of {target.parent} is full. Free some space, or set KNOWPAY_CACHE to another disk."
-        ) from error
     return target
+
+
+class Store:
+    """An ingested export: Parquet files named by their content, and a ledger that says which of them count.
+
+    A file is written aside, then renamed into place; the ledger is replaced last. A run that dies therefore leaves the
+    state before it, and files that nobody names; the next run removes those. The files of the state before the
+    present one stay until then, for whoever has them open.
+    """
+
+    LEDGER = "ledger.json"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        path = folder / self.LEDGER
+        self.ledger: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        self.scratch = folder / ".scratch"
+
+    def begin(self) -> None:
+        """Remove what a killed run left, and what only the last run's readers still needed. Hold the lock before."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(parents=True)
+        named = set(self.names())
+        for path in self.folder.rglob("*.parquet"):
+            if path.relative_to(self.folder).as_posix() not in named:
+                path.unlink()
+
+    def names(self) -> Iterator[str]:
+        """Every file that the ledger counts on, relative to the folder."""
+        for parts in self.ledger.get("parts", {}).values():
+            yield from (part["file"] for part in parts.values())
+        for kind in ("superseded", "duplicate", "quarantine"):
+            yield from self.ledger.get(kind, {}).values()
+
+    def paths(self, table: str) -> list[str]:
+        """Paths of the files of a canonical table, in the order of their partitions."""
+        parts = self.ledger.get("parts", {}).get(table, {})
+        return [str(self.folder / parts[name]["file"]) for name in sorted(parts)]
+
+    def keep(self, made: Path, name: str) -> str:
+        """Move a finished file into the store as `name`.<content>.parquet and return its name there."""
+        with made.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()[:16]
+        target = self.folder / f"{name}.{content}.parquet"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(made, target)
+        return target.relative_to(self.folder).as_posix()
+
+    def commit(self, ledger: dict[str, Any]) -> None:
+        """Make `ledger` the state of the store, in one rename."""
+        made = self.scratch / self.LEDGER
+        with made.open("w", encoding="utf-8") as file:
+            json.dump(ledger, file, ensure_ascii=False, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(made, self.folder / self.LEDGER)
+        self.ledger = ledger
+        shutil.rmtree(self.scratch, ignore_errors=True)

@@ -25,7 +25,8 @@ FORMATS = {
     "udemy": udemy,
     "mapped": mapped,
 }
-__all__ = ["FORMATS", "check", "claims", "open_lines", "views"]
+DECLARATIONS = ("mapping.yml",)  # files beside the manifest that say how the others are read
+__all__ = ["DECLARATIONS", "FORMATS", "check", "claims", "open_lines", "views"]
 
 
 def claims(name: str, manifest: Manifest) -> bool:
@@ -52,6 +53,9 @@ def check(manifest: Manifest, folder: Path) -> None:
     Raises:
         ExportError: one of them contradicts it, or the mapping is missing or wrong; says what to write.
     """
+    if manifest.source_format not in ("canonical", *FORMATS):
+        known = ", ".join(["canonical", *FORMATS])
+        raise ExportError(f"There is no source_format {manifest.source_format!r}. The manifest may say {known}.")
     own_names(manifest)
     if '"' in manifest.business_user_id_column:
         raise ExportError("manifest: business_user_id_column holds a quotation mark. Write the plain column name.")
