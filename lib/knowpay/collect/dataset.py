@@ -339,11 +339,12 @@ def _unlocks(ds: Dataset) -> list[tuple[str, bool, str]]:
     spend = rows("market", 1, "method = 'own_spend' AND metric = 'spend'", "rows of own spend by channel")
     early = f"timestamp <= '{ds.observation_end.isoformat()}'::TIMESTAMPTZ - INTERVAL 180 DAY"
     links = "user_id IS NOT NULL AND anonymous_id IS NOT NULL"
+    logins = rows("events", 1000, links, "events with both ids")
     invited = rows("users", 100, "referrer_user_id IS NOT NULL", "users with an inviter")
     needs = {
         "00_start_here": (users, events, orders, spend, renewals, propensity()),
         "01_collect_app_and_web_events": (events, orders),
-        "02_join_social_and_third_party_data": (users, rows("events", 1000, links, "events with both ids"), orders, invited),
+        "02_join_social_and_third_party_data": (users, logins, orders, invited),
         "04_meet_real_data": (events, orders, rows("orders", 30, early, "orders 180 days before the end")),
         "06_build_user_profiles": (events, orders, profiles()),
         "10_foresee_who_leaves": (rows("memberships", 500, over, "ended periods"),),

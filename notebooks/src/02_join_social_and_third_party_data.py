@@ -1,0 +1,581 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Join social and third-party data without inventing people
+#
+# Users invite users, people change devices, and others publish figures about your market. All three are joined to your own
+# events sooner or later. **The question:** is the invitation programme worth what it costs?
+# **What you will decide at the end:** how many yuan one more accepted invitation, and one more invitation sent, may cost.
+
+# %% [markdown]
+# :::{admonition} Before you start
+# **You will do:** decide whose event each event is; count what invited users bring, generation by generation; compare invited
+# users with others, like with like; sort third-party figures by how far they can be trusted.
+# **You will learn:** device intervals and their quality gates; the K-factor and its popular miscalculation; homophily.
+# **You need:** [Collect app and web events](01_collect_app_and_web_events.ipynb). **Minutes:** 25 to read, 1 to run.
+# **Data:** the simulated company; a catalogue of Udemy where it is at hand. **Memory:** under 1 GB.
+# :::
+
+# %% tags=["parameters"]
+data: str = "world:small"
+seed: int = 0
+company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty companies" lists the knobs
+
+# %%
+import knowpay
+import numpy as np
+import pandas as pd
+from knowpay import show
+from knowpay.analyse import economics, profiles, referral
+from knowpay.collect import identity
+
+ds = knowpay.open(data, seed=seed, **company)
+ds.needs("02")
+
+# %% [markdown]
+# ## Who is behind a device?
+#
+# **The dull baseline:** a device is a person. It needs no method, and many dashboards count visitors so.
+
+# %% tags=["nbval-check-output"]
+seen = ds.events.agg(
+    devices=ds.events.anonymous_id.nunique(),
+    users=ds.events.user_id.nunique(),
+    without_login=ds.events.user_id.isnull().mean(),
+)
+show.table(seen.to_pandas().round(4), "Devices, users who logged in, and the share of events without a login")
+
+# %% [markdown]
+# A device id is lost when the app is reinstalled or the cookie deleted, a person has two devices, and a bot has a thousand.
+# So the count of devices says little. An event without a login must come to the right person by evidence, and there is only
+# one kind that can be checked later: an event that carries *both* ids. The rules:
+#
+# - One user ever on a device: all events of the device are theirs, from first sight to last.
+# - Two users or more: the device is *ambiguous*. From the first to the last event of an unbroken run of one user the device
+#   is theirs (an *interval*); what happened between two users, or before and after, stays with the device.
+# - Analytics denied: nothing is stitched, the events only count.
+#
+# The result is a table of intervals, one row each, which anybody can check against the logins.
+
+# %% tags=["nbval-check-output"]
+intervals = identity.stitch(ds).to_pandas().sort_values(["anonymous_id", "first_seen_at"], ignore_index=True)
+shared = intervals[intervals["status"] == "ambiguous"]
+show.table(shared.drop(columns="status").head(5), "The identity map: the first intervals of devices with several users")
+
+# %% [markdown]
+# Joined to the events it gives each a `person_id`, and says how it is known. The columns of the events stay as they are; to
+# undo the stitching, drop the view.
+
+# %% tags=["nbval-check-output"]
+people = identity.events(ds)
+how = people.group_by("person_by").agg(events=people.count(), distinct_ids=people.person_id.nunique())
+show.table(how.order_by("person_by").to_pandas(), "How the person behind an event is known")
+
+# %% [markdown]
+# ### Gates first
+#
+# Before anybody uses the map: how much does it rest on, and is the user id lost somewhere on the way? The last two gates look at
+# the half hour after a login, when every event should carry the id.
+
+# %% tags=["nbval-check-output"]
+gates = identity.gates(ds)
+show.table(gates.round(4), "Quality gates of the identities; an alarm means: mend the tracker first")
+
+# %% [markdown]
+# The mean is calm and the worst week is not. Which platform, which weeks?
+
+# %%
+lost = identity.lost_ids(ds)
+busy = lost[lost["events"] >= identity.FLOOR]
+busy = busy.assign(share=100 * busy["lost"] / busy["events"]).sort_values(["platform", "week"])
+worst = busy.loc[busy["share"].idxmax()]
+weeks = busy.pivot(index="week", columns="platform", values="share")
+
+# %%
+with show.figure(
+    f"In the worst week {worst['share']:.0f} % of the logged-in events on {worst['platform']} lost the user id",
+    x="week",
+    y="logged-in events without user id, %",
+    alt=f"One line for each of {weeks.shape[1]} platforms. {worst['platform']} reaches {worst['share']:.0f} % in the week of "
+    f"{worst['week']:%Y-%m-%d}; the median of all weeks and platforms is {busy['share'].median():.1f} %.",
+) as ax:
+    for platform, style in zip(weeks, show.LINES, strict=False):
+        ax.plot(weeks.index, weeks[platform], linestyle=style, label=platform)
+    ax.legend()
+
+# %%
+first = pd.Timestamp(worst["week"], tz="UTC")
+there = people.filter(people.platform == worst["platform"], people.timestamp >= first)
+there = there.filter(there.timestamp < first + pd.Timedelta(days=7), there.user_id.isnull())
+repaired = (there.person_by == "interval").mean().to_pandas()
+
+# %% tags=["remove-input"]
+show.say(
+    f"A release that forgets the id makes its users look like strangers. In that week the intervals give **{repaired:.0%}** of the "
+    "platform's events without a login to a user, thanks to logins on the same device. On a new device there would be "
+    "none to rely on: mend the tracker, do not trust the repair."
+)
+
+# %% [markdown]
+# ### The trap: whoever shares a device is one person
+#
+# A popular rule links all ids that ever met: the user of a device, all devices of that user, all users of those devices and
+# so on. In graph terms it takes connected components. How many accounts does it blend with another?
+
+# %%
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+
+def blended(pairs: pd.DataFrame) -> int:
+    """Return how many users share a connected component of the graph of devices and users with another user."""
+    device, user = pd.factorize(pairs["anonymous_id"])[0], pd.factorize(pairs["user_id"])[0]
+    nodes = device.max() + 1 + user.max() + 1
+    edges = coo_array((np.ones(len(pairs)), (device, device.max() + 1 + user)), shape=(nodes, nodes))
+    of_user = pd.Series(connected_components(edges)[1][device.max() + 1 :])
+    return int(of_user.duplicated(keep=False).sum())
+
+
+# %% [markdown]
+# Shared devices are rare in this company. So a second line: the same with one tablet more, on which fifty users log in at a
+# book fair, one after the other.
+
+# %% tags=["nbval-check-output"]
+pairs = intervals[["anonymous_id", "user_id"]].drop_duplicates()
+fair = pd.DataFrame({"anonymous_id": "tablet", "user_id": pairs["user_id"].drop_duplicates().head(50)})
+merged, after_fair = blended(pairs), blended(pd.concat([pairs, fair]))
+print(f"transitive merge: {merged} of {pairs['user_id'].nunique():,} accounts blended with another")
+print(f"one tablet more:  {after_fair}, all those of the tablet in one person; by intervals: none, ever")
+
+# %% [markdown]
+# A blended account shows one person's courses to another, cannot be taken apart again, and with enough shared devices the
+# whole company becomes one person. The interval rule loses something too: events it leaves with the device. Losing a few is
+# visible and can be mended; blending is neither. When two accounts really are one person, that is a row in a table, with
+# who said so and when (`identity.canonical`); leaving the row out undoes it.
+
+# %% [markdown]
+# ### Late logins change the past
+#
+# Someone looks around for a week and then signs up: the visits of that week were a stranger's, and are now a user's. Take the
+# records as they had arrived 30 days before the end, then all of them. Only the devices of what arrived since are stitched
+# again.
+
+# %%
+cut = ds.observation_end - pd.Timedelta(days=30)
+arrived = ds.events.filter(ds.events.received_at < cut)
+before = identity.stitch(ds, arrived)
+after = identity.update(ds, before, since=cut)
+moved = identity.changes(identity.events(ds, before, arrived), identity.events(ds, after, arrived), ds.timezone)
+
+# %% tags=["nbval-check-output"]
+print(f"{moved['events'].sum():,} events of {len(moved):,} days before the cut went to another person afterwards")
+show.table(moved.nlargest(3, ["events", "date"]), "The days that changed most")
+
+# %% [markdown]
+# So a number by person and day is final only when its last login has come in. Print the count of events re-attributed with every
+# run; when it jumps, somebody changed the tracker.
+
+# %% [markdown]
+# ## Who invited whom
+#
+# A user may have been invited by another. That makes chains: *generation* 0 came unasked, generation 1 was invited by
+# those, and so on.
+
+# %% tags=["nbval-check-output"]
+users = ds.users.select("user_id", "created_at", "referrer_user_id").to_pandas()
+inviter = users.set_index("user_id")["referrer_user_id"]
+generation = referral.generations(inviter)
+print(
+    f"{inviter.notna().sum():,} of {len(inviter):,} users were invited, the longest chain has {generation.max()} steps"
+)
+
+# %% [markdown]
+# ### The trap: K as total invitations times their rate of success
+#
+# The K-factor says how many users each user brings. A widely reprinted article computes it like this: 1,000 invitations,
+# 30 % accepted, K = 300, and above 1 is healthy. The same sum for this company, and the right one beside it:
+
+# %%
+sent = ds.interactions.filter(ds.interactions.action == "invite").count().to_pandas()
+accepted = ds.interactions.filter(ds.interactions.action == "invite_accepted").count().to_pandas()
+rate = accepted / sent
+popular = sent * rate
+
+# %% tags=["nbval-check-output"]
+right = (sent / len(users)) * rate
+print(f"popular: {sent:,} invitations x {rate:.0%} = {popular:,.0f}")
+print(f"right:   {sent / len(users):.3f} invitations per user x {rate:.0%} = {right:.3f}")
+
+# %% tags=["remove-input"]
+show.say(
+    f"The popular product is just the number of accepted invitations. It is divided by nothing, so a company with twice the users has "
+    f"twice the “K”. Per user it is **{right:.2f}** in these months: {'below' if right < 1 else 'above'} 1. Below 1 an invitation "
+    "programme is a discount on users, not a perpetual motion machine."
+)
+
+# %% [markdown]
+# ### By generation
+#
+# The records of the users know all invitations, also those from before the events begin. If the invited invite as eagerly as
+# the others, K is the same in every generation.
+
+# %% tags=["nbval-check-output"]
+by_generation = referral.k_factor(inviter, generation)
+show.table(by_generation.round(4), "K by generation of the inviting user, with 90 % intervals")
+
+# %%
+known = by_generation[by_generation["users"] >= 10]
+spread = [known["k"] - known["low"], known["high"] - known["k"]]
+with show.figure(
+    f"K lies between {known['k'].min():.2f} and {known['k'].max():.2f}; the highest interval ends at {known['high'].max():.2f}",
+    x="generation of the inviting user",
+    y="accepted invitations per user (K)",
+    alt="Points with intervals: "
+    + "; ".join(f"generation {g}: {r.k:.2f}, from {r.low:.2f} to {r.high:.2f}" for g, r in known.iterrows())
+    + ". A line marks 1.",
+) as ax:
+    ax.errorbar(known.index, known["k"], yerr=spread, fmt="o", capsize=4)
+    ax.axhline(1, linestyle="--", color="black")
+    ax.set_xticks(known.index)
+
+# %% [markdown]
+# Each generation is the one before times its K, so the sum is known: users who come unasked, times
+# $1 + K_0 + K_0 K_1 + \dots$, are all users. When K does not change, that is $1 / (1 - K)$.
+
+# %%
+k_mean = inviter.notna().mean()  # accepted invitations per user, over all generations
+per_root = len(inviter) / (generation == 0).sum()
+
+# %% tags=["remove-input"]
+show.say(
+    f"A hundred users who come unasked end as **{100 * per_root:.0f}**; by the formula with K = {k_mean:.3f}, "
+    f"{100 / (1 - k_mean):.0f}. The two agree always, because K over all generations is a mean over all users."
+)
+
+# %% [markdown]
+# ### In equal time
+#
+# Users of three years ago had three years to invite. For a price per invitation, K needs a clock: accepted invitations within
+# 180 days of registering, among users watched that long.
+
+# %% tags=["nbval-check-output"]
+horizon = 180  # days
+brought = referral.k_within(users, horizon, ds.observation_start, ds.observation_end)
+k_half_year, k_low, k_high = economics.mean_interval(brought)
+print(f"K in {horizon} days: {k_half_year:.3f} (90 % interval {k_low:.3f} to {k_high:.3f}; {len(brought):,} users)")
+
+# %% [markdown]
+# ## Are invited users better?
+#
+# "Invited users are worth more" is the most common argument for a higher reward. Two measures for the first half year: the
+# contribution in yuan (as in *Start here*, 30 % of the money goes to teachers), and the days on which the user was seen.
+
+# %%
+teacher_share = 0.30
+value = economics.cohort_value(ds, share=1 - teacher_share, horizon=horizon).set_index("user_id")
+value["active"] = referral.active_days(ds, people, horizon)
+value["invited"] = inviter.reindex(value.index).notna()
+invited, organic = value[value["invited"]], value[value["channel"] == "organic"]
+organic = organic if len(organic) else value[~value["invited"]]  # records without channels
+
+# %% tags=["nbval-check-output"]
+rows = {
+    (group, measure): [len(part), *economics.mean_interval(part[measure].dropna())]
+    for measure in ("value", "active")
+    for group, part in {"invited": invited, "organic": organic}.items()
+}
+lines = pd.DataFrame(rows, index=["users", "mean", "low", "high"]).T.rename_axis(["group", "measure"])
+show.table(lines.round(2), "First half year: yuan of contribution, and days seen, with 90 % intervals")
+
+# %%
+more_value = invited["value"].mean() / organic["value"].mean() - 1
+more_active = invited["active"].mean() / organic["active"].mean() - 1
+
+# %% tags=["remove-input"]
+show.say(
+    f"The slide would say: invited users are worth **{more_value:+.0%}** against organic ones and come on **{more_active:+.0%}** days. "
+    f"The intervals say how little the first number means with {len(invited):,} invited users. But even a sure difference would "
+    "not say that the invitation *made* them so."
+)
+
+# %% [markdown]
+# ### Friends resemble each other
+#
+# People invite people like themselves. The field calls it *homophily*. Do an inviter and the invited open the same category
+# most? And how often would two users drawn by lot?
+
+# %%
+favourite = profiles.pages_by_category(ds).idxmax(axis=1)
+ties = pd.DataFrame({"guest": inviter.dropna().index.map(favourite), "host": inviter.dropna().map(favourite)}).dropna()
+alike = (ties["guest"] == ties["host"]).mean()
+by_lot = (favourite.value_counts(normalize=True) ** 2).sum()
+
+# %% tags=["nbval-check-output"]
+print(f"same favourite category: {alike:.1%} of {len(ties)} pairs of inviter and invited, {by_lot:.1%} of pairs by lot")
+
+# %% [markdown]
+# That is no proof that one reads what the other reads: friends were alike before. And it has a consequence: an
+# invitation programme draws a *kind* of people, and its users differ from others by their kind, whatever an invitation does.
+# So compare like with like: for each favourite category, how active are users who were *not* invited? Weighted by the
+# categories of the invited, that is what people of their kind do uninvited.
+
+# %%
+value["favourite"] = favourite
+usual = value[~value["invited"]].groupby("favourite")["active"].mean()
+expected = value["favourite"].map(usual)
+kind_invited, kind_organic = expected[invited.index].mean(), expected[organic.index].mean()
+mix = kind_invited / kind_organic - 1
+advantage = value.loc[invited.index, "active"].mean() / kind_invited - 1
+
+# %% tags=["nbval-check-output"]
+steps = {
+    "invited against organic, as they come": more_active,
+    "of which: another mix of people": mix,
+    "invited against uninvited of their kind": advantage,
+}
+show.table((100 * pd.Series(steps)).rename("days seen, %").round(1), "Like with like")
+
+# %%
+draws = np.random.default_rng(seed)
+both = pd.DataFrame({"active": value["active"], "kind": expected}).loc[invited.index].dropna().to_numpy()
+picks = both[draws.integers(len(both), size=(400, len(both)))].mean(axis=1)  # resampled with replacement
+low, high = np.quantile(picks[:, 0] / picks[:, 1], [0.05, 0.95]) - 1
+
+# %% tags=["remove-input"]
+show.say(
+    f"The kind of people explains **{mix:+.1%}** of the days; against people of their kind the invited come on **{advantage:+.1%}** days "
+    f"(90 % interval {low:+.0%} to {high:+.0%}). "
+    + (
+        "Zero is inside: this company has too few invited users to say that they are better at all."
+        if low < 0 < high
+        else "Zero is outside, for this measure of kind. Only a lottery of invitations would settle it."
+    )
+)
+
+# %% [markdown]
+# ## What others say about the market
+#
+# The table `market` holds what does not come from your own trackers: your ledger, your price list, prices read from rivals'
+# pages, filings, panels, blogs. One row per figure, with source, date and a grade: **P** a primary source, **R** a report of
+# one, **W** weak (no source, no date, or an interest in the number). A figure without a grade does not enter.
+
+# %% tags=["nbval-check-output"]
+market = ds.market.to_pandas()
+graded = market.groupby(["method", "quality"]).agg(figures=("value", "size"), sources=("source", "nunique"))
+show.table(graded.reset_index(), "Figures by how they were obtained and by grade")
+
+# %% tags=["nbval-check-output"]
+weak = market[market["quality"] == "W"].sort_values(["metric", "source"])
+show.table(weak[["date", "source", "entity", "metric", "value"]], "Graded W")
+
+# %%
+sizes = weak.loc[weak["metric"] == "market size", "value"]
+spend = market[(market["method"] == "own_spend") & (market["metric"] == "spend")]
+quoted = market[market["metric"] == "cost per paying user"]
+own_cac = economics.acquisition(ds)["cac"].drop(["organic", "referral"], errors="ignore").dropna()
+
+# %% tags=["remove-input"]
+if len(sizes) > 1:
+    show.say(
+        f"The weak figures contradict each other: one market, two sizes, the larger {sizes.max() / sizes.min():.1f} times the smaller. "
+        "Nothing that you could decide depends on either, so neither is used. A graded figure is a range to be "
+        "surprised by: another platform's cost per paying user is reported as "
+        f"{quoted['value'].iloc[0]:.0f} yuan (grade {quoted['quality'].iloc[0]}), your own channels cost {own_cac.min():.0f} to "
+        f"{own_cac.max():.0f}. Only the ledger ({len(spend)} rows, grade P) enters the decision."
+    )
+
+# %% [markdown]
+# ## On real data
+#
+# What a competitor asks is the third-party figure that one can count oneself: a catalogue of Udemy, 2011 to 2017. Does
+# what we read agree with what its card says?
+
+# %%
+from knowpay.collect import public
+from knowpay.collect.local import if_here
+
+udemy = if_here(lambda: knowpay.open("udemy"))
+
+# %% tags=["nbval-check-output"]
+if udemy is not None:
+    show.table(public.counts(udemy), "Udemy: rows read beside the published numbers")
+
+# %% tags=["nbval-check-output"]
+if udemy is not None:
+    listed = udemy.courses.select("category", "price").to_pandas()
+    paid = listed[listed["price"] > 0].groupby("category")["price"].quantile([0.1, 0.5, 0.9]).unstack()
+    paid["free, %"] = 100 * (listed["price"] == 0).groupby(listed["category"]).mean()
+    show.table(paid.round(1), "List prices of paid courses in US dollars: tenth, median and ninetieth percentile")
+
+# %% [markdown]
+# Before it becomes a row of `market`, grade it. It is a count (good) of *list* prices in a shop that sells mostly at a discount, in another
+# currency, years ago. So it cannot say what anybody paid, nor what to ask in yuan. What travels is its shape:
+
+# %%
+if udemy is not None:
+    ours = ds.courses.filter(ds.courses.product_type != "membership").price.to_pandas()
+    shapes = {"this company": ours[ours > 0], "Udemy": listed.loc[listed["price"] > 0, "price"]}
+    relative = {name: np.sort(price / price.median()) for name, price in shapes.items()}
+    tenfold = {name: np.quantile(price, 0.9) / np.quantile(price, 0.1) for name, price in shapes.items()}
+
+# %%
+if udemy is not None:
+    words = " and ".join(f"{ratio:.0f} times in {name}" for name, ratio in tenfold.items())
+    with show.figure(
+        f"A dear course (90th percentile) costs a cheap one (10th) {words}",
+        x="list price, as a multiple of the median",
+        y="share of courses at or below",
+        alt=f"Two cumulative curves of list prices relative to the median. The ratio of dear to cheap is {words}.",
+    ) as ax:
+        for (name, price), style in zip(relative.items(), show.LINES, strict=False):
+            ax.plot(price, np.arange(1, len(price) + 1) / len(price), linestyle=style, label=name)
+        ax.legend()
+
+# %% [markdown]
+# ## Check against the truth
+#
+# The company knows who sat in front of each device. Of the events without a login that were given to a user, how many were
+# given to the right one (precision)? Of all events without a login that people made, how many came to the right one (recall)?
+# Bots, and people who denied analytics, are out: they have no lasting id.
+
+# %%
+truth = getattr(ds, "truth", None)
+if truth is None:
+    show.say(f"{ds.name} is not simulated: nobody knows its truth, so nothing can be graded.")
+else:
+    tolerances = truth.tolerances("02")
+    owner = truth.identity.set_index("anonymous_id")["user_id"]
+    lent = truth.spoiled.loc[truth.spoiled["fault"] == "shared_device", "id"]
+
+# %% tags=["nbval-check-output"]
+if truth is not None:
+    unknown = people.filter(people.user_id.isnull())
+    unknown = unknown.select("message_id", "anonymous_id", "person_id", "person_by").to_pandas()
+    unknown = unknown[unknown["anonymous_id"].isin(owner.index)]
+    linked, borrowed = unknown["person_by"] == "interval", unknown["message_id"].isin(lent)
+    by_owner = unknown["person_id"] == unknown["anonymous_id"].map(owner)
+    correct = linked & (by_owner != borrowed)  # whoever borrows a device is not its owner
+    show.check("stitched events that are right", 100 * correct[linked].mean(), 100, tolerances, "%")
+    show.check("events without login that were stitched rightly", 100 * correct.mean(), 100, tolerances, "%")
+
+# %% [markdown]
+# K by generation rests on a complete graph, so it must be exact.
+
+# %% tags=["nbval-check-output"]
+if truth is not None:
+    for number, true_k in enumerate(truth.info["k_factor"][:3]):
+        show.check(f"K of generation {number}", round(by_generation["k"].get(number, 0.0), 4), true_k, 0)
+
+# %% [markdown]
+# Now the comparison. In this world an invitation does two things: interest lasts longer, for good, and buying
+# comes a little easier for some months. Both are small. How many visits a person makes in half a year, with and without that, follows from the traits.
+
+# %%
+if truth is not None:
+    traits = truth.users.set_index("user_id").join(inviter.notna().rename("invited"))
+    plain = traits[~traits["invited"]]
+    unasked = np.polyval(np.polyfit(plain["patience"], plain["fade_days"], 1), traits["patience"])
+    fades = {"as they are": traits["fade_days"], "had nobody invited them": unasked}
+    visits = pd.DataFrame(
+        {name: traits["weekly_rate"] / 7 * fade * (1 - np.exp(-horizon / fade)) for name, fade in fades.items()}
+    )
+
+# %% tags=["nbval-check-output"]
+if truth is not None:
+    theirs = visits.loc[invited.index].mean()
+    true_advantage = theirs["as they are"] / theirs["had nobody invited them"] - 1
+    by_segment = traits["segment"].map(visits["had nobody invited them"].groupby(traits["segment"]).mean())
+    true_mix = by_segment[invited.index].mean() / by_segment[organic.index].mean() - 1
+    show.check("what the mix of people does", 100 * mix, 100 * true_mix, tolerances, "%")
+    show.check("advantage of being invited", 100 * advantage, 100 * true_advantage, tolerances, "%")
+
+# %% tags=["remove-input"]
+if truth is not None:
+    show.say(
+        f"Being invited is truly worth **{true_advantage:+.1%}** visits. The comparison with organic users says {more_active:+.1%}, and is "
+        f"wrong by what the mix of people does, truly {true_mix:+.1%}, and by chance. Favourite categories are a blurred "
+        "picture of the kinds that the truth knows, so like with like removes a part of the error, not all of it."
+    )
+
+# %% [markdown]
+# And do the invited read what their inviters read? Nobody in this world copies anybody. If so, pairs should be as alike as
+# two users drawn by lot *from the same two kinds*, and no more.
+
+# %% tags=["nbval-check-output"]
+if truth is not None:
+    kinds = pd.crosstab(traits["segment"].reindex(favourite.index), favourite, normalize="index")
+    chance = kinds @ kinds.T
+    joined = inviter[inviter.index.isin(favourite.index) & inviter.isin(favourite.index)]
+    pairs_of = zip(traits["segment"][joined.index], traits["segment"][joined], strict=True)
+    by_kind = np.mean([chance.loc[guest, host] for guest, host in pairs_of])
+    show.check("pairs with the same favourite", 100 * alike, 100 * by_kind, tolerances, "%")
+
+# %% [markdown]
+# ## Decide
+#
+# One more accepted invitation brings a user who leaves a contribution in the first half year, and who brings others in that time:
+# times $1 / (1 - K)$. Refunds, fees and the commission of the inviter are taken off already.
+
+# %%
+worth, worth_low, worth_high = economics.mean_interval(invited["value"])
+cap, cap_low, cap_high = worth / (1 - k_half_year), worth_low / (1 - k_low), worth_high / (1 - k_high)
+now = economics.acquisition(ds)["per_registration"].get("referral", 0.0)
+
+# %% [markdown]
+# That is the ceiling if nobody would have come without the invitation. Some would have; the records cannot say how many. So
+# the ceiling is read for several shares.
+
+# %% tags=["nbval-check-output"]
+shares = pd.Series([1.0, 0.5, 0.25], name="share that would not have come")
+ceiling = pd.DataFrame({"ceiling": cap * shares, "low": cap_low * shares, "high": cap_high * shares})
+ceiling["per invitation sent"] = ceiling["ceiling"] * rate
+show.table(ceiling.set_index(shares).round(2), "Yuan that an accepted invitation may cost, with 90 % intervals")
+
+# %% tags=["remove-input"]
+verdict = (
+    f"Keep the programme at {now:.2f} yuan, and raise nothing yet: it pays as long as at least {now / cap_low:.0%} of the invited would not have "
+    "come otherwise, at the low end of the interval"
+    if now < cap_low
+    else f"Do not raise the reward: at the low end of the interval even {now:.2f} yuan is not earned back in half a year"
+)
+show.say(
+    f"**Decision.** One more accepted invitation may cost at most **{cap:.2f} yuan** (90 % interval {cap_low:.2f} to {cap_high:.2f}), and an "
+    f"invitation sent **{cap * rate:.2f} yuan** ({cap_low * rate:.2f} to {cap_high * rate:.2f}), if all who accept are extra. Today one costs "
+    f"{now:.2f}. {verdict}. That invited users are worth {more_value:+.0%} is no argument for more: it says neither what the "
+    "invitation did nor who would have come anyway. **What would change it:** a lottery in which half of the inviters are offered no reward for a month tells the "
+    "share that is extra; a longer horizon raises the ceiling."
+)
+
+# %% [markdown]
+# ## Exercises
+#
+# Three exercises with checks that explain are in
+# [exercises/02_join_social_and_third_party_data](exercises/02_join_social_and_third_party_data.ipynb): the K of a programme, whose
+# events a family tablet holds, and what to answer to a slide.
+
+# %% [markdown]
+# ## Summary
+#
+# - Only logins link a device to a user; intervals keep shared devices apart, gates say when the ids themselves are broken, and
+#   a merge is a row that can be taken back.
+# - K is accepted invitations per *user*. Below 1 it multiplies users by $1/(1-K)$.
+# - Invited users are another kind of people. Compare like with like, then ask for a lottery.
+# - A figure from outside has a source, a date and a grade, or it does not enter.
+#
+# ## References
+#
+# - Sensors Data (神策), 标识用户: simple association of users, and why many-to-one cannot go back.
+# - Snowplow, *Identity stitching*; PostHog, *Identifying users*: merges that cannot be undone, and the warning about them.
+# - McPherson M., Smith-Lovin L., Cook J. M. (2001). Birds of a feather: homophily in social networks. *Annual Review of
+#   Sociology* 27, 415-444.
+# - Schmitt P., Skiera B., Van den Bulte C. (2011). Referral programs and customer value. *Journal of Marketing* 75(1), 46-59.
