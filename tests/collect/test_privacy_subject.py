@@ -14,6 +14,8 @@ import pytest
 from collect_exports import write_manifest
 from knowpay.collect import ExportError
 from knowpay.collect.privacy import rewrite, subject
+from knowpay.course import cli
+from typer.testing import CliRunner
 
 DAY = "2025-03-01T09:30:00+08:00"
 WHO, DEVICE, SHARED = "user-4711", "dev-anna-phone", "dev-family-pad"
@@ -244,6 +246,20 @@ def test_a_copy_of_everything(company, tmp_path):
     with pytest.raises(ValueError, match="knows nobody called 'dora-99'"):
         subject.export(ds, "dora-99", tmp_path / "none.json")
     assert not (tmp_path / "none.json").exists()
+
+
+def test_the_commands_say_what_they_did(company, tmp_path, monkeypatch):
+    monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path / "cache"))
+    said = [CliRunner().invoke(cli.app, args).output for args in (
+        ["subject", "export", str(company), WHO, "--out", str(tmp_path / "copy.json")],
+        ["subject", "erase", str(company), WHO],
+        ["purge", str(company)],
+    )]  # fmt: skip
+    assert "8 rows of 6 files, 6 mentions" in said[0] and (tmp_path / "copy.json").exists()
+    assert "users.csv: 1 rows removed, 1 rows freed of the mention" in said[1] and "1 derived stores deleted" in said[1]
+    assert WHO not in said[1] and WHO.encode() not in everything(company)
+    with pytest.raises(ExportError, match="names no retention_days"):
+        CliRunner().invoke(cli.app, ["purge", str(company)], catch_exceptions=False)
 
 
 def test_a_simulated_company_is_an_export_too(tmp_path):

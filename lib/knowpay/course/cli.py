@@ -20,6 +20,10 @@ notebooks = typer.Typer(help="The lessons' notebooks and their .py sources.", no
 exercises = typer.Typer(help="The learners' exercise notebooks and their sources.", no_args_is_help=True)
 app.add_typer(notebooks, name="notebooks")
 app.add_typer(exercises, name="exercises")
+subjects = typer.Typer(
+    help="What a person may ask for: a copy of everything about them, or its erasure.", no_args_is_help=True
+)
+app.add_typer(subjects, name="subject")
 
 Lessons = Annotated[list[str] | None, typer.Argument(help="Lesson numbers, such as 12; all when left out.")]
 Seed = Annotated[int, typer.Option(help="Seed of the simulated company.")]
@@ -153,6 +157,50 @@ def exercises_check() -> None:
     from knowpay.course.exercises import outdated, sources
 
     _report(outdated(), f"{len(sources())} exercise notebooks are what their sources give")
+
+
+@subjects.command("export")
+def subject_export(
+    data: Annotated[str, typer.Argument(help="What knowpay.open takes: the folder of an export, world:small.")],
+    user_id: Annotated[str, typer.Argument(help="The user id as it stands in the export.")],
+    out: Annotated[Path, typer.Option(help="The JSON file to write.")],
+) -> None:
+    """Write every row about one person, of tables, quarantine and the files as they came, as one JSON file."""
+    import knowpay
+    from knowpay.collect.privacy import subject
+
+    rows = subject.export(knowpay.open(data), user_id, out)["rows"]
+    typer.echo(
+        f"{out}: {sum(rows['files'].values()):,} rows of {len(rows['files'])} files, {rows['mentions']} mentions"
+    )
+
+
+@subjects.command("erase")
+def subject_erase(
+    folder: Annotated[Path, typer.Argument(help="The folder of the export; its files are rewritten.")],
+    user_id: Annotated[str, typer.Argument(help="The user id as it stands in the export.")],
+) -> None:
+    """Remove one person from the files of an export and delete what was derived from it; run it again if killed."""
+    from knowpay.collect.privacy import subject
+
+    receipt = subject.erase(folder, user_id)
+    for name, counts in receipt["files"].items():
+        typer.echo(f"{name}: {counts['removed']:,} rows removed, {counts['emptied']:,} rows freed of the mention")
+    typer.echo(f"{receipt['devices']} devices of this person alone; {receipt['stores']} derived stores deleted")
+    for name in receipt["by_hand"]:
+        typer.echo(f"{name}: look through it by hand")
+
+
+@app.command()
+def purge(folder: Annotated[Path, typer.Argument(help="The folder of the export; its files are rewritten.")]) -> None:
+    """Remove the rows older than the manifest's retention_days and delete what was derived from the export."""
+    from knowpay.collect.privacy import retention
+
+    receipt = retention.purge(folder)
+    for what in ("removed", "undated"):
+        for name, rows in receipt[what].items():
+            typer.echo(f"{name}: {rows:,} rows {what}")
+    typer.echo(f"Kept since {receipt['before']}; {receipt['stores']} derived stores deleted")
 
 
 def knobs(texts: Iterable[str]) -> dict[str, float]:

@@ -32,8 +32,9 @@ _AREA, _MONTH, _DAY = (
 _ID18 = f"{_AREA}{_GAP}(?:19|20|１９|２０){_D}{{2}}{_MONTH}{_DAY}{_GAP}{_D}{{3}}[0-9０-９XxＸｘ]"
 _ID15 = f"{_AREA}{_D}{{2}}{_MONTH}{_DAY}{_D}{{3}}"
 _MAIL = r"[A-Za-z0-9._%+\-]+[@＠][A-Za-z0-9\-]+(?:[.．][A-Za-z0-9\-]+)+"
-_IS = r"(?:号码|号|帐号|账号|id|ID|Id)?[\s:：=是为]*"
-_MARK = r"(?:号码|号|帐号|账号|id|ID|Id)?\s*[:：=是为]\s*|(?:号码|号|帐号|账号|id|ID|Id)\s*"
+_WORD = r"\s?(?:号码|号|帐号|账号|id|ID|Id)"
+_IS = rf"(?:{_WORD})?[\s:：=是为]*"
+_MARK = rf"(?:{_WORD})?\s*[:：=是为]\s*|{_WORD}\s*"
 _LABEL = (
     r"微信|薇信|威信|徽信|维信|[加+➕][vV]"
     r"|(?:^|[^A-Za-z0-9])(?:[vV]信|[vV][xX]|[wW][xX]|[wW]e[iI]?[xX]in|[wW]e[cC]hat)"
@@ -41,7 +42,7 @@ _LABEL = (
 # After a mark ("微信号: …") any id is one; without it ("微信 abc_123") only an id that no word looks like.
 _WECHAT = (
     rf"({_LABEL})({_MARK})(?:[A-Za-z][A-Za-z0-9_\-]{{5,19}}|[1-9][0-9]{{4,11}})",
-    rf"({_LABEL})({_IS})[A-Za-z]+[0-9_\-][A-Za-z0-9_\-]{{2,18}}",
+    rf"({_LABEL})({_IS})(?:[A-Za-z]{{4,}}[0-9_\-][A-Za-z0-9_\-]+|[A-Za-z]{{1,3}}[0-9_\-][A-Za-z0-9_\-]{{3,18}})",
 )
 _QQ = rf"(扣扣|企鹅|(?:^|[^A-Za-z0-9])[qQ][qQ])((?:群|群号)?{_IS})[1-9１-９]{_D}{{4,11}}"
 KINDS = ("e-mail", "id card", "phone", "wechat", "qq")
