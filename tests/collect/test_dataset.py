@@ -9,6 +9,7 @@ from knowpay.collect import TooLittleData
 from knowpay.collect.dataset import Dataset, Truth
 from knowpay.collect.ingest import ingest
 from knowpay.collect.schema import TABLES, dictionary
+from knowpay.collect.store import ROOT
 
 KINDS = {"str": "str", "ts": "datetime64[us, UTC]", "dec": "float64", "float": "float64", "int": "float64"}
 
@@ -113,7 +114,8 @@ def test_a_truth_without_tolerances_has_none(truth):
 
 def test_unlocks_names_what_is_missing(opened):
     found = opened(orders=None).unlocks().set_index("lesson")
-    assert len(found) == 7 and not found["unlocked"].any()
+    lessons = {path.stem for path in (ROOT / "notebooks" / "src").glob("[0-9]*.py")}
+    assert set(found.index) == lessons and not found["unlocked"].any()
     assert found.loc["00_start_here", "reason"] == "users has 6 rows; about 100 are needed"
     assert found.loc["10_foresee_who_leaves", "reason"] == "add the table memberships"
     assert found.loc["12_derive_the_targeting_formula", "reason"] == "add the table touches"
@@ -150,3 +152,24 @@ def test_dictionary_page_is_up_to_date():
     page = Path(__file__).parents[2] / "datasets" / "dictionary.md"
     assert page.read_text("utf-8") == dictionary(), "write it again: python -m knowpay.collect.schema"
     assert "| `net_revenue` |" in dictionary() and dictionary().count("\n## ") == len(TABLES) + 1
+
+
+def test_waiting_sums_up_the_quarantine(opened):
+    events = frames()["events"].assign(event=[""] * 4 + ["page_viewed"] * 8, progress=["7"] + [""] * 11)
+    found = opened(events=events).waiting()
+    assert found[["table", "rule", "rows"]].values.tolist() == [
+        ["events", "missing_value", 4],
+        ["events", "out_of_range", 1],
+    ]
+    assert found["message"][1] == "7 is out of range. Allowed: at least 0, at most 1."
+
+
+def test_free_text_loses_numbers_and_addresses_on_the_way_in(opened):
+    said = ["电话 138-1234-5678，好课", "写信到 a.b@example.com", "没有问题"]
+    reviews = pd.DataFrame(
+        {"review_id": ["r1", "r2", "r3"], "timestamp": "2025-03-01", "kind": "review", "review_body": said}
+    )
+    searched = frames()["events"].assign(search_query="微信号：abc_1234")
+    ds = opened(reviews=reviews, events=searched)
+    assert ds.reviews.to_pandas()["review_body"].tolist() == ["电话 [phone]，好课", "写信到 [e-mail]", "没有问题"]
+    assert set(ds.events.to_pandas()["search_query"]) == {"微信号：[wechat]"}

@@ -2,6 +2,7 @@ import subprocess
 import sys
 
 import pytest
+from knowpay.collect.manifest import EXAMPLE
 from knowpay.course import CourseError, cli
 
 
@@ -17,7 +18,20 @@ def test_help_names_every_command():
     from typer.testing import CliRunner
 
     said = CliRunner().invoke(cli.app, ["--help"]).output
-    for name in ("course", "notebooks", "exercises", "book", "world", "doctor", "bench", "replicate"):
+    for name in (
+        "course",
+        "notebooks",
+        "exercises",
+        "book",
+        "world",
+        "doctor",
+        "bench",
+        "replicate",
+        "ingest",
+        "replay",
+        "subject",
+        "purge",
+    ):
         assert name in said
 
 
@@ -109,3 +123,23 @@ def test_replicate_is_asked_for_what_the_line_says(monkeypatch):
     assert cli.run(lambda: cli.app(["replicate", "12", "--times", "30", "--held-out", "5", "--jobs", "1"])) == 1
     assert cli.run(lambda: cli.app(["replicate"])) == 1
     assert asked == [(["12"], 30, 5, 1), ((), 200, 20, 2)]
+
+
+def test_an_export_is_read_and_its_mended_rows_are_let_in(tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "export"
+    folder.mkdir()
+    (folder / "users.csv").write_text("user_id,created_at\nu1,1740792600\nu2,soon\n", encoding="utf-8")
+
+    def declare(unit: str) -> None:
+        fields = EXAMPLE | {"timestamp_unit": unit}
+        (folder / "manifest.yml").write_text("".join(f'{k}: "{v}"\n' for k, v in fields.items()), encoding="utf-8")
+
+    declare("iso")
+    said = CliRunner().invoke(cli.app, ["ingest", str(folder)], catch_exceptions=False).output
+    assert "users, bad_date, 2 rows: '1740792600' cannot be read as a time" in said
+    declare("s")
+    said = CliRunner().invoke(cli.app, ["replay", str(folder), "--rule", "bad_date"], catch_exceptions=False).output
+    assert "1 rows were let in." in said and "users, bad_date, 1 rows: 'soon'" in said

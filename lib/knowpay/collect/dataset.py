@@ -240,6 +240,14 @@ class Dataset:
         self._raw.add(table)
         return self.con.table(f"raw_{table}")
 
+    def waiting(self):
+        """What waits in quarantine and what to do about it: pandas with table, rule, message, rows; most rows first."""
+        found = self.quarantine.filter(self.quarantine.status == "waiting").to_pandas()
+        kinds = found.groupby(["table", "rule", "column"], dropna=False)  # messages name the value: show one of them
+        frame = kinds.agg(message=("message", "first"), rows=("source_row", "size")).reset_index()
+        frame = frame.sort_values(["rows", "table", "rule", "column"], ascending=[False, True, True, True])
+        return frame[["table", "rule", "message", "rows"]].reset_index(drop=True)
+
     @cached_property
     def truth(self) -> Truth:
         """What the simulator knows. Read it only to check an estimate.

@@ -41,12 +41,39 @@ def open_data(data: str | Path, seed: int = 0, cache: str | Path | None = None, 
         what = "There is no folder" if looks_like_path else "There is no data set"
         names = ", ".join(map(repr, ["world:small", "world:standard", "world:large", *SETS]))
         raise ValueError(f"{what} {text!r}. Possible are {names}, or the path of a folder with an export.")
-    from knowpay.collect.ingest import ingest, version
+    from knowpay.collect.ingest import ingest
 
     source = source.resolve()
+    return Dataset(text, ingest(source, _store(source, root)), source)
+
+
+def replay(folder: str | Path, rule: str | None = None, cache: str | Path | None = None) -> tuple[Dataset, int]:
+    """Run the rows of an export that wait in quarantine again, after its manifest or mapping was mended.
+
+    Args:
+        folder: the folder of the export, opened before.
+        rule: only rows that wait under this rule; None: all that wait.
+        cache: as in `open_data`.
+
+    Returns:
+        The data set as it is now, and how many rows were let in.
+
+    Raises:
+        ExportError: the folder cannot be read, or its files have changed since it was opened.
+    """
+    from knowpay.collect import ingest
+
+    source = Path(folder).expanduser().resolve()
+    store = _store(source, cache_folder(cache))
+    let_in = ingest.replay(source, store, rule)
+    return Dataset(str(folder), store, source), let_in
+
+
+def _store(source: Path, root: Path) -> Path:
+    from knowpay.collect.ingest import version
+
     place = hashlib.sha256(str(source).encode()).hexdigest()[:16]
-    store = ingest(source, root / "ingested" / f"export-{place}-{version()}")
-    return Dataset(text, store, source)
+    return root / "ingested" / f"export-{place}-{version()}"
 
 
 def _open_world(size: str, seed: int, root: Path, company: dict[str, float]) -> Dataset:

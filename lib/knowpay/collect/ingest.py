@@ -39,7 +39,7 @@ _ABOUT |= {"contains_personal_data", "lookback_days", "retention_days"}
 def version() -> str:
     """Digest of the code of this package: a store made by other code has another name."""
     here = Path(__file__).parent
-    names = ("schema.py", "manifest.py", "files.py", "sql.py", "store.py", "ingest.py")
+    names = ("schema.py", "manifest.py", "files.py", "sql.py", "store.py", "ingest.py", "privacy/scrub.py")
     code = b"".join(p.read_bytes() for p in [*(here / n for n in names), *sorted((here / "adapters").glob("*.py"))])
     return hashlib.sha256(code + duckdb.__version__.encode()).hexdigest()[:8]
 

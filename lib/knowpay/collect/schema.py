@@ -80,6 +80,7 @@ class Column:
         minimum, maximum: inclusive bounds of a number.
         future: a time that may lie after the extraction (a period's end), or is kept only to diagnose clocks.
         default: SQL literal that stands in for a missing value.
+        free_text: people write it: phone numbers and the like are replaced by tags on the way in.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Column:
     maximum: float | None = None
     future: bool = False
     default: str | None = None
+    free_text: bool = False
 
 
 @dataclass(frozen=True)
@@ -278,7 +280,7 @@ _TABLES = (
             _enum("platform", "web ios android wechat_mp h5 server", "where it happened"),
             C("page_path", meaning="path without query string"),
             C("referrer", meaning="referring page without query string"),
-            C("search_query", meaning="what was searched"),
+            C("search_query", meaning="what was searched", free_text=True),
             C("experiment_id", meaning="experiment seen"),
             C("variation_id", meaning="arm seen"),
             _enum("user_agent_class", "human bot unknown", "class of the user agent"),
@@ -487,7 +489,7 @@ _TABLES = (
             _enum("kind", "review nps survey ticket refund_reason cancel_reason", "kind", required=True),
             C("rating", "float", "stars", minimum=1, maximum=5),
             C("nps", "int", "likelihood to recommend", minimum=0, maximum=10),
-            C("review_body", meaning="text, without personal data"),
+            C("review_body", meaning="text; phone numbers, ids and addresses are replaced by tags", free_text=True),
             C("language", meaning="language of the text"),
             _time("answered_at", "when it was answered"),
         ),

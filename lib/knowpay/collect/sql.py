@@ -4,6 +4,7 @@ import re
 
 from knowpay.collect.files import Batch, quote
 from knowpay.collect.manifest import Manifest
+from knowpay.collect.privacy.scrub import scrub_sql
 from knowpay.collect.schema import CURRENCIES, SQL_TYPES, TYPE_WORDS, Column, Table
 
 # What tools write for "no value". "NA" is not among them: it is Namibia.
@@ -53,7 +54,7 @@ def _typed(column: Column, raw: str, kind: str, manifest: Manifest) -> str:
         case "str":
             if kind in ("DOUBLE", "FLOAT"):  # an id that pandas turned into 123.0
                 return f"CASE WHEN {raw} = floor({raw}) THEN CAST(TRY_CAST({raw} AS BIGINT) AS VARCHAR) ELSE {text} END"
-            return text
+            return scrub_sql(text) if column.free_text else text
         case "bool":
             yes, no = "('true', 't', 'yes', 'y', '1', '1.0')", "('false', 'f', 'no', 'n', '0', '0.0')"
             return (

@@ -6,9 +6,12 @@ import sys
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from knowpay.collect.dataset import Dataset
 
 app = typer.Typer(
     help="How a paid-knowledge startup acquires, converts and keeps its users: a course in notebooks.",
@@ -157,6 +160,37 @@ def exercises_check() -> None:
     from knowpay.course.exercises import outdated, sources
 
     _report(outdated(), f"{len(sources())} exercise notebooks are what their sources give")
+
+
+@app.command()
+def ingest(folder: Annotated[Path, typer.Argument(help="The folder of an export with its manifest.yml.")]) -> None:
+    """Read an export, or what is new in it, and say what became of its rows."""
+    import knowpay
+
+    _loaded(knowpay.open(folder))
+
+
+@app.command()
+def replay(
+    folder: Annotated[Path, typer.Argument(help="The folder of an export that was opened before.")],
+    rule: Annotated[str | None, typer.Option(help="Only rows that wait under this rule.")] = None,
+) -> None:
+    """Run the rows that wait in quarantine again, after the manifest or the mapping was mended."""
+    from knowpay.collect import door
+
+    ds, let_in = door.replay(folder, rule)
+    typer.echo(f"{let_in:,} rows were let in.")
+    _loaded(ds)
+
+
+def _loaded(ds: Dataset) -> None:
+    """Print the report, and why rows wait."""
+    rows = ds.report.rows
+    typer.echo(rows[rows["rows_in"] > 0].to_string(index=False))
+    for line in ds.waiting().head(20).itertuples():
+        typer.echo(f"{line.table}, {line.rule}, {line.rows:,} rows: {line.message}")
+    for note in ds.report.notes:
+        typer.echo(note)
 
 
 @subjects.command("export")
