@@ -1,8 +1,10 @@
 """What a data set can teach is read from its rows: constants and empty columns teach nothing."""
 
+import knowpay
 import pandas as pd
 import pytest
-from knowpay.collect.public import teach
+from knowpay.collect.public import SETS, teach
+from knowpay.collect.store import ROOT
 
 
 def orders(n: int = 300, **changes: object) -> pd.DataFrame:
@@ -64,3 +66,25 @@ def test_only_a_lot_tells_whether_a_message_helps(opened, changes, helps, which)
 def test_a_yes_needs_somebody_who_was_asked(opened, who, teaches):
     asked = touches(400, user_id=[f"{who}{k % 200}" for k in range(400)])
     assert teach.can_teach(opened(touches=asked, orders=orders()))["who says yes when asked"] == teaches
+
+
+@pytest.mark.parametrize(
+    ("name", "answers"),
+    {
+        "oulad": {"how they learn", "who leaves, and when", "what to recommend"},
+        "mooccube": {"how they learn", "what to recommend"},
+        "udemy": {"what a shop asks"},
+        "cdnow": {"what people pay", "who buys again"},
+        "hillstrom": {
+            "what people pay",
+            "who says yes when asked",
+            "whether a message helps",
+            "which of several to show",
+        },
+    }.items(),
+)
+def test_what_the_real_sets_teach(name, answers):
+    if not (ROOT.parent / "shared" / "datasets" / SETS[name].folder).is_dir():
+        pytest.skip(f"the files of {name} are not beside the checkout")
+    found = teach.can_teach(knowpay.open(name))
+    assert {question for question, yes in found.items() if yes} == answers
