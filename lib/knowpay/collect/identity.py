@@ -121,10 +121,11 @@ def events(ds: Dataset, identity_map: ir.Table | None = None, of: ir.Table | Non
 def update(ds: Dataset, before: ir.Table, since: pd.Timestamp) -> ir.Table:
     """Return the identity map again, stitching only the devices of events received at ``since`` or later (Ibis table).
 
-    ``before`` is the map as it was. The result is that of `stitch`, as long as nothing but new events came: after a
-    change of consent, an erasure or a new supplied map, stitch all.
+    ``before`` is the map as it was. An event without ``received_at`` may have come at any time: its device is stitched
+    as well. The result is that of `stitch`, as long as nothing but new events came: after a change of consent, an
+    erasure or a new supplied map, stitch all.
     """
-    late = ds.events.filter(ds.events.received_at >= since).select("anonymous_id").distinct()
+    late = ds.events.filter((ds.events.received_at >= since).fill_null(True)).select("anonymous_id").distinct()
     again = stitch(ds, ds.events.semi_join(late, "anonymous_id"))
     return before.anti_join(late, "anonymous_id").union(again)
 
