@@ -11,10 +11,12 @@ import duckdb
 import knowpay
 import pandas as pd
 import pytest
+import yaml
 from collect_exports import write_manifest
 from knowpay.collect import ExportError
 from knowpay.collect.privacy import rewrite, subject
 from knowpay.course import cli
+from knowpay.world import trackers
 from typer.testing import CliRunner
 
 DAY = "2025-03-01T09:30:00+08:00"
@@ -176,6 +178,21 @@ def test_a_store_deleted_by_halves_is_found_again(company, tmp_path):
     assert subject.forget(company, cache) == 1 and not half.exists()
 
 
+def test_a_first_ingest_that_was_killed_is_deleted_too(company, tmp_path, monkeypatch):
+    from knowpay.collect.store import Store
+
+    def dies(*_):
+        raise KeyboardInterrupt
+
+    cache = tmp_path / "cache"
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "commit", dies)
+        with pytest.raises(KeyboardInterrupt):
+            knowpay.open(company, cache=cache)
+    assert WHO.encode() in everything(cache)  # rows, and no ledger that says whose they are
+    assert subject.forget(company, cache) == 1 and WHO.encode() not in everything(cache)
+
+
 def test_other_exports_keep_their_stores(company, tmp_path):
     other = tmp_path / "other"
     os.system(f"cp -r {company} {other}")
@@ -217,10 +234,28 @@ def test_short_and_plain_numbers_are_no_needles_in_other_columns(tmp_path):
     assert (folder / "orders.csv").read_text() == orders
 
 
+def test_columns_of_a_mapping_are_known(tmp_path):
+    folder = tmp_path / "export"
+    write_manifest(folder, source_format="mapped")
+    mapping = {
+        "people*.csv": {
+            "table": "users",
+            "columns": {"user_id": "会员号", "created_at": "注册", "referrer_user_id": "推荐人"},
+        }
+    }
+    (folder / "mapping.yml").write_text(yaml.safe_dump(mapping, allow_unicode=True), "utf-8")
+    (folder / "people.csv").write_text(
+        f"会员号,注册,推荐人\n12,{DAY},\n13,{DAY},12\n{WHO},{DAY},13\n14,{DAY},{WHO}\n", "utf-8"
+    )
+    for user in ("12", WHO):
+        assert subject.erase(folder, user, tmp_path / "cache")["by_hand"] == []
+    assert (folder / "people.csv").read_text("utf-8") == f"会员号,注册,推荐人\n13,{DAY},\n14,{DAY},\n"
+
+
 def test_ids_of_the_tool_are_devices(tmp_path):
     """Sensors: login_id is the person, user_id the tool's own number."""
     folder = tmp_path / "export"
-    write_manifest(folder, business_user_id_column="login_id")
+    write_manifest(folder, business_user_id_column="login_id", source_format="sensors")
     lines = [
         {"login_id": WHO, "user_id": 900000000001, "distinct_id": WHO, "identities": {"$identity_login_id": WHO}},
         {"user_id": 900000000001, "distinct_id": "anon-1"},
@@ -262,16 +297,25 @@ def test_the_commands_say_what_they_did(company, tmp_path, monkeypatch):
         CliRunner().invoke(cli.app, ["purge", str(company)], catch_exceptions=False)
 
 
-def test_a_simulated_company_is_an_export_too(tmp_path):
-    from knowpay import world
+@pytest.fixture(scope="module")
+def days():
+    return trackers.days("small", 3, "2025-03-03", 3)
 
-    folder = tmp_path / "export"
-    world.write("small", 3, folder, tmp_path / "truth")
-    who = subject.find(folder, "u000420")
-    receipt = subject.erase(folder, "u000420", tmp_path / "cache")
-    left = b"".join(
-        duckdb.sql(f"SELECT to_json(t)::VARCHAR FROM '{p}' AS t").df().to_csv().encode()
-        for p in folder.glob("*.parquet")
-    )
-    assert receipt["tables"]["users"] == 1 and who.devices
-    assert not [i for i in who.ids if i.encode() in left]
+
+@pytest.mark.parametrize("form", trackers.FORMS)
+def test_no_byte_is_left_in_the_export_of_any_tool(days, tmp_path, form):
+    folder, cache = tmp_path / "export", tmp_path / "cache"
+    trackers.write_export(form, days, folder)
+    events = days.tables["events"].to_pandas()
+    user = events["user_id"].dropna().value_counts().index[0]
+    theirs = set(events.loc[events["user_id"] == user, "anonymous_id"].dropna())
+    theirs -= set(events.loc[events["user_id"].notna() & (events["user_id"] != user), "anonymous_id"].dropna())
+    before = knowpay.open(folder, cache=cache).events.count().to_pandas()
+    assert theirs and theirs <= subject.find(folder, user).devices
+    receipt = subject.erase(folder, user, cache)
+    left = everything(folder, cache)
+    assert not [i for i in (user, *theirs) if i.encode() in left] and receipt["stores"] == 1
+    gone = (events["user_id"] == user) | events["anonymous_id"].isin(theirs)
+    after = knowpay.open(folder, cache=cache)
+    assert before - after.events.count().to_pandas() == gone.sum()
+    assert after.quarantine.count().to_pandas() == 0

@@ -88,20 +88,12 @@ def reasons(ds: Dataset, purpose: str, at: pd.Timestamp | None = None) -> pd.Ser
 
 
 def kept_since(ds: Dataset) -> pd.Timestamp | None:
-    """Return the time before which rows are over-age: ``retention_days`` of the manifest before ``extracted_at``.
+    """Return the time before which rows are over-age: ``retention_days`` before ``extracted_at``, both of the manifest.
 
-    None when the manifest names no retention. Raises ValueError when it is no whole number of days above 0.
+    None when the manifest names no retention.
     """
-    return oldest(ds.manifest.get("retention_days"), pd.Timestamp(ds.manifest["extracted_at"]))
-
-
-def oldest(days: object, extracted_at: pd.Timestamp) -> pd.Timestamp | None:
-    """Return ``extracted_at`` less ``days``, None for no days; see `kept_since`."""
-    if days in (None, ""):
-        return None
-    if not str(days).isdecimal() or int(str(days)) < 1:
-        raise ValueError(f"retention_days is {days!r} in the manifest; write a whole number of days, such as 540.")
-    return extracted_at - pd.Timedelta(days=int(str(days)))
+    days = ds.manifest["retention_days"]
+    return None if days is None else pd.Timestamp(ds.manifest["extracted_at"]) - pd.Timedelta(days=days)
 
 
 def release(

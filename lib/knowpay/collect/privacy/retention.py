@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pandas as pd
-
 from knowpay.collect import ExportError
-from knowpay.collect.manifest import Manifest, read_manifest
-from knowpay.collect.privacy.gate import DATED, oldest
+from knowpay.collect.files import table_of
+from knowpay.collect.manifest import Manifest, read_manifests, whole
+from knowpay.collect.privacy.gate import DATED
 from knowpay.collect.privacy.rewrite import Row, data_files, look, rewrite
 from knowpay.collect.privacy.subject import forget
 
@@ -29,34 +27,35 @@ def purge(source: str | Path, cache: str | Path | None = None) -> dict[str, Any]
         ``before`` (the moment, ISO 8601), ``removed`` and ``undated`` {file: rows}, ``stores`` (number deleted).
 
     Raises ExportError when the manifest names no retention_days, when the export is not in the canonical form, or when
-    a file cannot be read; ValueError when retention_days is no whole number of days.
+    a file cannot be read.
     """
     source = Path(source).expanduser().resolve()
-    manifest = read_manifest(source)
-    extra = manifest.model_extra or {}
-    if extra.get("source_format", "canonical") != "canonical":
+    manifests = read_manifests(source)
+    manifest = whole(manifests)
+    if any(m.source_format != "canonical" for m in manifests.values()):
         raise ExportError(f"{source} is no canonical export: purge it where it comes from, then export it again.")
-    since = oldest(extra.get("retention_days"), pd.Timestamp(manifest.extracted_at))
-    if since is None:
+    if manifest.retention_days is None:
         raise ExportError(f"The manifest of {source} names no retention_days. Write for example `retention_days: 540`.")
+    since = manifest.extracted_at - timedelta(days=manifest.retention_days)
     stores = forget(source, cache)
     removed: dict[str, int] = {}
     undated: dict[str, int] = {}
-    files = {path: re.split(r"[-/.]", path.relative_to(source).as_posix())[0].lower() for path in data_files(source)[0]}
+    files = {path: table_of(path.relative_to(source).as_posix()) for path in data_files(source)[0]}
+    said = {path: manifests[next(f for f in path.parents if f in manifests)] for path in files}
     orders: set[str] = set()  # too old
     for path in (path for path, table in files.items() if table == "orders"):
         for row in look(path, columns=["order_id", "timestamp"]):
-            at = _moment(row, "timestamp", manifest)
+            at = _moment(row, "timestamp", said[path])
             if at is not None and at < since:
                 orders.add(_cell(row, "order_id"))
 
     for path, table in sorted(files.items(), key=lambda item: item[1] != "order_items"):  # lines before their orders
-        name, column = path.relative_to(source).as_posix(), DATED.get(table)
+        name, column, own = path.relative_to(source).as_posix(), DATED.get(table or ""), said[path]
 
-        def judge(row: Row, column: str | None = column, name: str = name) -> Row | None:
+        def judge(row: Row, column: str | None = column, name: str = name, own: Manifest = own) -> Row | None:
             if column is None:
                 return None if _cell(row, "order_id") in orders else row
-            at = _moment(row, column, manifest)
+            at = _moment(row, column, own)
             if at is None:
                 undated[name] = undated.get(name, 0) + 1
                 return row

@@ -7,6 +7,7 @@ here, and a copy that was carried out of the house must be asked for where it we
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -16,11 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from knowpay.collect.adapters import DECLARATIONS
+from knowpay.collect.adapters.mapped import read_mapping
+from knowpay.collect.files import table_of
 from knowpay.collect.manifest import NAMES as MANIFESTS
-from knowpay.collect.manifest import read_manifest
+from knowpay.collect.manifest import read_manifests
 from knowpay.collect.privacy.gate import write_whole
 from knowpay.collect.privacy.rewrite import Row, data_files, look, rewrite
-from knowpay.collect.store import cache_folder
+from knowpay.collect.store import Store, cache_folder, only_one
 
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
@@ -28,7 +32,8 @@ if TYPE_CHECKING:
 USERS = ("user_id", "userid", "login_id")
 DEVICES = ("anonymous_id", "anonymousid", "user_pseudo_id", "distinct_id", "first_id")
 OTHERS = re.compile("refer|invit|target|parent|owner|previous", re.IGNORECASE)  # in such a column the row is another's
-ERASED = "[erased]"
+SETS = ("devices", "users", "aliases", "others")  # of a Subject, as the journal keeps them
+ERASED, FORGOTTEN = "[erased]", ".forgotten-"
 JOURNAL = ".erasing.json"  # in the export while an erasure is under way; so a second run knows what the first one knew
 
 
@@ -40,6 +45,7 @@ class Subject:
     devices: frozenset[str]
     users: frozenset[str]  # names of the columns that hold the user id, in lower case
     aliases: frozenset[str]  # names of the columns that hold a device's id
+    others: frozenset[str]  # names of the columns in which others' rows name a user
 
     @property
     def ids(self) -> list[str]:
@@ -60,7 +66,10 @@ class Subject:
             return text in self.devices or text == self.user_id
         if name == "identities" and isinstance(value, dict):
             return any(_text(v) in self.ids for v in value.values())
-        return _telling(text) and text in self.ids and not OTHERS.search(name)
+        return _telling(text) and text in self.ids and not self._others(name)
+
+    def _others(self, name: str) -> bool:
+        return name.lower() in self.others or OTHERS.search(name) is not None
 
     def _without(self, name: str, value: object) -> object:
         """The value without this person: an id of its own becomes empty, one inside a text a tag."""
@@ -69,7 +78,7 @@ class Subject:
         if isinstance(value, list):
             return [self._without(name, inner) for inner in value]
         text = _text(value)
-        if text in self.ids and (_telling(text) or OTHERS.search(name)):
+        if text in self.ids and (_telling(text) or self._others(name)):
             return "" if isinstance(value, str) else None
         if not isinstance(value, str) or not any(i in text for i in self.ids):
             return value
@@ -82,7 +91,7 @@ class Subject:
                 cleaned = self._without(name, content)
                 return value if cleaned == content else json.dumps(cleaned, ensure_ascii=False)
         for one in filter(_telling, self.ids):
-            value = re.sub(rf"(?<![0-9A-Za-z_-]){re.escape(one)}(?![0-9A-Za-z_-])", ERASED, value)
+            value = re.sub(rf"(?<![0-9A-Za-z]){re.escape(one)}(?![0-9A-Za-z])", ERASED, value)
         return value
 
 
@@ -94,14 +103,14 @@ def find(source: Path, user_id: str) -> Subject:
     """
     if not user_id.strip() or re.search(r"""[\s"',;|\\]""", user_id):
         raise ValueError(f"{user_id!r} cannot be searched for: give the user id as it stands in the export.")
-    users, aliases = _names(source)
+    names = _names(source)
     files, _ = data_files(source)
-    nobody = Subject(user_id, frozenset(), users, aliases)
+    nobody = Subject(user_id, frozenset(), **names)
     mine = {device for path in files for user, device in _pairs(look(path, [user_id]), nobody) if user == user_id}
     if mine:
         rows = [row for path in files for row in look(path, sorted(mine))]
         mine -= {device for user, device in _pairs(rows, nobody) if user != user_id}
-    return Subject(user_id, frozenset(mine), users, aliases)
+    return Subject(user_id, frozenset(mine), **names)
 
 
 def export(ds: Dataset, user_id: str, path: str | Path) -> dict[str, Any]:
@@ -168,7 +177,7 @@ def erase(source: str | Path, user_id: str, cache: str | Path | None = None) -> 
     stores += forget(source, cache)
     tables: Counter[str] = Counter()
     for name, counts in files.items():
-        tables[re.split(r"[-/.]", name)[0]] += counts["removed"]
+        tables[table_of(name) or re.split(r"[-/.]", name)[0]] += counts["removed"]
     receipt = {"files": {n: dict(c) for n, c in files.items()}, "tables": dict(tables)}
     receipt |= {"devices": len(subjects[-1].devices), "stores": stores}
     receipt["by_hand"] = _by_hand(source, subjects)
@@ -177,17 +186,24 @@ def erase(source: str | Path, user_id: str, cache: str | Path | None = None) -> 
 
 
 def forget(source: Path, cache: str | Path | None = None) -> int:
-    """Delete the stores in ``<cache>/ingested`` that came from the folder ``source``; return how many there were."""
+    """Delete the stores in ``<cache>/ingested`` that came from the folder ``source``; return how many there were.
+
+    The ledger of a store says where it came from; where there is none yet, after a first ingest that was killed, its
+    name does.
+    """
+    place = hashlib.sha256(str(source).encode()).hexdigest()[:16]
     deleted = 0
-    for ledger in sorted((cache_folder(cache) / "ingested").glob("*/ledger.json")):
-        if Path(json.loads(ledger.read_text("utf-8"))["source"]) != source:
+    for store in sorted(p for p in (cache_folder(cache) / "ingested").glob("*") if p.is_dir()):
+        ledger = store / Store.LEDGER
+        named = store.name.removeprefix(FORGOTTEN).startswith((f"export-{place}-", f"world-{source.name}-"))
+        if not (Path(Store(store).ledger["source"]) == source if ledger.exists() else named):
             continue
-        store = ledger.parent
-        if not store.name.startswith(".forgotten-"):  # out of sight first: nobody opens half a store
-            store = store.rename(store.with_name(f".forgotten-{store.name}"))
-        for path in sorted(store.iterdir(), key=lambda p: p.name == ledger.name):  # the ledger, which names us, last
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        store.rmdir()
+        with only_one(store):  # nobody is filling it
+            if not store.name.startswith(FORGOTTEN):  # out of sight first: nobody opens half a store
+                store = store.rename(store.with_name(FORGOTTEN + store.name))
+            for path in sorted(store.iterdir(), key=lambda p: p.name == Store.LEDGER):  # last what says whose it was
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            store.rmdir()
         deleted += 1
     return deleted
 
@@ -198,17 +214,14 @@ def _begun(source: Path) -> list[Subject]:
     if not journal.is_file():
         return []
     return [
-        Subject(s["user_id"], *(frozenset(s[name]) for name in ("devices", "users", "aliases")))
+        Subject(s["user_id"], **{name: frozenset(s[name]) for name in SETS})
         for s in json.loads(journal.read_text("utf-8"))
     ]
 
 
 def _note(source: Path, subjects: list[Subject]) -> None:
     """Write down whom this erasure is about before it begins: the rows that tell whose a device was go too."""
-    notes = [
-        {"user_id": s.user_id, **{name: sorted(getattr(s, name)) for name in ("devices", "users", "aliases")}}
-        for s in subjects
-    ]
+    notes = [{"user_id": s.user_id} | {name: sorted(getattr(s, name)) for name in SETS} for s in subjects]
     write_whole(source / JOURNAL, lambda to: to.write_text(json.dumps(notes), "utf-8"))
 
 
@@ -216,19 +229,25 @@ def _by_hand(source: Path, subjects: list[Subject]) -> list[str]:
     """Files that were not searched, and those in which an id still stands."""
     can, cannot = data_files(source)
     left = {path for path in can for s in subjects if any(s.judge(row) is not row for row in look(path, s.ids))}
-    ids = [i for s in subjects for i in s.ids]
-    left |= {p for n in MANIFESTS if (p := source / n).is_file() and any(i in p.read_text("utf-8") for i in ids)}
-    return sorted(p.relative_to(source).as_posix() for p in {*left, *cannot})
+    said = {p for n in (*MANIFESTS, *DECLARATIONS) for p in source.rglob(n)}  # what people wrote about the files
+    left |= {p for p in said if any(i in p.read_text("utf-8") for s in subjects for i in s.ids if _telling(i))}
+    return sorted(p.relative_to(source).as_posix() for p in {*left, *cannot} - (said - left))
 
 
-def _names(source: Path) -> tuple[frozenset[str], frozenset[str]]:
-    """The names of the columns with the user id and with a device's id, in all files of the export."""
-    business = read_manifest(source).business_user_id_column
-    users, aliases = {*USERS, business.lower()}, set(DEVICES)
-    if business.lower() == "login_id":  # Sensors: user_id is the tool's own number of a person
+def _names(source: Path) -> dict[str, frozenset[str]]:
+    """The names of the columns with ids in all files of the export, in lower case; see `Subject`."""
+    manifests = read_manifests(source)
+    users, aliases = {*USERS, *(m.business_user_id_column.lower() for m in manifests.values())}, set(DEVICES)
+    if any(m.source_format == "sensors" for m in manifests.values()):  # there, user_id is the tool's own number
         users -= {"user_id"}
         aliases |= {"user_id"}
-    return frozenset(users), frozenset(aliases - users)
+    others = {"referrer_user_id", "target_user_id"}
+    named = {"user_id": users, "anonymous_id": aliases} | dict.fromkeys(others, others)
+    for folder in (f for f, m in manifests.items() if m.source_format == "mapped"):
+        for mapping in read_mapping(folder).values():
+            for canonical in mapping.columns.keys() & named.keys():
+                named[canonical].add(mapping.columns[canonical].lower())
+    return {"users": frozenset(users), "aliases": frozenset(aliases - users), "others": frozenset(others)}
 
 
 def _pairs(rows: list[Row], subject: Subject) -> Iterator[tuple[str, str]]:
