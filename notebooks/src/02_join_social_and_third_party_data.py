@@ -242,6 +242,8 @@ with show.figure(
 
 # %% tags=["remove-input"]
 show.say(
+    f"Generation 1 brings {by_generation['k'][1]:.2f} each, generation 0 {by_generation['k'][0]:.2f}; the intervals "
+    f"{'overlap' if by_generation['low'].loc[:1].max() < by_generation['high'].loc[:1].min() else 'do not overlap'}. "
     f"A hundred users who come unasked end as **{100 * per_root:.0f}**; by the formula with K = {k_mean:.3f}, "
     f"{100 / (1 - k_mean):.0f}. The two agree always, because K over all generations is a mean over all users."
 )
@@ -249,7 +251,7 @@ show.say(
 # %% [markdown]
 # ### In equal time
 #
-# Users of three years ago had three years to invite. For a price per invitation, K needs a clock: accepted invitations within
+# Users who came long ago had longer to invite. For a price per invitation, K needs a clock: accepted invitations within
 # 180 days of registering, among users watched that long.
 
 # %% tags=["nbval-check-output"]
@@ -362,7 +364,7 @@ quoted = market[market["metric"] == "cost per paying user"]
 own_cac = economics.acquisition(ds)["cac"].drop(["organic", "referral"], errors="ignore").dropna()
 
 # %% tags=["remove-input"]
-if len(sizes) > 1:
+if len(sizes) > 1 and len(quoted):
     show.say(
         f"The weak figures contradict each other: one market, two sizes, the larger {sizes.max() / sizes.min():.1f} times the smaller. "
         "Nothing that you could decide depends on either, so neither is used. A graded figure is a range to be "
@@ -392,8 +394,9 @@ if udemy is not None:
     show.table(paid.round(1), "List prices of paid courses in US dollars: tenth, median and ninetieth percentile")
 
 # %% [markdown]
-# Before it becomes a row of `market`, grade it. It is a count (good) of *list* prices in a shop that sells mostly at a discount, in another
-# currency, years ago. So it cannot say what anybody paid, nor what to ask in yuan. What travels is its shape:
+# Before it becomes a row of `market`, grade it. It is a count (good) of *list* prices in a shop that sells mostly at a
+# discount, in another currency, years ago. So it cannot say what anybody paid, nor what to ask in yuan. What travels is its
+# shape:
 
 # %%
 if udemy is not None:
@@ -450,7 +453,8 @@ if truth is not None:
 
 # %% [markdown]
 # Now the comparison. In this world an invitation does two things: interest lasts longer, for good, and buying
-# comes a little easier for some months. Both are small. How many visits a person makes in half a year, with and without that, follows from the traits.
+# comes a little easier for some months. Both are small. The traits say on how many days a person would be seen in half a year,
+# with and without that (visits come by chance at a daily rate that fades; a day counts once).
 #
 # And do the invited read what their inviters read? Nobody in this world copies anybody. If so, pairs should be as alike as
 # two users drawn by lot *from the same two kinds*, and no more.
@@ -461,15 +465,16 @@ if truth is not None:
     plain = traits[~traits["invited"]]
     unasked = np.polyval(np.polyfit(plain["patience"], plain["fade_days"], 1), traits["patience"])
     fades = {"as they are": traits["fade_days"], "had nobody invited them": unasked}
-    visits = pd.DataFrame(
-        {name: traits["weekly_rate"] / 7 * fade * (1 - np.exp(-horizon / fade)) for name, fade in fades.items()}
+    daily, ages = traits["weekly_rate"] / 7, np.arange(horizon) + 0.5  # expected visits on the first day; days since
+    days_seen = pd.DataFrame(
+        {name: sum(1 - np.exp(-daily * np.exp(-age / fade)) for age in ages) for name, fade in fades.items()}
     )
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
-    theirs = visits.loc[invited.index].mean()
+    theirs = days_seen.loc[invited.index].mean()
     true_advantage = theirs["as they are"] / theirs["had nobody invited them"] - 1
-    by_segment = traits["segment"].map(visits["had nobody invited them"].groupby(traits["segment"]).mean())
+    by_segment = traits["segment"].map(days_seen["had nobody invited them"].groupby(traits["segment"]).mean())
     true_mix = by_segment[invited.index].mean() / by_segment[organic.index].mean() - 1
     show.check("what the mix of people does", 100 * mix, 100 * true_mix, tolerances, "%")
     show.check("advantage of being invited", 100 * advantage, 100 * true_advantage, tolerances, "%")
@@ -477,7 +482,7 @@ if truth is not None:
 # %% tags=["remove-input"]
 if truth is not None:
     show.say(
-        f"Being invited is truly worth **{true_advantage:+.1%}** visits. The comparison with organic users says {more_active:+.1%}, and is "
+        f"Being invited truly adds **{true_advantage:+.1%}** to the days. The comparison with organic users says {more_active:+.1%}, and is "
         f"wrong by what the mix of people does, truly {true_mix:+.1%}, and by chance. Favourite categories are a blurred "
         "picture of the kinds that the truth knows, so like with like removes a part of the error, not all of it."
     )
@@ -495,8 +500,8 @@ if truth is not None:
 # ## Decide
 #
 # One more accepted invitation brings a user who leaves a contribution in the first half year, and who brings others in that time:
-# times $1 / (1 - K)$. Refunds, fees and the commission of the inviter are taken off already. That is the ceiling if nobody would have come without the
-# invitation. Some would have; the records cannot say how many, so the ceiling is read for several shares.
+# times $1 / (1 - K)$. Refunds, fees and the commission of the inviter are taken off already. That is the ceiling if nobody
+# would have come without the invitation. Some would have; the records cannot say how many, so read it for several shares.
 
 # %% tags=["nbval-check-output"]
 worth, worth_low, worth_high = economics.mean_interval(invited["value"])
