@@ -260,3 +260,18 @@ def test_what_is_published_comes_from_the_system(tmp_path):
     assert len({tuple(f) for f in free}) == 3
     fixed = [private_counts(table, "city", ["a", "b"], 1, budget, rng=random.Random(9)).tolist() for _ in range(2)]
     assert fixed[0] == fixed[1]
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(st.integers(0, 10**6), st.integers(1, 3))
+def test_singled_out_is_what_intersecting_sets_gives(seed, known):
+    """Rows so few that all of a person's rows are picked: then the answer hangs on no lot."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(
+        {"user_id": np.repeat([f"u{i}" for i in range(8)], known), "day": rng.integers(0, 4, 8 * known)}
+    )
+    seen = {user: set(days) for user, days in table.groupby("user_id")["day"]}
+    full = {user: days for user, days in seen.items() if len(days) == known}
+    alone = [sum(days <= other for other in seen.values()) == 1 for days in full.values()]
+    got = anonymity.singled_out(table, ["day"], known)
+    assert math.isnan(got) if not alone else got == pytest.approx(np.mean(alone))

@@ -150,3 +150,20 @@ def _width(spot: int, value: np.ndarray, hidden: np.ndarray, lines: np.ndarray) 
         return -np.inf if found.status == 3 else found.fun  # 3: it can be as low as you like
 
     return -least(-here) - least(here)
+
+
+def singled_out(
+    table: pd.DataFrame, what: Sequence[str], known: int, person: str = "user_id", most: int = 2_000, seed: int = 0
+) -> float:
+    """Return the share of people whom ``known`` of their own rows, picked at random, tell from everybody else.
+
+    A row is a person with the values of ``what``, such as a day and a course; this is the unicity of de Montjoye et al.
+    (2013). People with fewer rows are left out; at most ``most`` of the others are tried. NaN when nobody has enough.
+    """
+    rows = table[[person, *what]].dropna().drop_duplicates().sort_values([person, *what], ignore_index=True)
+    enough = rows[rows.groupby(person)[person].transform("size") >= known]
+    tried = enough[person].drop_duplicates().sample(frac=1, random_state=seed).head(most)
+    lot = enough[enough[person].isin(tried)].sample(frac=1, random_state=seed)
+    picked = lot.groupby(person).head(known).rename(columns={person: "target"})
+    met = picked.merge(rows, on=list(what)).groupby(["target", person]).size()
+    return float((met[met == known].groupby("target").size() == 1).mean())
