@@ -8,6 +8,7 @@ one of them, so that a record of an unknown kind is quarantined and not lost. Wh
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from knowpay.collect import ExportError
@@ -38,13 +39,21 @@ def claims(name: str, manifest: Manifest) -> bool:
 def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     """The canonical tables that an opened file of the export `folder` holds, as views of it.
 
-    A view's rows are not counted (-1). Nothing is executed here; the batch may also hold rows that come back from
-    quarantine.
+    A view's rows are not counted (-1), and nothing is executed here. The first table is the home of rows that are no
+    rows at all (`ragged`). The batch may also hold rows that come back from quarantine.
 
     Raises:
         ExportError: a column that the mapping names is not in the file.
     """
-    return FORMATS[manifest.source_format].views(batch, manifest, folder)
+    parts = batch.file.split("/")
+    name = next(n for i in range(len(parts)) if (folder / (n := "/".join(parts[i:]))).is_file())  # within `folder`
+    found = FORMATS[manifest.source_format].views(replace(batch, file=name), manifest, folder)
+    home = next(iter(found))
+    notes = {table: [*(batch.notes if table == home else []), *view.notes] for table, view in found.items()}
+    return {
+        table: replace(view, file=batch.file, ragged=batch.ragged if table == home else [], notes=notes[table])
+        for table, view in found.items()
+    }
 
 
 def check(manifest: Manifest, folder: Path) -> None:

@@ -22,11 +22,12 @@ from knowpay.collect.adapters.tables import (
     PERSONAL,
     case,
     event_name,
-    files,
     has_orders,
     order_columns,
+    order_view,
+    row_files,
     stripped,
-    table_of,
+    tool_table,
     view,
 )
 from knowpay.collect.files import Batch, quote
@@ -80,7 +81,7 @@ ECOMMERCE = {
 
 def claims(name: str) -> bool:
     """The tables of events and of user ids; `pseudonymous_users_*` has no user id, and `users.parquet` is canonical."""
-    stem, ending = table_of(name)
+    stem, ending = tool_table(name)
     if stem.startswith("pseudonymous_users"):
         return False
     return ending in JSON or (ending == ".parquet" and stem.startswith(("events", "users_")))
@@ -100,7 +101,7 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     rows, own = lines.documents(batch, _document(batch)), manifest.business_user_id_column
     f = Fields()
     user = f.id("user_id") if own == "user_id" else f.id(("user_properties", own), ("event_params", own), own)
-    if table_of(batch.file)[0].startswith("users"):
+    if tool_table(batch.file)[0].startswith("users"):
         created = f(("user_properties", "created_at"))
         return {"users": _users(batch, rows, f, user, created, {"business_user_id_column": "user_id"})}
 
@@ -140,8 +141,8 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     tables = {"events": view(batch, f.relation(rows), columns, UNITS)}
     if not has_orders(folder):
         orders = order_columns(columns, money, manifest, lines.without(properties, ORDER))
-        tables["orders"] = view(batch, f.relation(rows, f"{name} = 'order_completed'"), orders, UNITS)
-    if not any(table_of(n)[0].split("_")[0] == "users" for n in files(folder)):
+        tables["orders"] = order_view(batch, f.relation(rows, f"{name} = 'order_completed'"), orders, UNITS)
+    if not any(tool_table(n)[0].split("_")[0] == "users" for n in row_files(folder)):
         joined = f"{name} = 'signed_up' AND {user} IS NOT NULL"
         tables["users"] = _users(batch, rows, f, user, f("event_timestamp"), UNITS, joined)
     return tables
@@ -191,7 +192,7 @@ def _document(batch: Batch) -> str:
     items = {n: _array(row, n) for n in NESTED}
     flat = {n: _object(items[n]) for n in ("event_params", "user_properties")}
     pairs = ", ".join(f"{quote(n)}, {value}" for n, value in (flat | {"items": items["items"]}).items())
-    return f"json_merge_patch({row}, json_object({pairs}))"
+    return lines.merged(lines.without(row, NESTED), f"json_object({pairs})")
 
 
 def _array(row: str, name: str) -> str:

@@ -13,6 +13,7 @@ A column that the mapping does not name keeps its name. Money without a column o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
@@ -22,8 +23,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from knowpay.collect import ExportError
-from knowpay.collect.adapters.tables import FLAT, canonical, case, files, table_of, view
-from knowpay.collect.files import Batch, quote
+from knowpay.collect.adapters.tables import FLAT, case, row_files, tool_table, view
+from knowpay.collect.files import Batch, quote, table_of
 from knowpay.collect.manifest import Manifest
 from knowpay.collect.schema import TABLES
 
@@ -61,14 +62,14 @@ class FileMapping(BaseModel):
 
 def claims(name: str) -> bool:
     """All files of rows."""
-    return table_of(name)[1] in FLAT
+    return tool_table(name)[1] in FLAT
 
 
 def check(manifest: Manifest, folder: Path) -> None:
     """Refuse a missing or wrong mapping, and a file that it does not name and that is no canonical table."""
     mapping = read_mapping(folder)
-    for name in files(folder):
-        if claims(name) and not canonical(name) and _of(mapping, name) is None:
+    for name in row_files(folder):
+        if claims(name) and not table_of(name) and _of(mapping, name) is None:
             raise ExportError(f"{folder.name}: mapping.yml says nothing of {name}. Name it there, or move it away.")
 
 
@@ -105,7 +106,7 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     """The one table that the mapping names; a canonical file that it does not name stays as it is."""
     found = _of(read_mapping(folder), batch.file)
     if found is None:
-        return {table_of(batch.file)[0]: batch}
+        return {table_of(batch.file): replace(batch, units={"business_user_id_column": "user_id"})}
     lower = {n.lower(): n for n in batch.columns}
     columns, used = {}, set()
     for ours, theirs in found.columns.items():

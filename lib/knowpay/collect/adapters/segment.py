@@ -19,8 +19,9 @@ from knowpay.collect.adapters.tables import (
     event_name,
     has_orders,
     order_columns,
+    order_view,
     stripped,
-    table_of,
+    tool_table,
     view,
 )
 from knowpay.collect.files import Batch
@@ -43,7 +44,7 @@ CAMEL = {"created_at": "createdAt", "session_id": "sessionId", "search_query": "
 
 def claims(name: str) -> bool:
     """Calls come as JSON lines."""
-    return table_of(name)[1] in JSON
+    return tool_table(name)[1] in JSON
 
 
 def check(manifest: Manifest, folder: Path) -> None:
@@ -98,7 +99,7 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     }
     if not has_orders(folder):
         bought = f"{kind} = 'track' AND {name} = 'order_completed'"
-        tables["orders"] = view(batch, f.relation(rows, bought), orders, UNITS)
+        tables["orders"] = order_view(batch, f.relation(rows, bought), orders, UNITS)
     return tables
 
 

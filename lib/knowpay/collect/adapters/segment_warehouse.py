@@ -6,6 +6,7 @@ table of the folder holds is read there. Times without a zone are UTC, as the wa
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from knowpay.collect.adapters import lines, segment
@@ -14,15 +15,15 @@ from knowpay.collect.adapters.tables import (
     FLAT,
     ORDER,
     PERSONAL,
-    canonical,
     event_name,
-    files,
     has_orders,
+    order_view,
+    row_files,
     stripped,
-    table_of,
+    tool_table,
     view,
 )
-from knowpay.collect.files import Batch, quote
+from knowpay.collect.files import Batch, quote, table_of
 from knowpay.collect.manifest import Manifest
 from knowpay.collect.schema import TABLES
 
@@ -37,19 +38,23 @@ check = segment.check
 
 def claims(name: str) -> bool:
     """All tables but those with a canonical name; `users` is the warehouse's."""
-    stem, ending = table_of(name)
-    return ending in FLAT and (stem == "users" or not canonical(name))
+    stem, ending = tool_table(name)
+    return ending in FLAT and (stem == "users" or not table_of(name))
 
 
 def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     """Each table is events or users; a completed order is an order when no other file has orders."""
-    stem = table_of(batch.file)[0]
+    stem = tool_table(batch.file)[0]
     own = manifest.business_user_id_column.lower()
     has = {name.lower(): column for name, column in batch.columns.items()}
     if stem == "users":
         return {"users": view(batch, batch.relation, _users(has, own), UNITS)}
     if stem == "identifies":
-        return {} if _tables(folder) & {"users"} else {"users": _identifies(batch, has, own)}
+        users = _identifies(batch, has, own)
+        if "users" in _tables(folder):
+            nothing = f"(SELECT * FROM {users.relation} WHERE false) AS x"
+            users = replace(users, relation=nothing, notes=[f"{batch.file} was not read: users has its newest state."])
+        return {"users": users}
     name = quote(CALLS.get(stem, stem))
     if stem not in CALLS and "event" in has:
         name = event_name(_text(has["event"]), manifest, segment.NAMES)
@@ -83,9 +88,12 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
         kept = f"{_text(has['event'])} NOT IN ({elsewhere})" if elsewhere else "true"
         relation = f"(SELECT * FROM {relation} WHERE coalesce({kept}, true)) AS x"
     tables = {"events": view(batch, relation, columns, UNITS)}
+    if relation != batch.relation:
+        note = f"{batch.file}: events with a table of their own are read from there."
+        tables["events"] = replace(tables["events"], notes=[note])
     if stem not in CALLS and not has_orders(folder):
         where = f"(SELECT * FROM {relation} WHERE {name} = 'order_completed') AS x"
-        tables["orders"] = view(batch, where, _orders(columns, manifest), UNITS)
+        tables["orders"] = order_view(batch, where, _orders(columns, manifest), UNITS)
     return tables
 
 
@@ -123,7 +131,7 @@ def _identifies(batch: Batch, has: dict[str, tuple[str, str]], own: str) -> Batc
 
 
 def _tables(folder: Path) -> set[str]:
-    return {table_of(n)[0] for n in files(folder) if claims(n)}
+    return {tool_table(n)[0] for n in row_files(folder) if claims(n)}
 
 
 def _text(column: tuple[str, str]) -> str:

@@ -11,6 +11,7 @@ number, time, person, event and properties. Lines that agree in all of these are
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from knowpay.collect import ExportError
@@ -25,8 +26,9 @@ from knowpay.collect.adapters.tables import (
     event_name,
     has_orders,
     order_columns,
+    order_view,
     stripped,
-    table_of,
+    tool_table,
     view,
 )
 from knowpay.collect.files import Batch
@@ -61,7 +63,7 @@ LOGIN = ("login_id", "second_id", "$identity_login_id")
 
 def claims(name: str) -> bool:
     """All JSON lines, and the user table."""
-    stem, ending = table_of(name)
+    stem, ending = tool_table(name)
     return ending in JSON or (ending in FLAT and stem == "users")
 
 
@@ -77,7 +79,7 @@ def check(manifest: Manifest, folder: Path) -> None:
 def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     """Profiles and the user table are users, all other lines events; a paid order may be an order too."""
     own = manifest.business_user_id_column
-    if table_of(batch.file)[0] == "users":
+    if tool_table(batch.file)[0] == "users":
         return {"users": _user_table(batch, own)}
     rows, f = lines.documents(batch, batch.columns["line"][0]), Fields()
     kind = f("type")
@@ -118,7 +120,7 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
         "users": _profiles(batch, f"(FROM {rows} WHERE starts_with({lines.text(DOC, 'type')}, 'profile_'))", own),
     }
     if not has_orders(folder):
-        tables["orders"] = view(batch, f.relation(rows, f"{name} = 'order_completed'"), paid, UNITS)
+        tables["orders"] = order_view(batch, f.relation(rows, f"{name} = 'order_completed'"), paid, UNITS)
     return tables
 
 
@@ -162,7 +164,7 @@ def _user_table(batch: Batch, own: str) -> Batch:
     if lines.is_lines(batch):
         row = batch.columns["line"][0]
     elif not {"first_id", "second_id"} & set(batch.columns):
-        return batch
+        return replace(batch, units=USER_UNITS)
     else:
         row = lines.known({n: expression for n, (expression, _) in batch.columns.items()})
     u = Fields()

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from knowpay.collect import ExportError
-from knowpay.collect.files import Batch, quote
-from knowpay.collect.manifest import NAMES as MANIFESTS
+from knowpay.collect.files import ENDINGS as FLAT
+from knowpay.collect.files import LINES as JSON
+from knowpay.collect.files import Batch, quote, table_of
 from knowpay.collect.manifest import Manifest
 from knowpay.collect.schema import TABLES
 
-JSON = tuple(f"{ending}{gz}" for ending in (".json", ".jsonl", ".ndjson") for gz in ("", ".gz"))
-FLAT = (".csv", ".csv.gz", ".parquet")
-_STEM = re.compile(
-    rf"(?P<stem>[^/]+?)([-/].*)?(?P<ending>{'|'.join(map(re.escape, sorted(FLAT + JSON, reverse=True)))})"
-)
+_ENDING = "|".join(map(re.escape, (*FLAT, *JSON)))
+_NAME = re.compile(rf"(?P<stem>[^-]*)(-.*)?(?P<ending>{_ENDING})")
+_PART = re.compile(r"(part|data|\d)")
 # Names of traits that identify a person. The canonical tables do not take them in, under no column.
 PERSONAL = tuple(
     """email phone mobile name firstName first_name lastName last_name nickname username avatar birthday birthdate
@@ -25,35 +25,29 @@ PERSONAL = tuple(
 )
 
 
-def table_of(name: str) -> tuple[str, str]:
-    """(table, ending) of a file: `events-1.csv` and `events/1.csv` are (`events`, `.csv`); ("", "") for other files."""
-    match = _STEM.fullmatch(name.lower())
-    return (match["stem"], match["ending"]) if match else ("", "")
+def tool_table(name: str) -> tuple[str, str]:
+    """(the tool's name of the table, ending) of a file, in lower case; ("", "") for files of other kinds.
+
+    `tracks.csv`, `may/tracks-2.csv`, `tracks/part-2.csv` and `tracks/2025-03.csv` are all of the table `tracks`.
+    """
+    *folders, last = name.lower().split("/")
+    match = _NAME.fullmatch(last)
+    if not match:
+        return "", ""
+    return folders[-1] if folders and _PART.match(last) else match["stem"], match["ending"]
 
 
-def canonical(name: str) -> bool:
-    """Whether the file is a canonical table by its name."""
-    stem, ending = table_of(name)
-    return stem in TABLES and ending in FLAT
-
-
-def files(folder: Path) -> list[str]:
-    """Relative names of the files of an export that hold rows, in order."""
-    names = (p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*")) if p.is_file())
-    return [n for n in names if n not in MANIFESTS and table_of(n)[0] and not re.search(r"(^|/)[.~]", n)]
+def row_files(folder: Path) -> list[str]:
+    """Names of the files of rows in an export, relative to it."""
+    # A view asks this for each file: os.walk names files without looking at each of them.
+    walk = ((root[len(str(folder)) + 1 :], files) for root, _, files in os.walk(folder))
+    found = (f"{root}/{name}" if root else name for root, files in walk for name in files)
+    return [name for name in found if tool_table(name)[1] and not re.search(r"(^|/)[.~]", name)]
 
 
 def has_orders(folder: Path) -> bool:
     """Whether the payment system's orders lie in the folder: then purchases in the event log are signals only."""
-    return any(table_of(n)[0] == "orders" and canonical(n) for n in files(folder))
-
-
-def raw_json(batch: Batch) -> str:
-    """SQL of the raw row as JSON text."""
-    if batch.raw:
-        return batch.raw
-    pairs = ", ".join(f"{quote(name)}, {expression}" for name, (expression, _) in batch.columns.items())
-    return f"CAST(json_object({pairs}) AS VARCHAR)"
+    return any(table_of(name) == "orders" for name in row_files(folder))
 
 
 def view(batch: Batch, relation: str, columns: Mapping[str, str | tuple[str, str]], units: Mapping[str, str]) -> Batch:
@@ -63,8 +57,16 @@ def view(batch: Batch, relation: str, columns: Mapping[str, str | tuple[str, str
     named = ", ".join(f'{expression} AS "_knowpay_{i}"' for i, (expression, _) in enumerate(typed.values()))
     typed = {name: (f'"_knowpay_{i}"', kind) for i, (name, (_, kind)) in enumerate(typed.items())}
     relation = f"(SELECT *, {named} FROM {relation}) AS x" if typed else relation
-    raw = raw_json(batch)
+    raw = batch.raw_json
     return replace(batch, relation=relation, columns=typed, rows=-1, ragged=[], notes=[], raw=raw, units=dict(units))
+
+
+def order_view(
+    batch: Batch, relation: str, columns: Mapping[str, str | tuple[str, str]], units: Mapping[str, str]
+) -> Batch:
+    """The same for `orders`. The rules of orders look at the rows several times, so these few are worked out once."""
+    found = view(batch, relation, columns, units)
+    return replace(found, relation=f"(WITH purchases AS MATERIALIZED (FROM {found.relation}) FROM purchases) AS x")
 
 
 def case(value: str, names: Mapping[str, str], other: str = "NULL") -> str:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from knowpay.collect.adapters.tables import FLAT, canonical, table_of, view
-from knowpay.collect.files import Batch, quote
+from knowpay.collect.adapters.tables import FLAT, tool_table, view
+from knowpay.collect.files import Batch, quote, table_of
 from knowpay.collect.manifest import Manifest
 
 COLUMNS = {
@@ -25,7 +25,7 @@ COLUMNS = {
 
 def claims(name: str) -> bool:
     """The catalogue, under any name that is no canonical one."""
-    return table_of(name)[1] in FLAT and not canonical(name)
+    return tool_table(name)[1] in FLAT and not table_of(name)
 
 
 def check(manifest: Manifest, folder: Path) -> None:
