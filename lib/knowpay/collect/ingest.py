@@ -120,6 +120,22 @@ _FATE = """CASE WHEN known OR copy > 1 THEN 'duplicate' WHEN known_key OR place 
     ELSE 'loaded' END"""
 
 
+SORTED_AT_ONCE = 2_000_000  # rows: some 500 MB
+
+
+def _groups(days: dict[str, int], most: int) -> Iterator[list[str]]:
+    """Days in order, in groups of no more than `most` rows, or of one day."""
+    group, rows = [], 0
+    for day, n in days.items():
+        if group and rows + n > most:
+            yield group
+            group, rows = [], 0
+        group.append(day)
+        rows += n
+    if group:
+        yield group
+
+
 def _key(table: Table) -> str:
     """SQL of a row's key as one number of 64 bits: two keys that share one cost time, never a row."""
     return "hash(" + ", ".join(f's."{name}"' for name in table.key) + ")"
@@ -152,6 +168,8 @@ class _Run:
         self.con.execute("SET disabled_optimizers = 'statistics_propagation'")
         self.con.execute(f"SET temp_directory = {quote(str(store.scratch / 'tmp'))}")
         self.con.execute(f"SET TimeZone = {quote(self.manifest.timezone)}")
+        # Rows are staged in a file, which is compressed and takes any number of them.
+        self.con.execute(f"ATTACH {quote(str(store.scratch / 'staged.duckdb'))} AS staged")
         columns = ", ".join(f'"{name}" {SQL_TYPES[kind]}' for name, kind in QUARANTINE.items())
         self.con.execute(f"CREATE TEMP TABLE quarantine ({columns}, position BIGINT)")
 
@@ -280,7 +298,7 @@ class _Run:
         """An empty `stage` for the table's rows, and what its rules look into."""
         declared = ", ".join(f'"{c.name}" {SQL_TYPES[c.type]}' for c in table.columns)
         head = "batch INTEGER, source_row BIGINT, ok BOOLEAN, version TIMESTAMPTZ"
-        self.con.execute(f"CREATE OR REPLACE TEMP TABLE stage ({head}, {declared})")
+        self.con.execute(f"CREATE OR REPLACE TABLE staged.stage ({head}, {declared})")
         if table.name == "users" and mine:
             self.user_ids([batch for _, batch in self.of(table, self.files)])
         if table.name == "orders":
@@ -334,9 +352,10 @@ class _Run:
         newest = f'coalesce("{table.newest}", {extracted})' if table.newest else extracted
         cols = ", ".join(f'"{n}"' for n in table.names)
         con.execute(
-            f"INSERT INTO stage SELECT {number}, source_row, NOT coalesce({bad}, false), {newest}, {cols} FROM {rows}"
+            f"""INSERT INTO staged.stage
+            SELECT {number}, source_row, NOT coalesce({bad}, false), {newest}, {cols} FROM {rows}"""
         )
-        ours = f"SELECT source_row FROM stage WHERE NOT ok AND batch = {number}"
+        ours = f"SELECT source_row FROM staged.stage WHERE NOT ok AND batch = {number}"
         if not self.one(f"SELECT EXISTS ({ours})"):
             return
         errors = ", ".join(
@@ -370,27 +389,28 @@ class _Run:
         loaded, aside_rows = self.stored(cols, [p["file"] for p in parts.values()]), self.stored(cols, aside)
         con.execute(
             f"""CREATE OR REPLACE TEMP TABLE twice AS
-            SELECT {key} AS h FROM stage s WHERE ok GROUP BY h HAVING count(*) > 1"""
+            SELECT {key} AS h FROM staged.stage s WHERE ok GROUP BY h HAVING count(*) > 1"""
         )
         if parts:
             con.execute(
                 f"""INSERT INTO twice SELECT DISTINCT {key} FROM {loaded} s
-                WHERE {key} IN (SELECT {key} FROM stage s WHERE ok)"""
+                WHERE {key} IN (SELECT {key} FROM staged.stage s WHERE ok)"""
             )
         self.rank(
             table,
-            f"""SELECT batch, source_row, version, {cols} FROM stage s WHERE ok AND {key} IN (FROM twice)
+            f"""SELECT batch, source_row, version, {cols} FROM staged.stage s WHERE ok AND {key} IN (FROM twice)
             UNION ALL
             SELECT {LOADED}, NULL, coalesce(_last, {arrived}), {cols} FROM {loaded} s WHERE {key} IN (FROM twice)
             UNION ALL
             SELECT {ASIDE}, NULL, coalesce(_last, {arrived}), {cols} FROM {aside_rows} s WHERE {key} IN (FROM twice)""",
         )
-        once = f"FROM stage s WHERE ok AND {key} NOT IN (FROM twice)"
+        once = f"FROM staged.stage s WHERE ok AND {key} NOT IN (FROM twice)"
         days = con.execute(
-            f"""SELECT DISTINCT {day} {once} UNION SELECT DISTINCT {day} FROM ranked s WHERE copy = 1 AND place = 1
-            OR batch = {LOADED}"""
+            f"""SELECT day, sum(n) FROM (SELECT {day} AS day, count(*) AS n {once} GROUP BY day
+            UNION ALL SELECT {day} AS day, count(*) AS n FROM ranked s WHERE copy = 1 AND place = 1
+            OR batch = {LOADED} GROUP BY day) GROUP BY day ORDER BY day"""
         ).fetchall()
-        days = sorted(str(d) for (d,) in days)
+        days = {str(d): int(n) + parts.get(str(d), {"rows": 0})["rows"] for d, n in days}
         rest = self.stored(cols, [parts[d]["file"] for d in days if d in parts])
         rows = f"""SELECT {cols}, nullif(version, {arrived}) AS _last, {day} AS day {once}
             UNION ALL SELECT {cols}, nullif(newest, {arrived}), {day} FROM ranked s WHERE copy = 1 AND place = 1
@@ -401,7 +421,7 @@ class _Run:
             name = self.save(f"SELECT * EXCLUDE (day) FROM ({rows}) LIMIT 0", f"{table.name}/none")
             made = {"none": {"file": name, "rows": 0}}
         self.after["parts"][table.name] = kept | made
-        self.after["touched"][table.name] = days
+        self.after["touched"][table.name] = list(days)
         rows = f"""SELECT {cols}, nullif(newest, {arrived}) AS _last FROM ranked WHERE copy = 1 AND place > 1
             UNION ALL SELECT {cols}, _last FROM {aside_rows} s WHERE {key} NOT IN (FROM twice)"""
         if self.one(f"SELECT count(*) FROM ({rows})"):
@@ -410,7 +430,7 @@ class _Run:
     def stored(self, cols: str, names: list[str]) -> str:
         """SQL of the rows in files of the store."""
         if not names:
-            return f"(SELECT {cols}, NULL::TIMESTAMPTZ AS _last FROM stage WHERE false)"
+            return f"(SELECT {cols}, NULL::TIMESTAMPTZ AS _last FROM staged.stage WHERE false)"
         return f"read_parquet([{', '.join(quote(str(self.store.folder / n)) for n in names)}])"
 
     def rank(self, table: Table, pool: str) -> None:
@@ -435,17 +455,23 @@ class _Run:
             FROM copies"""
         )
 
-    def write(self, table: Table, rows: str, days: list[str]) -> dict[str, dict]:
-        """Write rows (with their `day`) as one file of the store for each day; return the files by day."""
+    def write(self, table: Table, rows: str, days: dict[str, int]) -> dict[str, dict]:
+        """Write rows (with their `day`) as one file of the store for each day; return the files by day.
+
+        `days` has the number of rows of each day, at most. A few days at a time are sorted, as many as fit into memory
+        with ease, and written one by one: DuckDB's own partitioned writing does not keep the order of the rows.
+        """
         order = ", ".join(f'"{n}"' for n in (table.order or table.key))
-        # One sort, then a file at a time: DuckDB's own partitioned writing does not keep the order.
-        self.con.execute(f"CREATE OR REPLACE TEMP TABLE sorted AS FROM ({rows}) ORDER BY {order}")
         found = {}
-        for day in days:
-            ours = f"SELECT * EXCLUDE (day) FROM sorted WHERE day = {quote(day)}"
-            name = self.save(ours, f"{table.name}/{day}")
-            found[day] = {"file": name, "rows": self.rows(name)}
-        self.con.execute("DROP TABLE sorted")
+        for some in _groups(days, SORTED_AT_ONCE):
+            between = f"day BETWEEN {quote(some[0])} AND {quote(some[-1])} AND day IN ({', '.join(map(quote, some))})"
+            self.con.execute(
+                f"CREATE OR REPLACE TEMP TABLE sorted AS FROM ({rows}) WHERE {between} ORDER BY day, {order}"
+            )
+            for day in some:
+                ours = f"SELECT * EXCLUDE (day) FROM sorted WHERE day = {quote(day)}"
+                name = self.save(ours, f"{table.name}/{day}")
+                found[day] = {"file": name, "rows": self.rows(name)}
         return {day: part for day, part in found.items() if part["rows"]}  # the last row of a day may have moved
 
     def rows(self, name: str) -> int:
@@ -466,7 +492,8 @@ class _Run:
         row = ", ".join(f'{quote(n)}: "{n}"' for n in table.names)
         fates: dict[tuple[int, str], int] = {}
         for batch, fate, n in con.execute(
-            f"""SELECT batch, 'loaded', count(*) FROM stage s WHERE ok AND {key} NOT IN (FROM twice) GROUP BY batch
+            f"""SELECT batch, 'loaded', count(*) FROM staged.stage s
+            WHERE ok AND {key} NOT IN (FROM twice) GROUP BY batch
             UNION ALL SELECT batch, {_FATE}, count(*) FROM ranked WHERE batch >= 0 GROUP BY ALL"""
         ).fetchall():
             fates[batch, fate] = fates.get((batch, fate), 0) + n
