@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 from ibis.expr.types import Table
 from knowpay.analyse import scale
+from knowpay.collect.store import Store
 
 ZONE = "Asia/Shanghai"
 STEPS = ("product_viewed", "checkout_started", "order_completed")
@@ -93,6 +94,16 @@ def test_raw_sql_puts_missing_values_elsewhere_and_ibis_does_not(tmp_path, spark
     assert [row.x for row in con.raw_sql(f"SELECT x FROM parquet.`{path}` ORDER BY x").collect()] == [None, 1, 3]
     for each in (duck, con):
         assert each.read_parquet(str(path)).order_by("x").to_pandas()["x"].isna().tolist() == [False, False, True]
+
+
+def test_spark_reads_the_files_of_a_store_that_count(opened, tmp_path, spark):
+    ds = opened()
+    (counted,) = Store(ds.store).paths("orders")
+    shutil.copy(counted, Path(counted).with_name("of-the-state-before.parquet"))
+    rows = scale.read_store(spark.get_backend(), ds.store, "orders").order_by("order_id").to_pandas()
+    assert rows["order_id"].tolist() == sorted(ds.orders.to_pandas()["order_id"])
+    with pytest.raises(ValueError, match="has no table 'events': open the export first"):
+        scale.read_store(spark.get_backend(), tmp_path / "nowhere")
 
 
 def test_spark_refuses_times_in_nanoseconds(tmp_path, frame, spark):

@@ -1,19 +1,21 @@
 """Tables of an event log as Ibis expressions: written once, they run on DuckDB and, beyond one machine, on Spark.
 
-`events` is the canonical table: `ds.events`, or what `con.read_parquet` makes of the files of a store. A person is the
-user, without a login the device. Days are those of the connection's time zone.
+`events` is the canonical table: `ds.events`, or `read_store(spark, ds.store)`. A person is the user, or the device of
+an event without a login. Days are those of the connection's time zone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knowpay.collect.sessions import GAP_SECONDS
 
 if TYPE_CHECKING:
     import pandas as pd
-    from ibis.expr.types import Table
+    from ibis.backends import BaseBackend
+    from ibis.expr.types import StringValue, Table
 
 
 def daily_events(events: Table) -> Table:
@@ -84,7 +86,7 @@ def to_frame(expression: Table, timezone: str) -> pd.DataFrame:
     return frame.sort_values(list(frame.columns), ignore_index=True)
 
 
-def local_spark(timezone: str, cores: int = 2):
+def local_spark(timezone: str, cores: int = 2) -> BaseBackend:
     """Start Spark on this machine and return its Ibis connection, with days in `timezone` (a tzdata name).
 
     `con.disconnect()` ends Spark.
@@ -98,7 +100,7 @@ def local_spark(timezone: str, cores: int = 2):
     try:
         from pyspark.sql import SparkSession
     except ImportError as error:
-        raise ImportError("Spark is not installed: pip install 'ibis-framework[pyspark]' (430 MB).") from error
+        raise ImportError("Spark is not installed: pip install 'pyspark>=4,<4.1' (430 MB).") from error
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         raise RuntimeError("Spark needs Java 17 or 21: install it, or set JAVA_HOME to its folder.")
     start = SparkSession.builder.master(f"local[{cores}]").appName("knowpay")
@@ -115,6 +117,22 @@ def local_spark(timezone: str, cores: int = 2):
     return con
 
 
-def _person(events: Table):
+def read_store(spark: BaseBackend, store: Path, table: str = "events") -> Table:
+    """Return a table of a store through Spark: of the files that its ledger counts, and of no others.
+
+    Raises ValueError when the store has no such table.
+    """
+    from pyspark.sql import SparkSession
+
+    from knowpay.collect.store import Store
+
+    files = Store(store).paths(table)
+    if not files:
+        raise ValueError(f"{store} has no table {table!r}: open the export first, ds.store is its store.")
+    SparkSession.active().read.parquet(*files).createOrReplaceTempView(table)
+    return spark.table(table)
+
+
+def _person(events: Table) -> StringValue:
     """The user, without a login the device."""
     return events.user_id.coalesce(events.anonymous_id)

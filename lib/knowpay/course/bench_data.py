@@ -218,6 +218,7 @@ def spark_table(events: int = 2_000_000) -> str:
 
     import knowpay
     from knowpay.analyse import scale
+    from knowpay.collect.store import Store
 
     steps = ("product_viewed", "checkout_started", "order_completed")
     expressions: dict[str, Callable] = {
@@ -243,8 +244,7 @@ def spark_table(events: int = 2_000_000) -> str:
         started = time.perf_counter() - begun
         duck = ibis.duckdb.connect()
         duck.raw_sql(f"SET TimeZone = '{ds.timezone}'")
-        files = [str(path) for path in sorted(ds.store.glob("**/events*.parquet"))]
-        tables = [con.read_parquet(files) for con in (duck, spark)]
+        tables = duck.read_parquet(Store(ds.store).paths("events")), scale.read_store(spark, ds.store)
         for name, expression in expressions.items():
             times, frames = [], []
             for table in tables:
