@@ -353,6 +353,7 @@ def _unlocks(ds: Dataset) -> list[tuple[str, bool, str]]:
         "00_start_here": (users, events, orders, spend, renewals, propensity()),
         "01_collect_app_and_web_events": (events, orders),
         "02_join_social_and_third_party_data": (users, logins, orders, invited),
+        "03_trust_and_protect_the_data": (users, events),
         "04_meet_real_data": (events, orders, rows("orders", 30, early, "orders 180 days before the end")),
         "06_build_user_profiles": (events, orders, profiles()),
         "10_foresee_who_leaves": (rows("memberships", 500, over, "ended periods"),),
