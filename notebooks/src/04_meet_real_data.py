@@ -276,7 +276,7 @@ with show.figure(title, x="KS distance, 90 % interval", y="", alt=alt, size=(8, 
         ax.errorbar(apart["ks"][rows], -rows, xerr=error[:, rows], fmt=marker, capsize=3, label=name)
     ax.set_yticks(-apart.index, named)
     ax.set_xlim(0, 1)
-    ax.legend(loc="lower right")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
 # %% tags=["remove-input"]
 if len(verdict):
