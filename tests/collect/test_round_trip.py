@@ -111,8 +111,7 @@ def test_rows_that_come_back_from_quarantine_are_read_alike(form, days, tmp_path
             back = Batch(path.name, "kept", "source_row", columns, -1, raw="raw_json")
             again = adapters.views(back, manifest, tmp_path)[table]
             first, second = (typed(con, table, one, manifest) for one in (view, again))
-            first = first[first["source_row"] % 7 == 1].reset_index(drop=True)
-            pd.testing.assert_frame_equal(first, second, check_dtype=False)  # a column may be empty in a part
+            assert [row for row in first if row[0] % 7 == 1] == second
             seen.add(table)
     assert seen >= {"users", "events"}
 
@@ -122,12 +121,12 @@ def pointer(name: str) -> str:
     return "/" + name.replace("~", "~0").replace("/", "~1")
 
 
-def typed(con: duckdb.DuckDBPyConnection, table: str, view: Batch, manifest: Manifest) -> pd.DataFrame:
-    """The typed rows of a view, in order of the file."""
+def typed(con: duckdb.DuckDBPyConnection, table: str, view: Batch, manifest: Manifest) -> list[tuple]:
+    """The typed rows of a view, as text after their number, in order of the file."""
     rows, missing = select(TABLES[table], view, manifest.model_copy(update=view.units))
     assert not missing
     names = ", ".join(f'CAST("{n}" AS VARCHAR) AS "{n}"' for n in TABLES[table].names)
-    return con.execute(f"SELECT source_row, {names} FROM {rows} ORDER BY source_row").df()
+    return con.execute(f"SELECT source_row, {names} FROM {rows} ORDER BY source_row").fetchall()
 
 
 def test_the_same_days_are_written_as_the_same_bytes(days, tmp_path):
