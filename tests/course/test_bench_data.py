@@ -74,16 +74,16 @@ def test_the_table_of_ingests_gives_rates_and_slopes(world, monkeypatch):
     def measure(command: list[str], quiet: bool) -> bench.Measured:
         files = list(Path(command[3]).glob("events*"))
         rows = sum(len((pd.read_csv if path.suffix == ".csv" else pd.read_parquet)(path)) for path in files)
-        said = json.dumps({"loaded": rows - 1, "seconds": rows / 500})
+        said = json.dumps({"loaded": rows - 1, "seconds": rows / 500, "cores": rows / 250})
         return bench.Measured(samples=[(0, 321)], said=f"a line of somebody else\n{said}\n")
 
     monkeypatch.setattr(bench_data, "measure", measure)
     monkeypatch.setattr(bench_data, "SIZES", (20, 40))
     monkeypatch.setattr(bench_data, "simulated", lambda folder: world)
     lines = bench_data.ingest_table().splitlines()
-    assert lines[2] == "| 20 | 2 parquet | 0.00 | 0.0 | 500 | 321 | 19 | 1 |"
+    assert lines[2] == "| 20 | 2 parquet | 0.00 | 0.0 | 0.1 | 500 | 321 | 19 | 1 |"
     assert lines[5].startswith("| 40 | 1 csv |")
-    assert lines[-1].count("2000.00 s from 20 to 40") == 2, "for Parquet and for CSV"
+    assert lines[-1].count("2000.00 s, 4000.00 core seconds, from 20 to 40") == 2, "for Parquet and for CSV"
 
 
 @pytest.mark.parametrize("part", ["sessions", "ingest", "spark"])
