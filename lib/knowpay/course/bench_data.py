@@ -125,7 +125,7 @@ def one_core() -> Iterator[None]:
 
 
 def ingest_table(large: bool = False) -> str:
-    """`knowpay.open` on exports of world:standard's events: seconds, those of all cores together, peak memory, and slopes."""
+    """`knowpay.open` on exports of world:standard's events: seconds, core seconds, peak memory, and slopes."""
     sizes = (*SIZES, *([LARGE] if large else []))
     exports = [*((rows, "parquet") for rows in sizes), *((rows, "csv") for rows in SIZES)]
     lines = [
