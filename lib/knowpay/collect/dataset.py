@@ -151,6 +151,7 @@ class Dataset:
 
         con = ibis.duckdb.connect()
         con.raw_sql("SET TimeZone = 'UTC'")
+        con.raw_sql(f"SET temp_directory = {_text(tempfile.gettempdir() + '/knowpay')}")  # not where the reader stands
         quiet(con.con)
         for table in TABLES.values():
             # pandas has no missing whole number: one that may be missing is float64, whether one is or not
