@@ -404,12 +404,12 @@ if udemy is not None:
     shapes = {"this company": ours[ours > 0], "Udemy": listed.loc[listed["price"] > 0, "price"]}
     relative = {name: np.sort(price / price.median()) for name, price in shapes.items()}
     tenfold = {name: np.quantile(price, 0.9) / np.quantile(price, 0.1) for name, price in shapes.items()}
-    words = " and ".join(f"{ratio:.0f} times in {name}" for name, ratio in tenfold.items())
+    words = ", ".join(f"{ratio:.0f} times in {name}" for name, ratio in tenfold.items())
 
 # %%
 if udemy is not None:
     with show.figure(
-        f"A dear course (90th percentile) costs a cheap one (10th) {words}",
+        f"Price of a dear course (90th percentile) over a cheap one (10th): {words}",
         x="list price, as a multiple of the median",
         y="share of courses at or below",
         alt=f"Two cumulative curves of list prices relative to the median. The ratio of dear to cheap is {words}.",
