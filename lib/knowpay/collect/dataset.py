@@ -350,11 +350,13 @@ def _unlocks(ds: Dataset) -> list[tuple[str, bool, str]]:
     links = "user_id IS NOT NULL AND anonymous_id IS NOT NULL"
     logins = rows("events", 1000, links, "events with both ids")
     invited = rows("users", 100, "referrer_user_id IS NOT NULL", "users with an inviter")
+    known = " + ".join(f"({c} IS NOT NULL)::INT" for c in ("province", "age_band", "gender", "occupation_band"))
+    profile = rows("users", 100, f"{known} >= 2", "users with two of province, age band, gender, occupation band")
     needs = {
         "00_start_here": (users, events, orders, spend, renewals, propensity()),
         "01_collect_app_and_web_events": (events, orders),
         "02_join_social_and_third_party_data": (users, logins, orders, invited),
-        "03_trust_and_protect_the_data": (users, events),
+        "03_trust_and_protect_the_data": (users, events, profile),
         "04_meet_real_data": (events, orders, rows("orders", 30, early, "orders 180 days before the end")),
         "06_build_user_profiles": (events, orders, profiles()),
         "10_foresee_who_leaves": (rows("memberships", 500, over, "ended periods"),),

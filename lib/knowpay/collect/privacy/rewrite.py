@@ -91,7 +91,8 @@ def look(path: Path, needles: Iterable[str] | None = None, columns: Sequence[str
 
     with _named(path):
         if _ending(path) == ".parquet":
-            _parquet(path, collect, needles, columns)
+            if needles is None or _holding(path, needles):
+                _parquet(path, collect, needles, columns)
         else:
             for _ in _pieces(path, collect, needles):
                 pass
@@ -208,14 +209,25 @@ def _parquet(path: Path, judge: Judge, needles: Iterable[str] | None, columns: S
 
 
 def _holding(path: Path, needles: Iterable[str]) -> list[int]:
-    """Numbers (from 0) of the rows that hold a needle anywhere, in nested columns too."""
+    """Numbers (from 0) of the rows that hold a needle in text, in a whole number, or in what is nested."""
     import duckdb
 
+    needles = list(needles)
     with duckdb.connect() as con:
+        described = con.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(path)]).fetchall()
+        texts = []
+        for name, kind, *_ in described:
+            column = '"' + name.replace('"', '""') + '"'
+            if kind.startswith(("STRUCT", "MAP", "UNION")) or kind.endswith("]"):
+                texts.append(f"CAST(to_json({column}) AS VARCHAR)")
+            elif not kind.startswith(("FLOAT", "DOUBLE", "DECIMAL", "BOOLEAN", "TIME", "DATE")):
+                texts.append(f"CAST({column} AS VARCHAR)")
+        if not texts or not needles:
+            return []
         found = " OR ".join("contains(line, ?)" for _ in needles)
         rows = con.execute(
-            f"""SELECT file_row_number FROM (SELECT file_row_number, CAST(to_json(t) AS VARCHAR) AS line
-            FROM read_parquet(?, file_row_number = true) AS t) WHERE {found} ORDER BY 1""",
+            f"""SELECT file_row_number FROM (SELECT file_row_number, concat_ws(chr(10), {", ".join(texts)}) AS line
+            FROM read_parquet(?, file_row_number = true)) WHERE {found} ORDER BY 1""",
             [str(path), *needles],
         ).fetchall()
     return [row for (row,) in rows]

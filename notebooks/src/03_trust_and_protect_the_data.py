@@ -1,0 +1,585 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Trust and protect the data: decide what may leave the building
+#
+# Behind the rows are people, and some of them said no. **The question:** what may leave the building, in which form, and
+# what does it cost to respect every no? **What you will decide at the end:** for each output (list, study, table, count)
+# whether it goes out and with which parameter, and how many yuan a year the refusals cost.
+
+# %% [markdown]
+# :::{admonition} Before you start
+# **You will do:** gate the data, then the people; re-identify a "hashed, so anonymous" table; make a table k-anonymous, a
+# count private; hand out one person's data and erase that person.
+# **You will learn:** keyed pseudonyms, unicity, k-anonymity, differential privacy, a budget for it; what the law wants of code.
+# **You need:** [Collect app and web events](01_collect_app_and_web_events.ipynb). **Minutes:** 30 to read, 1 to run. **Data:**
+# the simulated company, so nobody real; OULAD where it is at hand. **Memory:** under 1 GB. Articles of PIPL (the Chinese law)
+# and GDPR are named as an engineer reads them; that is no legal advice.
+# :::
+
+# %% tags=["parameters"]
+data: str = "world:small"
+seed: int = 0
+company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty companies" lists the knobs
+
+# %%
+import knowpay
+import numpy as np
+import pandas as pd
+from knowpay import show
+
+ds = knowpay.open(data, seed=seed, **company)
+ds.needs("03")  # stops here, with a sentence, when the data cannot carry this lesson
+
+# %% [markdown]
+# ## Trust: gates before figures
+#
+# A *quality gate* is a number with a bound that was set before looking. What does not pass is not analysed until it is
+# explained. These gates ask whether rows belong to whom they say.
+
+# %% tags=["nbval-check-output"]
+from knowpay.collect import identity
+
+caption = "Whose rows are they? Shares from 0 to 1; the alarm is at 0.2 of the logged-in events"
+show.table(identity.gates(ds).round(3), caption)
+
+# %% tags=["remove-input"]
+lost = identity.lost_ids(ds)
+lost = lost[(lost["events"] >= identity.FLOOR) & (lost["lost"] > identity.ALARM * lost["events"])]
+if len(lost):
+    show.say(
+        f"The mean looks fine and the worst week does not: on **{', '.join(sorted(lost['platform'].astype(str).unique()))}** "
+        f"the user id was lost in {len(lost)} weeks from {lost['week'].min():%d %B %Y} on. Funnels of that platform and time "
+        "wait until the release is explained; the rest may be used."
+    )
+else:
+    show.say("No week of any platform loses the user id. The rows may be used.")
+
+# %% [markdown]
+# The second gate is about rows that are nobody's. Staff and test accounts are flagged in the users table, if somebody
+# remembered to flag them. An account that paid a fen (0.01 yuan) twice is a test of the till.
+
+# %% tags=["nbval-check-output"]
+fen = ds.orders.filter(ds.orders.total <= 0.05).user_id.to_pandas().value_counts()
+tests = set(fen.index[fen >= 2])
+flagged = set(ds.users.filter(ds.users.is_test).user_id.to_pandas())
+print(f"test accounts: {len(flagged)} flagged, {len(tests - flagged)} more paid a fen twice")
+
+# %% [markdown]
+# ## Protect: the dull baseline is one filter
+#
+# Somebody needs a list for a campaign. The usual code has one filter, on the consent to marketing:
+
+# %%
+users = ds.users.to_pandas()
+listed = users.loc[~(users["consent_marketing"] == "denied").fillna(False).astype(bool), "user_id"]
+
+# %% [markdown]
+# The house has one gate instead, and every file with people in it passes through it. It knows four purposes, and for each
+# person at most one reason to stay inside:
+#
+# - *analysis*, rows for a study: not without the consent to analysis (PIPL 13);
+# - *general*, a message that is the same for all: not after a refusal of marketing (GDPR 21);
+# - *personal*, a message chosen for this person: not after an opt-out of personalisation either (PIPL 24);
+# - *aggregate*, counts: everybody counts, but no count of fewer than ten leaves;
+# - and never: erased accounts, children under 14 (PIPL 28), staff, test accounts, bots.
+
+# %% tags=["nbval-check-output"]
+from knowpay.collect.privacy import gate
+
+why = {purpose: gate.reasons(ds, purpose) for purpose in ("analysis", "general", "personal")}
+reasons = pd.DataFrame({purpose: found.value_counts() for purpose, found in why.items()}).fillna(0).astype(int)
+reasons = reasons.rename(index={"": "may be in it"}).sort_values("personal", ascending=False)
+show.table(reasons, "Everybody registered, by purpose and by the one reason to stay inside")
+
+# %% tags=["remove-input"]
+wrong = why["personal"].reindex(listed).fillna("")
+wrong = wrong[wrong != ""]
+show.say(
+    f"The one filter would have written **{len(wrong):,} people** a personal message that they must not get: "
+    + (", ".join(f"{n:,} {reason}" for reason, n in wrong.value_counts().items()) or "nobody, on these data")
+    + ". Each of them is a complaint waiting to be made, and the filter gave no error."
+)
+
+# %% [markdown]
+# ### The gate says no
+#
+# `release` is the only function in the house that writes files with people, and a test walks through the source to keep
+# it so. It refuses the whole list, with a sentence, rather than leave somebody out in silence. It also defuses a cell
+# that a spreadsheet would run as a formula.
+
+# %%
+import shutil
+import tempfile
+from pathlib import Path
+
+scratch = tempfile.TemporaryDirectory()  # removed when the lesson ends
+out = Path(scratch.name) / "out"
+may = why["personal"].index[why["personal"] == ""]
+people = pd.DataFrame({"user_id": may[:3], "reason": ["=1+1", "likes history", "likes maths"][: len(may)]})
+
+# %% tags=["nbval-check-output"]
+try:
+    smuggled = pd.DataFrame({"user_id": wrong.index[:2], "reason": "likes history"})
+    gate.release(ds, pd.concat([people, smuggled]), "personal", out, "list")
+except ValueError as refusal:
+    print("refused:", refusal)
+print(gate.release(ds, people, "personal", out, "list")["csv"].read_text("utf-8-sig"))
+
+# %% [markdown]
+# ## The trap: "hashed, so anonymous"
+#
+# A partner wants to study what people open. "We hash the ids, so it is anonymous." Here is that table: the SHA-256 of the
+# user id, a day, a course. Nobody can compute a hash backwards. Nobody needs to.
+
+# %% tags=["nbval-check-output"]
+import hashlib
+
+local_day = ds.events.timestamp.cast(f"timestamp('{ds.timezone}')").date()
+seen = ds.events.filter(ds.events.user_id.notnull() & ds.events.product_id.notnull())
+seen = seen.select("user_id", "product_id", day=local_day).distinct().to_pandas()
+seen = seen[seen["user_id"].map(why["analysis"]) == ""].sort_values(["user_id", "day", "product_id"], ignore_index=True)
+hashed = seen["user_id"].map(lambda user: hashlib.sha256(user.encode()).hexdigest())
+show.table(seen.assign(user_id=hashed.str[:16] + "…").head(3), "What the partner gets")
+
+# %% [markdown]
+# The attacker has an account, and knows what an id looks like: a `u` and six digits. So there are a million of them. Hash
+# all, and look the table's hashes up.
+
+# %%
+import time
+
+clock = time.perf_counter()
+book = {hashlib.sha256(f"u{n:06d}".encode()).hexdigest(): f"u{n:06d}" for n in range(1_000_000)}
+seconds = time.perf_counter() - clock
+named = pd.Series(hashed.unique()).map(book)
+
+# %% tags=["nbval-check-output"]
+print(f"people in the table: {len(named):,}; re-identified: {named.notna().mean():.0%}")
+
+# %% tags=["remove-input"]
+hours = 7e9 / 1e6 * seconds / 3600
+show.say(
+    f"It took **{seconds:.1f} seconds** on one core. A phone number is no better: there are at most 7 × 10⁹ Chinese mobile "
+    f"numbers (1, then 3 to 9, then nine digits), {hours:.0f} hours at this speed, in plain Python, once, for all tables in "
+    "the world that were ever hashed that way."
+)
+
+# %% [markdown]
+# ### A key that stays at home
+#
+# What was missing is a secret. HMAC-SHA256 mixes a *key* of 256 random bits into the hash: whoever has it gets the same
+# pseudonym for the same id every time, whoever has it not cannot try the ids out. The key lives outside the data and the
+# code; the house refuses one that lies in an export or a repository, and one that is not random.
+
+# %%
+from knowpay.collect.privacy import pseudonyms
+
+key = pseudonyms.read_key(pseudonyms.new_key(Path(scratch.name) / "key.txt"))
+keyed = pseudonyms.pseudonyms(seen["user_id"], key)
+
+# %% tags=["nbval-check-output"]
+for weak in (b"knowpay2025", bytes(32), b"secret! " * 4, bytes(range(32))):
+    try:
+        pseudonyms.strong(weak)
+    except ValueError as refusal:
+        print(f"{weak[:11]!r}… refused: {refusal}")
+print(f"re-identified with the book of a million hashes: {keyed.str[:64].isin(book).mean():.0%}")
+
+# %% [markdown]
+# ### Still not anonymous
+#
+# The key holds, and the table still names people, because **what they did** is as good as a name. Suppose the attacker
+# knows a few things about somebody: that she opened this course on that day, because she said so in the group. How many such
+# facts single a person out from everybody else in the table? This share is called *unicity*.
+
+# %%
+from knowpay.collect.privacy import anonymity
+
+log = seen.assign(user_id=keyed)
+facts = {"a day and a course": ["day", "product_id"], "a day": ["day"]}
+unicity = pd.DataFrame(
+    {name: [anonymity.singled_out(log, what, n, seed=seed) for n in (1, 2, 3, 4)] for name, what in facts.items()},
+    index=pd.Index([1, 2, 3, 4], name="facts known"),
+)
+
+# %%
+two = unicity.loc[2, "a day and a course"]
+alt = "Lines of the share singled out by facts known. " + "; ".join(
+    f"{name}: " + ", ".join(f"{n} facts {share:.0%}" for n, share in column.items()) for name, column in unicity.items()
+)
+title = f"Two courses with their days single out {two:.0%} of the people"
+with show.figure(title, x="facts known about a person", y="share singled out", alt=alt) as ax:
+    for (name, column), marker in zip(unicity.items(), "os", strict=True):
+        ax.plot(column.index, column, marker=marker, label=name)
+    ax.set(xticks=[1, 2, 3, 4], ylim=(0, 1.02))
+
+# %% [markdown]
+# So a table with keyed pseudonyms is *pseudonymised*: personal data, under all duties, for people who signed for it (PIPL
+# 73(3), GDPR 4(5)). Only what cannot be taken back to a person is anonymous. Two such forms follow.
+#
+# ## A table for a partner: k-anonymity
+#
+# No ids at all, only who the users are. Province, age band, gender and occupation are *quasi-identifiers*: harmless one by
+# one, a fingerprint together. A table is *k-anonymous* when everybody shares the combination with at least k - 1 others.
+
+# %% tags=["nbval-check-output"]
+quasi = [c for c in ("province", "age_band", "gender", "occupation_band") if users[c].notna().any()]
+known = users[users["user_id"].map(why["analysis"]) == ""].dropna(subset=quasi)
+first = {", ".join(quasi[: n + 1]): anonymity.classes(known, quasi[: n + 1])["people"] for n in range(len(quasi))}
+prints = {n: {"k": c.min(), "alone": (c == 1).sum(), "in a class under 10": c[c < 10].sum()} for n, c in first.items()}
+caption = f"{len(known):,} people with a full profile: the smallest class, and how many stand alone"
+show.table(pd.DataFrame(prints).T, caption)
+
+# %% [markdown]
+# The remedy is to say less. Declare coarser bands for each column, and search all their combinations for the one that loses
+# least and leaves classes of ten; a few people who still stand out may be left out, at most one in fifty.
+
+# %%
+groups = {  # column: the values of the first band, its name, the name of the other band
+    "province": ("Beijing Shanghai Jiangsu Zhejiang Guangdong Fujian Shandong", "coast", "inland"),
+    "age_band": ("18-24 25-34", "under 35", "35 and over"),
+    "occupation_band": ("employee manager self_employed teacher", "works", "does not"),
+}
+bands = {q: [] for q in quasi}
+for q, (first, yes, no) in groups.items():
+    if q in quasi:
+        bands[q] = [{value: yes if value in first.split() else no for value in known[q].unique()}]
+
+# %% tags=["nbval-check-output"]
+coarse, levels, left_out = anonymity.generalise(known, bands, k=10)
+category = seen.merge(ds.courses.select("product_id", "category").to_pandas()).groupby("user_id")["category"]
+favourite = category.agg(lambda c: c.mode().iloc[0])
+tables = {"before": known, "after": coarse}
+tables = {name: table.assign(favourite=table["user_id"].map(favourite)) for name, table in tables.items()}
+forms = {"k": {n: anonymity.k_anonymity(t, quasi) for n, t in tables.items()}}
+forms["l"] = {n: anonymity.l_diversity(t, quasi, "favourite") for n, t in tables.items()}
+show.table(pd.DataFrame(forms), f"Before, and after with {left_out} people left out")
+
+# %% tags=["remove-input"]
+said = ["as it is", "in bands", "left out"]
+show.say(
+    "Least is lost with "
+    + ", ".join(f"{q.replace('_', ' ')} {said[2 if v > len(bands[q]) else v]}" for q, v in levels.items())
+    + f". Now the smallest class has **{forms['k']['after']}** people. *l* counts the different values of what is nobody's "
+    f"business, here the favourite category, in the poorest class: {forms['l']['before']} before, "
+    + ("so whoever finds that class knows it, " if forms["l"]["before"] == 1 else "")
+    + f"{forms['l']['after']} after. Our k and l are tested against pyCANON."
+)
+
+# %% [markdown]
+# ## Counts: hide the small ones, or add noise
+#
+# The dull baseline of publishing counts is exact numbers without the small ones. When totals are shown as well, hiding one
+# cell is not enough: subtract, and there it is. So further cells go until no small count can be worked out.
+
+# %% tags=["nbval-check-output"]
+counts = pd.crosstab(known[quasi[0]], known[quasi[-1]])
+shown = anonymity.suppress(counts)
+inner = shown.iloc[: len(counts), : counts.shape[1]]
+small = int(((counts > 0) & (counts < 10)).sum().sum())
+show.table(shown, f"People by {quasi[0]} and {quasi[-1].removesuffix('_band')}; what is missing was hidden")
+
+# %% tags=["remove-input"]
+show.say(
+    f"Of the {counts.size} counts {small} are below ten; **{int(inner.isna().sum().sum())}** had to be hidden, with "
+    f"{counts[inner.isna()].sum().sum() / max(counts.to_numpy().sum(), 1):.0%} of the people."
+)
+
+# %% [markdown]
+# And it still leaks. Publish the table every month, and the difference of two tables is about those who came or left
+# between. One member deletes the account; both tables were fine by the rule of ten:
+
+# %% tags=["nbval-check-output"]
+places = known[quasi[0]].value_counts()
+gone = known[known[quasi[0]] == places.index[0]].sort_values("user_id").iloc[0]
+later = known.loc[known["user_id"] != gone["user_id"], quasi[0]].value_counts().reindex(places.index)
+moved = (places - later)[places != later]
+print(f"least count published: {later.min()}; difference of the two tables: {moved.to_dict()}")
+
+# %% [markdown]
+# *Differential privacy* closes this door for good. To each count comes noise, so that the published numbers are nearly as
+# likely with any one person as without: by no more than a factor $e^{\varepsilon}$. The noise is a whole number $x$ with
+#
+# $$P(x) \propto e^{-\varepsilon |x| / m},$$
+#
+# where $m$ is in how many counts one person may be. The cells are declared beforehand, because that a cell appears would tell
+# that somebody is in it. A *budget* in a file adds up all $\varepsilon$ ever spent on these people, and stops when it is gone.
+
+# %% tags=["nbval-check-output"]
+import random
+
+from knowpay.collect.privacy.counts import Budget, discrete_laplace, exact, private_counts
+
+cells = "Beijing Fujian Guangdong Hainan Henan Hubei Jiangsu Shandong Shanghai Sichuan Tibet Zhejiang".split()  # noqa: SIM905
+budget = Budget(Path(scratch.name) / "budget.json", total=2)
+lot = random.Random(seed)  # so that the lesson repeats itself; what you publish must be drawn without it
+noisy = private_counts(known, "province", cells, epsilon=1, budget=budget, rng=lot)
+exactly = known["province"].value_counts().reindex(cells, fill_value=0)
+show.table(pd.DataFrame({"exact": exactly, "private": noisy, "error": noisy - exactly}), "By province, epsilon = 1")
+
+# %% tags=["nbval-check-output"]
+for month in ("February", "March"):
+    try:
+        private_counts(known, "province", cells, epsilon=0.6, budget=budget, rng=lot)
+        print(f"{month}: published; {float(budget.left):g} of the budget is left")
+    except ValueError as refusal:
+        print(f"{month}: {refusal}")
+
+# %% [markdown]
+# What does the noise cost? Its mean size is known in advance, and does not depend on the data: for a large count it is
+# nothing, for a small one everything.
+
+# %%
+epsilons = [0.1, 0.2, 0.5, 1, 2]
+noise = {e: np.abs([discrete_laplace(1 / exact(e), lot) for _ in range(2_000)]) for e in epsilons}
+drawn = pd.Series({e: sizes.mean() for e, sizes in noise.items()})
+p = np.exp(-drawn.index.to_numpy())
+stated = pd.Series(2 * p / (1 - p**2), index=epsilons)
+hidden = counts[inner.isna()].stack().mean() if inner.isna().any(axis=None) else 0.0
+
+# %%
+title = f"At epsilon 1 a count is off by {stated[1]:.1f} people on average"
+alt = "Mean error by epsilon: " + ", ".join(f"{e:g} gives {error:.1f}" for e, error in drawn.items())
+alt += f"; a hidden count of the exact table is {hidden:.0f} people on average."
+with show.figure(title, x="epsilon (smaller is more private)", y="mean error of a count, people", alt=alt) as ax:
+    ax.plot(stated.index, stated, "-", label="stated")
+    ax.plot(drawn.index, drawn, "o", label="2,000 draws")
+    ax.axhline(hidden, linestyle="--", color="black", label="mean count that suppression hides")
+    ax.set(xscale="log", xticks=epsilons, xticklabels=[f"{e:g}" for e in epsilons], ylim=0)
+
+# %% tags=["remove-input"]
+better = stated.index[stated < hidden]
+show.say(
+    f"A reader of the exact table misses {hidden:.0f} people on average where a count is hidden. "
+    + (
+        f"From epsilon {better[0]:g} on the noise is smaller than that, in every cell, and no difference of two tables tells on anybody. "
+        if len(better)
+        else "Here the noise is larger than that at every epsilon tried: few small counts were hidden. "
+    )
+    + "But each table costs, and a budget that is spent stays spent."
+)
+
+# %% [markdown]
+# ## What a person may ask for
+#
+# A copy of everything (PIPL 45, GDPR 15 and 20), and erasure (PIPL 47, GDPR 17). Both mean *every* table, rows in quarantine and
+# superseded ones, the files as they came, and the devices that nobody else used. We work on a copy of the export.
+
+# %% tags=["nbval-check-output", "aside"]
+from knowpay.collect.privacy import rewrite, subject
+
+export = Path(shutil.copytree(ds.source, Path(scratch.name) / "export"))
+person = seen["user_id"].value_counts().sort_index().idxmax()
+copy = subject.export(knowpay.open(export, cache=out), person, Path(scratch.name) / "copy.json")
+found = pd.Series(copy["rows"]["tables"], name="rows")
+print(
+    f"{len(copy['devices'])} devices; {copy['rows']['mentions']} mentions in others' rows, of which only the place is told"
+)
+show.table(found[found > 0].to_frame(), "What the copy holds")
+
+# %% tags=["nbval-check-output", "aside"]
+receipt = subject.erase(export, person, cache=out)
+show.table(pd.DataFrame(receipt["files"]).T, f"Rewritten files; derived stores deleted: {receipt['stores']}")
+ids = [person, *copy["devices"]]
+print("rows that still hold the id or a device:", sum(len(rewrite.look(f, ids)) for f in rewrite.data_files(export)[0]))
+
+# %% [markdown]
+# The receipt holds counts and no id. Erasing twice changes nothing, and an erasure that was killed is finished by the next.
+#
+# Two duties need no request. *Retention*: `retention_days` in the manifest says how long, the gate refuses older rows and
+# `knowpay purge` takes them out of the files. *Minimisation*: free text gathers what nobody asked for, so it is scrubbed.
+
+# %% tags=["nbval-check-output"]
+from knowpay.collect.privacy.scrub import scrub
+
+texts = [
+    "讲得好！加我微信 lily_2025",
+    "退款请打 138-0013-8000，谢谢",
+    "写信到 a.b@example.com",
+    "订单号20250301123456789012 没发货",
+]
+clean, kinds = scrub(pd.Series(texts))
+print(*clean, {kind: n for kind, n in kinds.items() if n}, sep="\n")
+
+# %% [markdown]
+# ## What a no costs
+#
+# Those who refused marketing get no message. What a message adds is known from the campaigns whose receivers were drawn by
+# lot, among those who did not refuse; suppose that the others would have been alike. A purchase leaves the *contribution*:
+# the price less discounts, refunds, fees and the teacher's share.
+
+# %%
+from knowpay.analyse import touches
+from knowpay.derive import policy
+from knowpay.operate import campaign
+
+teacher_share = 0.30
+tried = touches.outcomes(ds)
+if len(tried):
+    effect, effect_error = touches.difference(tried, "bought")
+    margin = (tried["price"] * campaign.contribution_rate(ds, teacher_share)).to_numpy()
+    earned = policy.profit(np.ones(len(tried)), policy.gains(tried, margin, tried["cost"].max()), tried["user_id"])
+
+# %%
+if len(tried):
+    year = ds.touches.filter(ds.touches.assigned_at > ds.observation_end - pd.Timedelta(days=365))
+    campaigns = year.campaign_id.nunique().to_pandas()
+    refused = int((why["general"] == "marketing refused").sum())
+    opted_out = int(why["personal"].isin(["opted out of personalisation", "analysis refused"]).sum())
+    per_message = np.array([earned.yuan, earned.low, earned.high]) / len(tried)
+    cost, at_most = refused * campaigns * per_message, (refused + opted_out) * campaigns * per_message
+
+# %% tags=["remove-input"]
+if len(tried):
+    show.say(
+        f"A message adds {1_000 * effect:.1f} purchases per 1,000 people (standard error {1_000 * effect_error:.1f}) and "
+        f"{per_message[0]:.2f} yuan after its cost. With {campaigns} campaigns a year, the {refused:,} people who refused marketing "
+        f"would bring **{cost[0]:,.0f} yuan a year** (90 % interval {cost[1]:,.0f} to {cost[2]:,.0f})."
+    )
+else:
+    show.say(f"{ds.name} has no campaign whose receivers were drawn by lot, so nobody can say what a no costs.")
+
+# %% [markdown]
+# ## On real data
+#
+# OULAD was published after its makers had made it less identifiable. How well does it hide its students? We know of no
+# published k to compare with, so ours stands alone: a fact about the file, in columns that a neighbour would know.
+
+# %% tags=["nbval-check-output"]
+from knowpay.collect.local import if_here
+
+if (oulad := if_here(lambda: knowpay.open("oulad"))) is not None:
+    students = anonymity.classes(oulad.users.to_pandas(), ["gender", "age_band", "province"])["people"]
+    print(f"{students.sum():,} students; by gender, age and region k = {students.min()}")
+    clicks = oulad.events.filter(oulad.events.event == "page_viewed")
+    page, day = clicks.properties.re_extract('"site":"([0-9]+)"', 1), clicks.timestamp.date()
+    clicks = clicks.select("user_id", page=page, day=day).distinct().to_pandas()
+    alone = {n: anonymity.singled_out(clicks, ["page", "day"], n, seed=seed) for n in (1, 2, 4)}
+
+# %% tags=["remove-input"]
+if oulad is not None:
+    show.say(
+        f"By gender, age band and region {students[students < 10].sum()} students are in a class under ten, and the smallest has "
+        f"{students.min()}. What they opened is another matter: one page with its day singles out {alone[1]:.0%}, two "
+        f"**{alone[2]:.0%}**, four **{alone[4]:.0%}** of those whose clicks are in the files at hand. The names are gone for good and "
+        "the makers took care; still, treat such a file as pseudonymised, and do not try to find anybody."
+    )
+
+# %% [markdown]
+# ## Check against the truth
+#
+# The company knows who is who. Was the re-identification right, did the gate keep out whom it should, is the noise what it claims?
+
+# %% tags=["nbval-check-output"]
+truth = getattr(ds, "truth", None)
+if truth is None:
+    show.say(f"{ds.name} is not simulated: nobody knows its truth, so nothing is checked here.")
+else:
+    tolerances = truth.tolerances("03")
+    real = {hashlib.sha256(user.encode()).hexdigest(): user for user in truth.users["user_id"]}
+    right = (pd.Series(hashed.unique()).map(real) == named).mean()
+    show.check("people re-identified from plain hashes", 100 * right, 100, 0, "%")
+
+# %% [markdown]
+# A third of the test accounts was planted without a flag. And whoever denied analytics must not be in a study: by the list of
+# spoiled rows that the simulator keeps, not by the column that the gate reads.
+#
+# The mean error of 2,000 draws may differ from the stated one by chance, by more than 2.58 standard errors in one honest run of
+# a hundred. And would those who refused have been alike? The company knows what each would do with a message and without; how
+# far off an honest answer may be was learnt from 200 other companies.
+
+# %% tags=["nbval-check-output"]
+if truth is not None:
+    spoiled = truth.spoiled
+    hiding = set(spoiled.loc[spoiled["fault"] == "test_account", "id"])
+    show.check("test accounts found", len(tests | flagged), len(hiding | flagged), 0, "accounts")
+    denied = set(spoiled.loc[spoiled["fault"] == "consent", "id"])
+    studied = ds.events.filter(ds.events.user_id.isin(why["analysis"].index[why["analysis"] == ""].tolist()))
+    show.check("rows of people who denied analysis", len(denied & set(studied.message_id.to_pandas())), 0, 0, "rows")
+
+# %% tags=["nbval-check-output"]
+if truth is not None:
+    for e in (0.1, 1):
+        chance = np.sqrt((2 * np.exp(-e) / (1 - np.exp(-e)) ** 2 - stated[e] ** 2) / 2_000)  # variance of |x|
+        show.check(f"mean error at epsilon {e:g}", drawn[e], stated[e], 2.58 * chance, "people")
+    if len(tried):
+        theirs = truth.users.set_index("user_id").loc[why["general"].index[why["general"] == "marketing refused"]]
+        would = (theirs["p_message_mean"] - theirs["p_control_mean"]).mean()
+        show.check("purchases a message adds among refusers", 1_000 * effect, 1_000 * would, tolerances, "per 1,000")
+
+# %% [markdown]
+# ## Decide
+#
+# What leaves, in which form, with which parameter. The last two leave in no form.
+
+# %% tags=["nbval-check-output"]
+n_may = {purpose: f"{(found == '').sum():,} people" for purpose, found in why.items()}
+outputs = {
+    "target list": ("ids, through the gate", n_may["personal"], "to ourselves"),
+    "message to all": ("ids, through the gate", n_may["general"], "to ourselves"),
+    "study of behaviour": ("keyed pseudonyms", n_may["analysis"], "as personal data"),
+    "profiles": ("in bands", f"k = {forms['k']['after']}, l = {forms['l']['after']}", "yes"),
+    "counts, every month": ("with noise", f"epsilon 1, {float(budget.total):g} in all", "until it is spent"),
+    "counts, once": ("small ones hidden", f"at least {gate.SMALLEST}", "once"),
+}
+
+# %% tags=["nbval-check-output"]
+outputs["hashed ids, hashed phone numbers"] = ("SHA-256", f"{named.notna().mean():.0%} re-identified", "no")
+outputs["raw rows, quarantine, free text"] = ("as they came", "none", "no")
+table = pd.DataFrame(outputs, index=["form", "parameter", "may it leave?"]).T
+show.table(table.rename_axis("output"), "What may leave the building")
+
+# %% tags=["remove-input"]
+if len(tried):
+    show.say(
+        f"**Decision.** Respect every no, and send nothing that is merely hashed. It costs **{cost[0]:,.0f} yuan a year** (90 % interval "
+        f"{cost[1]:,.0f} to {cost[2]:,.0f}) for those who refused marketing; at most {at_most[0]:,.0f} ({at_most[1]:,.0f} to "
+        f"{at_most[2]:,.0f}) if the {opted_out:,} who get the general message instead of a personal one were lost altogether. The "
+        "law's upper end is 50 million yuan or 5 % of a year's turnover (PIPL 66). "
+        + ("That the true cost is zero cannot be excluded. " if cost[1] < 0 else "")
+        + "What would change it: nothing in these numbers. A better form to ask for consent may, since each yes is worth "
+        f"{campaigns * per_message[0]:.2f} yuan a year."
+    )
+else:
+    show.say("**Decision.** Respect every no, and send nothing that is merely hashed, whatever it costs.")
+
+# %% [markdown]
+# ## Exercises
+#
+# Three exercises with checks that explain are in
+# [exercises/03_trust_and_protect_the_data](exercises/03_trust_and_protect_the_data.ipynb): who stands alone, what a dashboard
+# spends, and what to answer to a request for hashed phone numbers.
+
+# %% [markdown]
+# ## Summary
+#
+# - Gates first: a mean that looks fine can hide a release that loses every id.
+# - One gate for all files with people in them; one reason per person; refusal instead of silence.
+# - A hash without a key is a public lookup table. With a key it is a pseudonym, and what people did still names them.
+# - k-anonymity for tables, differential privacy for counts; both only with the parameter said.
+# - A right to erasure that skips quarantine, caches or devices is none.
+#
+# ## References
+#
+# - Personal Information Protection Law of the People's Republic of China (2021), articles 13, 19, 24, 28, 45, 47, 66, 73.
+# - Regulation (EU) 2016/679 (GDPR), articles 4(5), 5, 15, 17, 20, 21.
+# - Krawczyk H., Bellare M., Canetti R. (1997). HMAC: keyed-hashing for message authentication. RFC 2104.
+# - Sweeney L. (2002). Achieving k-anonymity privacy protection using generalization and suppression. *Int. J. on Uncertainty,
+#   Fuzziness and Knowledge-based Systems* 10(5).
+# - Machanavajjhala A. et al. (2007). l-diversity: privacy beyond k-anonymity. *ACM TKDD* 1(1).
+# - de Montjoye Y.-A., Hidalgo C. A., Verleysen M., Blondel V. D. (2013). Unique in the crowd. *Scientific Reports* 3:1376.
+# - Dwork C., McSherry F., Nissim K., Smith A. (2006). Calibrating noise to sensitivity in private data analysis. *TCC*.
+# - Ghosh A., Roughgarden T., Sundararajan M. (2009). Universally utility-maximizing privacy mechanisms. *STOC*.
+# - Mironov I. (2012). On significance of the least significant bits for differential privacy. *CCS*.
+# - Canonne C. L., Kamath G., Steinke T. (2020). The discrete Gaussian for differential privacy. *NeurIPS*.
