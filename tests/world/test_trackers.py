@@ -1,41 +1,55 @@
-"""The same days as three tracking tools export them."""
+"""The clean days that trackers export: all of them, and only days of the records.
+
+That each tool's export of them is read back as the same tables is in tests/collect/test_round_trip.py.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pandas as pd
+import pyarrow.compute as pc
 import pytest
-from knowpay.collect.sources import read_events
 from knowpay.world import company, trackers
 from knowpay.world import settings as s
 
-NAMES = {"segment": {}, "ga4": {}, "sensors": {theirs: ours for ours, theirs in trackers.SENSORS.items()}}
-FIRST, DAYS = "2025-03-03", 2
+FIRST, DAYS = "2025-03-20", 2
 
 
-@pytest.fixture(scope="module")
-def read(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pd.DataFrame]:
-    """The events of each tool, read as a platform would."""
-    folder = tmp_path_factory.mktemp("trackers")
-    trackers.write_days("small", 0, FIRST, DAYS, folder)
-    return {tool: read_events(tool, folder / f"{tool}.jsonl", names) for tool, names in NAMES.items()}
-
-
-@pytest.mark.parametrize("tool", ["ga4", "sensors"])
-def test_the_tools_tell_the_same(tool: str, read: dict[str, pd.DataFrame]) -> None:
-    same = [name for name in read["segment"] if name != "message_id"]
-    one, other = (read[name][same].sort_values(same, ignore_index=True) for name in ("segment", tool))
-    pd.testing.assert_frame_equal(one, other)
-
-
-def test_they_tell_all_events_of_those_days(read: dict[str, pd.DataFrame], block: company.Block) -> None:
+def test_they_tell_all_events_and_orders_of_those_days(block: company.Block) -> None:
+    tables = trackers.days("small", 0, FIRST, DAYS).tables
     start = s.seconds(FIRST)
-    time = block.events["time"]
-    assert len(read["segment"]) == ((time >= start) & (time < start + DAYS * s.DAY)).sum() > 0
+    for name, time in (("events", block.events["time"]), ("orders", block.orders["time"].to_numpy())):
+        assert tables[name].num_rows == ((time >= start) & (time < start + DAYS * s.DAY)).sum() > 0
+
+
+def test_who_acted_and_who_invited_them_is_among_the_users() -> None:
+    tables = trackers.days("small", 0, FIRST, DAYS).tables
+    users = set(tables["users"]["user_id"].to_pylist())
+    for column in (tables["events"]["user_id"], tables["orders"]["user_id"], tables["users"]["referrer_user_id"]):
+        assert set(pc.drop_null(column).to_pylist()) <= users
 
 
 @pytest.mark.parametrize(("first", "days"), [("2024-06-30", 1), ("2025-12-31", 2), ("2025-03-03", 0)])
-def test_days_outside_the_records_are_refused(first: str, days: int, tmp_path: Path) -> None:
+def test_days_outside_the_records_are_refused(first: str, days: int) -> None:
     with pytest.raises(ValueError, match=f"549 days; {first} and {days} days lie outside"):
-        trackers.write_days("small", 0, first, days, tmp_path)
+        trackers.days("small", 0, first, days)
+
+
+@pytest.mark.parametrize("block_size", [10_000, 700])
+def test_purchases_know_their_orders(block_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every completed order of the log is one of the payment system's: same user, product, time and amount.
+
+    With smaller blocks the company has three of them, which are put together.
+    """
+    monkeypatch.setattr(s, "BLOCK", block_size)
+    tables = trackers.days("small", 0, "2024-10-01", 30).tables
+    events = tables["events"].to_pandas()
+    bought = events[events["event"] == "order_completed"]
+    same = ["order_id", "user_id", "product_id", "timestamp", "total", "currency"]
+    orders = tables["orders"].to_pandas().astype({"total": float})
+    assert len(bought) == len(bought[same].merge(orders[same], on=same)) >= 5
+    assert events.loc[events["event"] != "order_completed", ["order_id", "total"]].isna().all(axis=None)
+    assert events["message_id"].is_unique
+
+
+def test_pages_name_no_product() -> None:
+    events = trackers.days("small", 0, FIRST, DAYS).tables["events"].to_pandas()
+    assert events.loc[events["event"] == "page_viewed", "product_id"].isna().all()

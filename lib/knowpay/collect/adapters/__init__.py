@@ -66,7 +66,7 @@ def check(manifest: Manifest, folder: Path) -> None:
         known = ", ".join(["canonical", *FORMATS])
         raise ExportError(f"There is no source_format {manifest.source_format!r}. The manifest may say {known}.")
     own_names(manifest)
-    if '"' in manifest.business_user_id_column:
-        raise ExportError("manifest: business_user_id_column holds a quotation mark. Write the plain column name.")
+    if '"' in manifest.business_user_id_column or manifest.business_user_id_column == "*":
+        raise ExportError("manifest: business_user_id_column is no name. Write the plain name of the column.")
     if manifest.source_format in FORMATS:
         FORMATS[manifest.source_format].check(manifest, folder)

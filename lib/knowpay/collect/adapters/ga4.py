@@ -128,7 +128,7 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
         "user_id": user,
         "anonymous_id": device,
         "session_id": f"coalesce({found['session_id']}, {session})",
-        "product_id": f.id(("event_params", "product_id"), "$.items[0].item_id"),
+        "product_id": f.id(("event_params", "product_id"), ("items", 0, "item_id")),
         "lesson_id": f.id(("event_params", "lesson_id")),
         "duration_seconds": f"coalesce({found['duration_seconds']}, CAST({engaged} AS VARCHAR))",
         "platform": f"coalesce({found['platform']}, {case(f('platform'), PLATFORMS)})",

@@ -51,10 +51,13 @@ def is_lines(batch: Batch) -> bool:
     return list(batch.columns) == ["line"]
 
 
-def path(keys: str | tuple[str, ...]) -> str:
-    """JSON path of a key or of nested keys, for example `$."properties"."$lib"`; `$.a[0].b` stays as it is."""
-    keys = (keys,) if isinstance(keys, str) else keys
-    return keys[0] if keys[0].startswith("$.") else "$" + "".join(f'."{key}"' for key in keys)
+Place = str | tuple[str | int, ...]  # a key of the document, or nested keys and places in lists
+
+
+def path(place: Place) -> str:
+    """JSON path, for example `$."products"[0]."product_id"`."""
+    keys = (place,) if isinstance(place, str) else place
+    return "$" + "".join(f"[{key}]" if isinstance(key, int) else f'."{key}"' for key in keys)
 
 
 def text(document: str, *keys: str) -> str:
@@ -96,10 +99,10 @@ class Fields:
     def __init__(self) -> None:
         self.paths: list[str] = []
 
-    def __call__(self, *wanted: str | tuple[str, ...]) -> str:
+    def __call__(self, *wanted: Place) -> str:
         return self._first([f"{TEXTS}[{self._at(keys)}]" for keys in wanted])
 
-    def id(self, *wanted: str | tuple[str, ...]) -> str:
+    def id(self, *wanted: Place) -> str:
         found = []
         for at in map(self._at, wanted):
             number = f"regexp_full_match(CAST({VALUES}[{at}] AS VARCHAR), '-?\\d+\\.0+')"
@@ -112,7 +115,7 @@ class Fields:
         return f"""(SELECT * FROM (SELECT *, json_extract_string({DOC}, [{paths}]) AS {TEXTS},
             json_extract({DOC}, [{paths}]) AS {VALUES} FROM {documents}) WHERE {where}) AS x"""
 
-    def _at(self, keys: str | tuple[str, ...]) -> int:
+    def _at(self, keys: Place) -> int:
         where = path(keys)
         if where not in self.paths:
             self.paths.append(where)

@@ -81,7 +81,7 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
         "sent_at": f("sentAt"),
         "user_id": user,
         "anonymous_id": f.id("anonymousId", "previousId"),
-        "product_id": f.id(("properties", "product_id"), "$.properties.products[0].product_id"),
+        "product_id": f.id(("properties", "product_id"), ("properties", "products", 0, "product_id")),
         "lesson_id": f.id(("properties", "lesson_id")),
         "platform": f"coalesce(lower({found['platform']}), {case(f(('context', 'library', 'name')), LIBRARIES)})",
         "page_path": stripped(f"coalesce({found['page_path']}, {f(('context', 'page', 'path'))})"),
