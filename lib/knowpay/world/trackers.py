@@ -307,17 +307,6 @@ def write_lines(path: Path, lines: Iterable[dict]) -> None:
         file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
-def write_days(size: str, seed: int, first: str, days: int, folder: Path, **knobs: float) -> None:
-    """Write the clean events of some days as ``segment.jsonl``, ``ga4.jsonl`` and ``sensors.jsonl``.
-
-    ``first`` is a date in the company's time zone. Raises ValueError as `days` does.
-    """
-    rows = plain(found(size, seed, **knobs), _start(first, days), days)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, form in (("segment", as_segment), ("ga4", as_ga4), ("sensors", as_sensors)):
-        write_lines(folder / f"{name}.jsonl", form(rows))
-
-
 def _start(first: str, number: int) -> float:
     """Return the beginning of the days in seconds since START, or refuse days outside the records."""
     start = s.seconds(first)
@@ -344,7 +333,6 @@ def plain(company: Company, start: float, days: int) -> pd.DataFrame:
     lesson = events["lesson"].to_numpy()
     return pd.DataFrame(
         {
-            "number": np.arange(len(events)),
             "event": np.array(behaviour.EVENTS)[events["event"]],
             "ms": np.rint(events["time"].to_numpy() * 1000).astype(np.int64) + s.START.value // 1_000_000,
             "user_id": labels(np.where(known, user, -1), company.user_ids).to_pylist(),
@@ -376,7 +364,7 @@ def as_segment(rows: pd.DataFrame) -> Iterator[dict]:
     times = pd.to_datetime(rows["ms"], unit="ms").dt.strftime("%Y-%m-%dT%H:%M:%S.%f").str[:-3] + "Z"
     for row, time in zip(rows.itertuples(), times, strict=True):
         yield present(
-            messageId=getattr(row, "message_id", f"seg-{row.number:07d}"), type="track", event=SEGMENT[row.event],
+            messageId=row.message_id, type="track", event=SEGMENT[row.event],
             userId=row.user_id, anonymousId=row.anonymous_id, timestamp=time,
             properties=said(row, "product_id", "lesson_id", "progress", "platform", *ORDER),
         )  # fmt: skip

@@ -20,6 +20,14 @@
 data: str = "world:small"
 seed: int = 0
 
+# %%
+import knowpay
+import pandas as pd
+from knowpay.collect import faults
+
+ds = knowpay.open(data, seed=seed)
+arrived = faults.arrivals(ds)  # the raw rows of the events
+
 # %% [markdown] tags=["exercise"]
 # ## Exercise 1 · Which share of visitors ever signs up? (10 minutes)
 #
@@ -27,12 +35,7 @@ seed: int = 0
 # all devices that are **not** bots by the lesson's rule.
 
 # %% tags=["given"]
-import knowpay
-from knowpay.collect import faults
-
-ds = knowpay.open(data, seed=seed)
 events = ds.events.select("event", "anonymous_id").to_pandas()
-arrived = faults.arrivals(ds)
 
 # %% tags=["solution"]
 bots = set(arrived.loc[faults.bots(arrived).index, "anonymous_id"])
@@ -51,13 +54,38 @@ human = events[~events["anonymous_id"].isin(bots)]
 answer = (human["event"] == "signed_up").mean()
 
 # %% [markdown] tags=["exercise"]
-# ## Exercise 2 · Rows that fail (5 minutes)
+# ## Exercise 2 · How many events happened on Singles' Day? (10 minutes)
+#
+# Set `answer` to the number of events that happened on 11 November 2025, the company's day (`ds.timezone`): each event once,
+# and by the corrected time.
+
+# %% tags=["given"]
+loaded = ds.events.select("message_id", "timestamp", "received_at").to_pandas()
+day = pd.Timestamp("2025-11-11").date()
+
+# %% tags=["solution"]
+answer = int((loaded["timestamp"].dt.tz_convert(ds.timezone).dt.date == day).sum())
+
+# %% tags=["wrong"]
+# hint: These are the days of UTC. Whatever happens in Shanghai before eight in the morning falls on the day before.
+answer = int((loaded["timestamp"].dt.date == day).sum())
+
+# %% tags=["wrong"]
+# hint: You counted by the time of arrival. What waited on a device belongs to the day on which it happened.
+answer = int((loaded["received_at"].dt.tz_convert(ds.timezone).dt.date == day).sum())
+
+# %% tags=["wrong"]
+# hint: These are the raw rows by the device's own clock: retries count twice, and wrong clocks put their visits on other days.
+answer = int((arrived["original_timestamp"].dt.tz_convert(ds.timezone).dt.date == day).sum())
+
+# %% [markdown] tags=["exercise"]
+# ## Exercise 3 · Rows that fail (5 minutes)
 #
 # A few orders of the mini program are a hundred times the list price. The month closes tonight. What do you do?
 #
 # - `"a"` Divide every order above the list price by 100 in the notebook.
-# - `"b"` Drop the rows: they are under one percent of the orders.
-# - `"c"` Leave them in quarantine, report the money without them and say so; ask the owner for the unit, declare it, load again.
+# - `"b"` Drop the rows: they are few beside all orders.
+# - `"c"` Leave them in quarantine, report the money without them and say so; ask the owner for the unit, declare it, replay.
 # - `"d"` Keep them: the payment system is the source of truth.
 
 # %% tags=["solution"]
@@ -68,7 +96,7 @@ answer = "c"
 answer = "a"
 
 # %% tags=["wrong"]
-# hint: Under one percent of the orders may be most of an error in money, and dropped rows cannot be loaded again when the owner answers.
+# hint: Few rows may be most of an error in money, and dropped rows cannot be replayed when the owner answers.
 answer = "b"
 
 # %% tags=["wrong"]
