@@ -44,7 +44,7 @@ def test_purchases_know_their_orders(block_size: int, monkeypatch: pytest.Monkey
     events = tables["events"].to_pandas()
     bought = events[events["event"] == "order_completed"]
     same = ["order_id", "user_id", "product_id", "timestamp", "total", "currency"]
-    orders = tables["orders"].to_pandas().astype({"total": float})
+    orders = tables["orders"].to_pandas()
     assert len(bought) == len(bought[same].merge(orders[same], on=same)) >= 5
     assert events.loc[events["event"] != "order_completed", ["order_id", "total"]].isna().all(axis=None)
     assert events["message_id"].is_unique
