@@ -47,13 +47,13 @@ ds.needs("03")  # stops here, with a sentence, when the data cannot carry this l
 # A *quality gate* is a number with a bound that was set before looking. What does not pass is not analysed until it is
 # explained. These gates ask whether rows belong to whom they say.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "aside"]
 from knowpay.collect import identity
 
 caption = "Whose rows are they? Shares from 0 to 1; the alarm is at 0.2 of the logged-in events"
 show.table(identity.gates(ds).round(3), caption)
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "aside"]
 lost = identity.lost_ids(ds)
 lost = lost[(lost["events"] >= identity.FLOOR) & (lost["lost"] > identity.ALARM * lost["events"])]
 if len(lost):
@@ -203,7 +203,7 @@ print(f"re-identified with the book of a million hashes: {keyed.str[:64].isin(bo
 # knows a few things about somebody: that she opened this course on that day, because she said so in the group. How many such
 # facts single a person out from everybody else in the table? This share is called *unicity*.
 
-# %%
+# %% tags=["aside"]
 from knowpay.collect.privacy import anonymity
 
 log = seen.assign(user_id=keyed)
@@ -213,7 +213,7 @@ unicity = pd.DataFrame(
     index=pd.Index([1, 2, 3, 4], name="facts known"),
 )
 
-# %%
+# %% tags=["aside"]
 two = unicity.loc[2, "a day and a course"]
 alt = "Lines of the share singled out by facts known. " + "; ".join(
     f"{name}: " + ", ".join(f"{n} facts {share:.0%}" for n, share in column.items()) for name, column in unicity.items()
@@ -456,7 +456,7 @@ else:
 # OULAD was published after its makers had made it less identifiable. How well does it hide its students? We know of no
 # published k to compare with, so ours stands alone: a fact about the file, in columns that a neighbour would know.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["nbval-check-output", "aside"]
 from knowpay.collect.local import if_here
 
 if (oulad := if_here(lambda: knowpay.open("oulad"))) is not None:
@@ -467,7 +467,7 @@ if (oulad := if_here(lambda: knowpay.open("oulad"))) is not None:
     clicks = clicks.select("user_id", page=page, day=day).distinct().to_pandas()
     alone = {n: anonymity.singled_out(clicks, ["page", "day"], n, seed=seed) for n in (1, 2, 4)}
 
-# %% tags=["remove-input"]
+# %% tags=["remove-input", "aside"]
 if oulad is not None:
     show.say(
         f"By gender, age band and region {students[students < 10].sum()} students are in a class under ten, and the smallest has "

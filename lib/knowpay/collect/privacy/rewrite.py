@@ -91,8 +91,7 @@ def look(path: Path, needles: Iterable[str] | None = None, columns: Sequence[str
 
     with _named(path):
         if _ending(path) == ".parquet":
-            if needles is None or _holding(path, needles):
-                _parquet(path, collect, needles, columns)
+            _parquet(path, collect, needles, columns)
         else:
             for _ in _pieces(path, collect, needles):
                 pass
@@ -186,12 +185,12 @@ def _parquet(path: Path, judge: Judge, needles: Iterable[str] | None, columns: S
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pq.ParquetFile(path).read()
+    places = None if needles is None else _holding(path, needles)
+    table = pq.ParquetFile(path).read() if places != [] else pa.table({})  # nobody is looked for there
     seen = table.select([c for c in columns if c in table.column_names]) if columns is not None else table
-    places = range(table.num_rows) if needles is None else _holding(path, needles)
     gone, changes = set(), {}
-    shown = seen if needles is None else seen.take(pa.array(places, pa.int64()))
-    for place, values in zip(places, shown.to_pylist(), strict=True):
+    shown = seen if places is None else seen.take(pa.array(places, pa.int64()))
+    for place, values in zip(places or range(table.num_rows), shown.to_pylist(), strict=True):
         row: Row = list(values.items())
         verdict = judge(row)
         if verdict is None:
