@@ -30,6 +30,7 @@ _TOUCHES = (
 COUNTS = {  # what says how much data a lesson had: in words, and the query that counts it
     "00": _TOUCHES,
     "01": ("events", "SELECT count(*) FROM events"),
+    "03": _TOUCHES,
     "04": ("orders", "SELECT count(*) FROM orders"),
     "06": USERS,
     "10": (
