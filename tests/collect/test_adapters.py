@@ -122,6 +122,12 @@ def test_a_file_that_is_no_json_lines_is_refused(content, words, tmp_path):
     assert said.startswith("calls.jsonl") and words in said
 
 
+def test_what_waits_is_kept_as_json_that_everybody_reads(tmp_path):
+    """DuckDB forgives a comma too many; whoever reads the quarantine need not."""
+    ds = load(tmp_path, "segment", {"calls.jsonl": ['{"type": "track", "extra": [1, 2,],}']})
+    assert {json.loads(text)["type"] for text in ds.quarantine.to_pandas()["raw_json"]} == {"track"}
+
+
 def test_a_damaged_compressed_file_is_refused(tmp_path):
     said = refused(tmp_path, "segment", {"calls.jsonl.gz": gzip.compress("\n".join(LINES).encode())[:-20]})
     assert said.startswith("calls.jsonl.gz cannot be read")

@@ -43,7 +43,9 @@ def open_lines(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> Batch:
     # NULL instead of a broken line: DuckDB may look into a line before it has applied the condition.
     relation = f"""(SELECT source_row, CASE WHEN {good} THEN content END AS content FROM {text} WHERE {good}) AS x"""
     notes = [] if rows else [f"{name} is empty."]
-    return Batch(name, relation, "source_row", {"line": ("content", "JSON")}, rows, ragged, notes, raw="content")
+    # DuckDB also reads a comma too many; json() writes the line without it.
+    raw, columns = "json(content)", {"line": ("content", "JSON")}
+    return Batch(name, relation, "source_row", columns, rows, ragged, notes, raw)
 
 
 def is_lines(batch: Batch) -> bool:
