@@ -44,13 +44,13 @@ def arrivals(ds: Dataset) -> pd.DataFrame:
     ``events.loc[bots(events).index]`` are the rows themselves.
     """
     times = ["original_timestamp", "sent_at", "received_at"]
-    table = _raw(ds, "events", ["message_id", "event", "user_id", "anonymous_id", "user_agent_class", *times])
+    table = exported(ds, "events", ["message_id", "event", "user_id", "anonymous_id", "user_agent_class", *times])
     for name in times:
         table[name] = pd.to_datetime(table[name], utc=True, format="ISO8601", errors="coerce")
     return table
 
 
-def _raw(ds: Dataset, table: str, columns: list[str]) -> pd.DataFrame:
+def exported(ds: Dataset, table: str, columns: list[str]) -> pd.DataFrame:
     """Return columns of an exported table as text, in order of files and rows; one that it lacks is empty."""
     raw = ds.raw(table)
     found = [raw[c] if c in raw.columns else ibis.null("string").name(c) for c in [*ROW, *columns]]
@@ -102,7 +102,7 @@ def wrong_money(ds: Dataset) -> pd.DataFrame:
 
     The amount is that before the discount: the subtotal, or the total where the source has none.
     """
-    raw = _raw(ds, "orders", ["product_id", "subtotal", "total"])
+    raw = exported(ds, "orders", ["product_id", "subtotal", "total"])
     amount = pd.to_numeric(raw["subtotal"].fillna(raw["total"]), errors="coerce")
     price = ds.courses.select("product_id", "price").to_pandas().set_index("product_id")["price"]
     ratio = amount / raw["product_id"].map(price)
@@ -112,7 +112,7 @@ def wrong_money(ds: Dataset) -> pd.DataFrame:
 
 def reloads(ds: Dataset) -> pd.DataFrame:
     """Return orders of a product that the person had ordered, under another id, in the `RELOAD_SECONDS` before."""
-    raw = _raw(ds, "orders", ["order_id", "user_id", "product_id", "timestamp", "total"])
+    raw = exported(ds, "orders", ["order_id", "user_id", "product_id", "timestamp", "total"])
     raw["timestamp"] = pd.to_datetime(raw["timestamp"], utc=True, format="ISO8601", errors="coerce")
     paid = raw[(pd.to_numeric(raw["total"], errors="coerce") > 0) & raw["product_id"].notna()]
     copy = paid["order_id"].notna() & paid.duplicated("order_id")  # the same id twice is no second order
@@ -129,7 +129,7 @@ def waiting(ds: Dataset) -> pd.DataFrame:
     """
     held = ds.quarantine.filter(ds.quarantine["table"] == "orders").select(*ROW, "rule").to_pandas()
     held = held.assign(fen=held["rule"] == "money_unit").groupby(ROW, as_index=False)["fen"].any()
-    rows = held.merge(_raw(ds, "orders", ["total"]), on=ROW)
+    rows = held.merge(exported(ds, "orders", ["total"]), on=ROW)
     unit = 100 if ds.manifest["money_unit"] == "fen" else 1
     amount = pd.to_numeric(rows["total"], errors="coerce") / unit / rows["fen"].map({True: 100, False: 1})
     return rows.assign(amount=amount.astype(float))[[*ROW, "amount"]][amount > 0].reset_index(drop=True)
