@@ -19,7 +19,7 @@
 
 # %% [markdown]
 # :::{admonition} Before you start
-# **You will do:** bring a week from five tools into one table; load a month in pieces, twice and backwards; mend a delivery
+# **You will do:** bring a week in seven exports into one table; load a month in pieces, twice and backwards; mend a delivery
 # in the wrong unit and replay it; cut sessions; hunt the faults that were planted and grade the hunt.
 # **You will learn:** a tracking plan; what must be declared and is never guessed; idempotent loading and the conservation
 # law; precision and recall of cleaning.
@@ -432,12 +432,12 @@ clean["orders per 1,000 visitors"] = 1_000 * clean["orders"] / (clean["visitors 
 both = pd.DataFrame({"raw files": naive, "repaired": clean})
 both["raw is off by"] = (both["raw files"] / both["repaired"] - 1).where(both["repaired"] > 0)
 errors = both["raw is off by"].dropna()
+worst = ", ".join(f"{n.split(', ')[0]} {errors[n]:+.0%}" for n in errors.abs().nlargest(2).index)
 show.table(both.round(3), "Before and after; the last column is a fraction")
 
 # %%
 with show.figure(
-    "The worst raw numbers: "
-    + ", ".join(f"{n.split(', ')[0]} {errors[n]:+.0%}" for n in errors.abs().nlargest(2).index),
+    f"The worst raw numbers: {worst}",
     x="raw value relative to the clean one, %",
     y="",
     alt="Bars of the relative error of five raw numbers: "
