@@ -146,6 +146,12 @@ def test_ids_keep_their_digits(tmp_path):
     assert [row["user_id"] for row in found] == ["9007199254740993", "007", "123", "123.0", "12345678901234567890123"]
 
 
+@pytest.mark.parametrize("blank", ["", "  ", "\r", "\t\t", " \n", "\u3000", "\u00a0", "null"])
+def test_a_blank_id_is_none(blank, tmp_path):
+    ds = load(tmp_path, "segment", {"calls.jsonl": [changed(SEGMENT, userId=blank, anonymousId=None)]})
+    assert waiting(ds) == [("events", 1, "missing_value", "user_id")]
+
+
 # --- message ids ------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ from knowpay.collect.privacy.scrub import scrub_sql
 from knowpay.collect.schema import CURRENCIES, SQL_TYPES, TYPE_WORDS, Column, Table
 
 # What tools write for "no value". "NA" is not among them: it is Namibia.
-MISSING = ("", "NULL", "null", "\\N", "NaN", "nan", "NaT", "None", "<NA>")
+MISSING = ("", "NULL", "null", "\\N", "NaN", "nan", "NaT", "None", "<NA>", "\u3000", "\u00a0")
 TIME = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?(Z|UTC|[+-](0\d|1[0-4])(:?[0-5]\d)?))?)?"
 # A time outside is a wrong unit, or a clock that was never set.
 FLOOR, CEILING = (f"TIMESTAMPTZ '{year}-01-01 00:00:00+00'" for year in (1990, 2200))
@@ -37,7 +37,9 @@ def _raw(source: str, kind: str) -> str:
     """The value as it came; what tools write for "no value" becomes NULL."""
     if kind == "VARCHAR":
         marks = ", ".join(map(quote, MISSING))
-        return f"CASE WHEN trim({source}) IN ({marks}) THEN NULL ELSE trim({source}) END"
+        # DuckDB's trim() takes spaces away and no other blanks; only a text that begins with one is looked at.
+        blank = f"(trim({source}) < '!' AND trim({source}, ' \t\r\n\v\f') = '')"
+        return f"CASE WHEN trim({source}) IN ({marks}) OR {blank} THEN NULL ELSE trim({source}) END"
     if kind in ("DOUBLE", "FLOAT"):
         return f"CASE WHEN isnan({source}) THEN NULL ELSE {source} END"
     if _NUMBER.fullmatch(kind) or kind in ("BOOLEAN", "DATE") or kind.startswith("TIMESTAMP"):
