@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -169,6 +171,24 @@ def test_a_killed_erasure_is_finished_by_the_next_one(company, tmp_path, monkeyp
     left = everything(company, cache)
     assert WHO.encode() not in left and DEVICE.encode() not in left
     assert after == 3 or content(company) == content(whole)
+
+
+def test_a_process_killed_in_the_middle_of_a_file_leaves_nothing(company, tmp_path):
+    """A real death, without any clean-up: the half-written copy goes with the next erasure, whomever it is about."""
+    code = f"""if True:
+        import os
+        from knowpay.collect.privacy import subject
+        judge = subject.Subject.judge
+        dies = lambda row: any(value == "ben-0001" for _, value in row)
+        subject.Subject.judge = lambda self, row: os._exit(9) if dies(row) else judge(self, row)
+        subject.rewrite.__globals__["look"] = lambda *_: [1]
+        subject.erase({str(company)!r}, {WHO!r}, {str(tmp_path / "cache")!r})"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    assert [p for p in company.iterdir() if p.name.startswith(".") and p.name != subject.JOURNAL]
+    subject.erase(company, "cleo-002", tmp_path / "cache")
+    assert not [p for p in company.iterdir() if p.name.startswith(".")]
+    left = everything(company)
+    assert not [i for i in (WHO, DEVICE, "cleo-002", "dev-cleo") if i.encode() in left] and b"ben-0001" in left
 
 
 def test_a_store_deleted_by_halves_is_found_again(company, tmp_path):

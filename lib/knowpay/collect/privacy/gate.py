@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from numbers import Number
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -144,8 +145,13 @@ def release(
     return paths
 
 
-def safe_cell(text: object) -> str:
-    """Return the text on one line, with an apostrophe in front when a spreadsheet would take it for a formula."""
+def safe_cell(text: object) -> object:
+    """Return the text on one line, with an apostrophe in front when a spreadsheet would take it for a formula.
+
+    A number, a decimal one included, is returned as it is.
+    """
+    if isinstance(text, Number) and not pd.isna(text):
+        return text
     line = "" if pd.api.types.is_scalar(text) and pd.isna(text) else " ".join(str(text).split())
     return f"'{line}" if line.startswith(FORMULA) else line
 

@@ -11,7 +11,7 @@ from knowpay.collect import ExportError
 from knowpay.collect.files import table_of
 from knowpay.collect.manifest import Manifest, read_manifests, whole
 from knowpay.collect.privacy.gate import DATED
-from knowpay.collect.privacy.rewrite import Row, data_files, look, rewrite
+from knowpay.collect.privacy.rewrite import Row, data_files, look, rewrite, sweep
 from knowpay.collect.privacy.subject import forget
 
 
@@ -37,6 +37,7 @@ def purge(source: str | Path, cache: str | Path | None = None) -> dict[str, Any]
     if manifest.retention_days is None:
         raise ExportError(f"The manifest of {source} names no retention_days. Write for example `retention_days: 540`.")
     since = manifest.extracted_at - timedelta(days=manifest.retention_days)
+    sweep(source)
     stores = forget(source, cache)
     removed: dict[str, int] = {}
     undated: dict[str, int] = {}

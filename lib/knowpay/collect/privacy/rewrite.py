@@ -41,6 +41,15 @@ def data_files(source: Path) -> tuple[list[Path], list[Path]]:
     return can, [p for p in here if p not in can]
 
 
+def sweep(source: Path) -> int:
+    """Remove the half-written copies that killed runs left beside the files of the export; return how many."""
+    names = {path.with_name(f".{path.name}-") for path in source.rglob("*") if path.is_file()}
+    left = [path for path in source.rglob(".*") if path.is_file() and path.with_name(path.name[:-8]) in names]
+    for path in left:
+        path.unlink()
+    return len(left)
+
+
 def rewrite(
     path: Path, judge: Judge, needles: Iterable[str] | None = None, columns: Sequence[str] | None = None
 ) -> tuple[int, int]:

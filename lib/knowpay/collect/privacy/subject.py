@@ -23,7 +23,7 @@ from knowpay.collect.files import table_of
 from knowpay.collect.manifest import NAMES as MANIFESTS
 from knowpay.collect.manifest import read_manifests
 from knowpay.collect.privacy.gate import write_whole
-from knowpay.collect.privacy.rewrite import Row, data_files, look, rewrite
+from knowpay.collect.privacy.rewrite import Row, data_files, look, rewrite, sweep
 from knowpay.collect.store import Store, cache_folder, only_one
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ def erase(source: str | Path, user_id: str, cache: str | Path | None = None) -> 
     Raises ExportError and ValueError as `find` does. Nothing has been changed then, unless a later file is damaged.
     """
     source = Path(source).expanduser().resolve()
+    sweep(source)
     subjects = _begun(source)
     if user_id not in {s.user_id for s in subjects}:
         subjects.append(find(source, user_id))
