@@ -58,8 +58,8 @@ show.table(seen.to_pandas().round(4), "Devices, users who logged in, and the sha
 
 # %% [markdown]
 # A device id is lost when the app is reinstalled or the cookie deleted, a person has two devices, and a bot has a thousand.
-# So the count of devices says little. An event without a login must come to the right person by evidence, and there is only
-# one kind that can be checked later: an event that carries *both* ids. The rules:
+# So the count of devices says little. To give an event without a login to a user (*stitching*) takes evidence, and there is
+# only one kind that can be checked later: an event that carries *both* ids. The rules:
 #
 # - One user ever on a device: all events of the device are theirs, from first sight to last.
 # - Two users or more: the device is *ambiguous*. From the first to the last event of an unbroken run of one user the device
@@ -67,7 +67,7 @@ show.table(seen.to_pandas().round(4), "Devices, users who logged in, and the sha
 # - Analytics denied: nothing is stitched, the events only count.
 #
 # The result is a table of intervals, one row each, which anybody can check against the logins. Joined to the events it gives
-# each a `person_id`, and says how it is known. The columns of the events stay as they are; to undo the stitching, drop the view.
+# each a `person_id`, and says how that is known. The columns of the events stay as they are; to undo the stitching, drop the view.
 
 # %% tags=["nbval-check-output"]
 intervals = identity.stitch(ds).to_pandas().sort_values(["anonymous_id", "first_seen_at"], ignore_index=True)
@@ -81,15 +81,15 @@ show.table(how.order_by("person_by").to_pandas(), "How the person behind an even
 # %% [markdown]
 # ### Gates first
 #
-# Before anybody uses the map: how much does it rest on, and is the user id lost somewhere on the way? The last two gates look at
-# the half hour after a login, when every event should carry the id.
+# Before anybody uses the map: on how many logins does it rest, and is the user id lost somewhere on the way? The last two gates
+# look at the half hour after a login, when every event should carry the id. Only they have a bound, `identity.ALARM`.
 
 # %% tags=["nbval-check-output"]
 gates = identity.gates(ds)
 show.table(gates.round(4), "Quality gates of the identities; an alarm means: mend the tracker first")
 
 # %% [markdown]
-# The mean is calm and the worst week is not. Which platform, which weeks?
+# A calm mean can hide a bad week. Which platform, which weeks?
 
 # %%
 lost = identity.lost_ids(ds)
@@ -148,9 +148,10 @@ print(f"one tablet more:  {after_fair}, all those of the tablet in one person; b
 
 # %% [markdown]
 # A blended account shows one person's courses to another, cannot be taken apart again, and with enough shared devices the
-# whole company becomes one person. The interval rule loses something too: events it leaves with the device. Losing a few is
-# visible and can be mended; blending is neither. When two accounts really are one person, that is a row in a table, with
-# who said so and when (`identity.canonical`); leaving the row out undoes it.
+# whole company becomes one person. The interval rule errs too. It leaves events with the device, and where somebody borrows a
+# device without logging in, it takes them for the user whose interval it is. But two accounts stay two, and an interval can
+# be taken back. When two accounts really are one person, that is a row in a table, with who said so and when
+# (`identity.canonical`); leaving the row out undoes it.
 
 # %% [markdown]
 # ### Late logins change the past
@@ -170,7 +171,7 @@ show.table(moved.nlargest(3, ["events", "date"]), "The days that changed most")
 
 # %% [markdown]
 # So a number by person and day is final only when its last login has come in. Print the count of events re-attributed with every
-# run; when it jumps, somebody changed the tracker.
+# run; when it jumps, look at the tracker first.
 
 # %% [markdown]
 # ## Who invited whom
@@ -212,7 +213,8 @@ show.say(
 # ### By generation
 #
 # The records of the users know all invitations, also those from before the events begin. If the invited invite as eagerly as
-# the others, K is the same in every generation.
+# the others, K differs between generations by chance only. Read the column `users` first: in the last generations one accepted
+# invitation more or less moves K far, and their intervals, from so few, are too narrow.
 
 # %% tags=["nbval-check-output"]
 by_generation = referral.k_factor(inviter, generation)
@@ -312,7 +314,8 @@ print(f"same favourite category: {alike:.1%} of {len(ties)} pairs of inviter and
 # others of like demographics and time of joining*, and not equally in all segments; one bank is no law.
 #
 # So compare like with like: for each favourite category, how active are users who were *not* invited? Weighted by the
-# categories of the invited, that is what people of their kind do uninvited.
+# categories of the invited, that is what people of their kind do uninvited. (Organic users are only some of the uninvited, so
+# the lines of the table need not add up.)
 
 # %%
 value["favourite"] = favourite
@@ -376,8 +379,8 @@ if len(sizes) > 1 and len(quoted):
 # %% [markdown]
 # ## On real data
 #
-# What a competitor asks is the third-party figure that one can count oneself: a catalogue of Udemy, 2011 to 2017. Does
-# what we read agree with what its card says?
+# What a competitor asks is a third-party figure that one can count oneself: a catalogue of Udemy, 2011 to 2017. Do our counts
+# agree with those on its card (`datasets/udemy.md`)?
 
 # %%
 from knowpay.collect import public
@@ -396,7 +399,8 @@ if udemy is not None:
 # %% [markdown]
 # Before it becomes a row of `market`, grade it. It is a count (good) of *list* prices in a shop that sells mostly at a
 # discount, in another currency, years ago. So it cannot say what anybody paid, nor what to ask in yuan. What travels is its
-# shape:
+# shape. Look at the curves before the ratio in the title: it compares two points of each, and the lower one lies at the edge
+# of the company's cheap tasters, where a course more or less moves it far.
 
 # %%
 if udemy is not None:
@@ -423,8 +427,9 @@ if udemy is not None:
 #
 # The company knows who sat in front of each device. Of the events without a login that were given to a user, how many were
 # given to the right one (precision)? Of all events without a login that people made, how many came to the right one (recall)?
-# Bots, and people who denied analytics, are out: they have no lasting id. K by generation rests on a complete graph, so it
-# must be exact.
+# Bots, and people who denied analytics, are out: they have no lasting id. Nearly all devices have one user, where hardly any
+# rule can go wrong: a high figure here says little about the shared ones. K by generation rests on a complete graph, so it must
+# be exact.
 
 # %%
 truth = getattr(ds, "truth", None)
@@ -453,7 +458,7 @@ if truth is not None:
 
 # %% [markdown]
 # Now the comparison. In this world an invitation does two things: interest lasts longer, for good, and buying
-# comes a little easier for some months. Both are small. The traits say on how many days a person would be seen in half a year,
+# comes a little easier for some months. The traits of its people say on how many days a person would be seen in half a year,
 # with and without that (visits come by chance at a daily rate that fades; a day counts once).
 #
 # And do the invited read what their inviters read? Nobody in this world copies anybody. If so, pairs should be as alike as
@@ -499,30 +504,36 @@ if truth is not None:
 # %% [markdown]
 # ## Decide
 #
-# One more accepted invitation brings a user who leaves a contribution in the first half year, and who brings others in that time:
-# times $1 / (1 - K)$. Refunds, fees and the commission of the inviter are taken off already. That is the ceiling if nobody
-# would have come without the invitation. Some would have; the records cannot say how many, so read it for several shares.
+# One more accepted invitation brings a user who leaves a contribution in the first half year, and who brings others in that time,
+# in all $K + K^2 + \dots = K / (1 - K)$. Those leave as much, but each costs today's reward. Refunds, fees and the commission of
+# the inviter are taken off already. That is the ceiling if nobody would have come without the invitation. Some would have; the
+# records cannot say how many, so read it for several shares. The low end of the ceiling takes worth and K both at their low
+# ends, the high end both at their high ones; the share of invitations accepted is taken as it is.
 
 # %% tags=["nbval-check-output"]
 worth, worth_low, worth_high = economics.mean_interval(invited["value"])
-cap, cap_low, cap_high = worth / (1 - k_half_year), worth_low / (1 - k_low), worth_high / (1 - k_high)
 now = economics.acquisition(ds)["per_registration"].get("referral", 0.0)
+ends = [(worth, k_half_year), (worth_low, k_low), (worth_high, k_high)]
+cap, cap_low, cap_high = (left + k / (1 - k) * (left - now) for left, k in ends)  # those they bring cost the reward too
 shares = pd.Series([1.0, 0.5, 0.25], name="share that would not have come")
 ceiling = pd.DataFrame({"ceiling": cap * shares, "low": cap_low * shares, "high": cap_high * shares})
 ceiling["per invitation sent"] = ceiling["ceiling"] * rate
 show.table(ceiling.set_index(shares).round(2), "Yuan that an accepted invitation may cost, with 90 % intervals")
 
 # %% tags=["remove-input"]
-verdict = (
-    f"Keep the programme at {now:.2f} yuan, and raise nothing yet: it pays as long as at least {now / cap_low:.0%} of the invited would not have "
-    "come otherwise, at the low end of the interval"
-    if now < cap_low
-    else f"Do not raise the reward: at the low end of the interval even {now:.2f} yuan is not earned back in half a year"
-)
+if not now:
+    verdict = "The ledger has no row of what the programme costs: add it to `market` before you judge the programme"
+elif now < cap_low:
+    verdict = (
+        f"Today an accepted one costs {now:.2f}. Keep that, and raise nothing yet: it pays as long as at least {now / cap_low:.0%} of the "
+        "invited would not have come otherwise, at the low end of the interval"
+    )
+else:
+    verdict = f"Do not raise the reward: at the low end of the interval even today's {now:.2f} yuan is not earned back in half a year"
 show.say(
     f"**Decision.** One more accepted invitation may cost at most **{cap:.2f} yuan** (90 % interval {cap_low:.2f} to {cap_high:.2f}), and an "
-    f"invitation sent **{cap * rate:.2f} yuan** ({cap_low * rate:.2f} to {cap_high * rate:.2f}), if all who accept are extra. Today one costs "
-    f"{now:.2f}. {verdict}. That invited users are worth {more_value:+.0%} is no argument for more: it says neither what the "
+    f"invitation sent **{cap * rate:.2f} yuan** ({cap_low * rate:.2f} to {cap_high * rate:.2f}), if all who accept are extra. "
+    f"{verdict}. That invited users are worth {more_value:+.0%} is no argument for more: it says neither what the "
     "invitation did nor who would have come anyway. **What would change it:** a lottery in which half of the inviters are offered no reward for a month tells the "
     "share that is extra; a longer horizon raises the ceiling."
 )
@@ -537,9 +548,9 @@ show.say(
 # %% [markdown]
 # ## Summary
 #
-# - Only logins link a device to a user; intervals keep shared devices apart, gates say when the ids themselves are broken, and
-#   a merge is a row that can be taken back.
-# - K is accepted invitations per *user*. Below 1 it multiplies users by $1/(1-K)$.
+# - Only logins link a device to a user; intervals keep the accounts on a shared device apart, gates say when the ids themselves
+#   are broken, and a merge is a row that can be taken back.
+# - K is accepted invitations per *user*. Below 1 it multiplies users by $1/(1-K)$, and the rewards with them.
 # - Invited users are another kind of people. Compare like with like, then ask for a lottery.
 # - A figure from outside has a source, a date and a grade, or it does not enter.
 #

@@ -82,8 +82,8 @@ answer = ["u1", "u1", "u1", "u1", "u2", "u2", "u2", "u2"]
 answer = ["tablet", "u1", "tablet", "u1", "tablet", "u2", "u2", "tablet"]
 
 # %% tags=["wrong"]
-# hint: One person for the whole tablet is the transitive merge. Two accounts stay two accounts.
-answer = ["u1"] * 8
+# hint: You carried the last user forward. What happened after their last event, up to the next user's first, nobody can say.
+answer = ["tablet", "u1", "u1", "u1", "u1", "u2", "u2", "u2"]
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 3 · The slide (5 minutes)
