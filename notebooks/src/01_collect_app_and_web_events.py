@@ -24,7 +24,7 @@
 # **You will learn:** a tracking plan; what must be declared and is never guessed; idempotent loading and the conservation
 # law; precision and recall of cleaning.
 # **You need:** [Start here](00_start_here.ipynb). **Minutes:** 30 to read, 1 to run. **Data:** the simulated company; OULAD
-# where it is at hand. **Memory:** about 1 GB.
+# where it is at hand. **Memory:** 1.5 GB the first time, 1 GB later.
 # :::
 
 # %% tags=["parameters"]
@@ -280,7 +280,7 @@ show.say(
 # %% [markdown]
 # ### A delivery in the wrong unit, mended and replayed
 #
-# The payment system sends its orders in fen, under a manifest that says yuan. None enters: the price list objects. The remedy
+# The payment system sends its orders in fen, under a manifest that says yuan. The price list objects, and they wait. The remedy
 # is one word in the manifest; then what waits is *replayed*. Later the refunds come: the same orders in a newer version,
 # and the old version is kept aside as superseded. Tests of the till for one fen are left out here: as one yuan they would have
 # passed. A rule sees what stands out; a declaration is right for every row.
