@@ -107,8 +107,10 @@ wrong = why["personal"].reindex(listed).fillna("")
 wrong = wrong[wrong != ""]
 show.say(
     f"The one filter would have written **{len(wrong):,} people** a personal message that they must not get: "
-    + (", ".join(f"{n:,} {reason}" for reason, n in wrong.value_counts().items()) or "nobody, on these data")
+    + ", ".join(f"{n:,} {reason}" for reason, n in wrong.value_counts().items())
     + ". Each of them is a complaint waiting to be made, and the filter gave no error."
+    if len(wrong)
+    else "On these data the one filter lets nobody through who must not get a personal message."
 )
 
 # %% [markdown]
