@@ -1,11 +1,12 @@
 """The Dataset: types at the door, derived columns, raw rows, truth, what is unlocked."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from collect_exports import frames
-from knowpay.collect import TooLittleData
+from collect_exports import frames, write_manifest
+from knowpay.collect import ExportError, TooLittleData
 from knowpay.collect.dataset import Dataset, Truth
 from knowpay.collect.ingest import ingest
 from knowpay.collect.schema import TABLES, dictionary
@@ -52,6 +53,28 @@ def test_raw_gives_the_rows_as_they_came(opened, kind):
     assert len(ds.raw("orders").to_pandas()) == 3  # a second call gives the same table
     with pytest.raises(KeyError, match="touches"):
         ds.raw("touches")
+
+
+def test_raw_rows_of_a_tool_have_canonical_names(tmp_path):
+    write_manifest(tmp_path / "export", source_format="segment", business_user_id_column="userId")
+    line = {
+        "type": "track",
+        "messageId": "m1",
+        "userId": "u1",
+        "event": "Signed Up",
+        "timestamp": "2025-03-01T10:00:00Z",
+    }
+    (tmp_path / "export" / "events.jsonl").write_text(json.dumps(line) + "\nno json\n", encoding="utf-8")
+    folder = ingest(tmp_path / "export", tmp_path / "store")
+    raw = Dataset("test", folder, tmp_path / "export").raw("events").to_pandas()
+    assert raw[["source_row", "message_id", "user_id"]].values.tolist() == [[1, "m1", "u1"]]
+
+
+def test_raw_rows_need_their_files(opened):
+    ds = opened()
+    (ds.source / "events.csv").rename(ds.source / "other.csv")
+    with pytest.raises(ExportError, match=r"events\.csv is not in .* any more"):
+        ds.raw("events")
 
 
 def test_facts_of_the_manifest(opened):

@@ -79,3 +79,11 @@ def test_folder_that_is_none(tmp_path):
     (tmp_path / "users.csv").write_text("x")
     with pytest.raises(ExportError, match="is a file"):
         list_files(tmp_path / "users.csv")
+
+
+def test_null_is_a_field_left_out(tmp_path):
+    write_manifest(tmp_path, retention_days="null")
+    assert read_manifests(tmp_path)[tmp_path].retention_days is None
+    write_manifest(tmp_path, retention_days="0")
+    with pytest.raises(ExportError, match="retention_days is wrong"):
+        read_manifests(tmp_path)

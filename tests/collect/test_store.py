@@ -251,6 +251,22 @@ def test_replay_lets_the_mended_rows_in_and_leaves_the_rest(export, tmp_path):
     assert ingest(folder, store) == store and {p: p.stat().st_mtime_ns for p in store.rglob("*.parquet")} == state
 
 
+def test_replay_reads_loaded_rows_anew_when_their_declaration_changed(export, tmp_path):
+    """Half a delivery in fen passed as yuan: mended, no row keeps the old unit."""
+    folder = export(orders=None)
+    write_manifest(folder / "shop")
+    write_table(frames()["orders"].assign(total=["19900", "89.50", "99"]), folder / "shop" / "orders.csv")
+    store = ingest(folder, tmp_path / "store")
+    assert dataset(store, folder).orders.to_pandas()["total"].tolist() == [89.5, 99.0]
+    write_manifest(folder / "shop", money_unit="fen")
+    assert replay(folder, store, "money_unit") == -1  # one in, two out: 0.895 and 0.99 yuan are too little
+    ds = dataset(store, folder)
+    assert ds.orders.to_pandas()["total"].tolist() == [199.0] and conserved(ds)
+    assert digests(store) == digests(ingest(folder, tmp_path / "fresh"))
+    status = ds.quarantine.to_pandas().groupby("source_row")["status"].unique().map(list).to_dict()
+    assert status == {1: ["fixed"], 2: ["waiting"], 3: ["waiting"]}
+
+
 def test_replay_reads_only_what_waits(export, tmp_path):
     events = pd.concat([frames()["events"], _events(["late"], "2025-03-01T10:00:00Z", progress="7")])
     folder = export(events=events)

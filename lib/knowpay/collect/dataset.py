@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from knowpay.collect import ExportError
 from knowpay.collect.schema import FATES, QUARANTINE, SQL_TYPES, TABLES
 from knowpay.collect.store import Store, quiet
 
@@ -215,11 +216,13 @@ class Dataset:
     def raw(self, table: str):
         """The rows of the export as they came, as text, with source_file and source_row (1 = first data row).
 
+        The columns are those of the files; what an adapter reads has the names that it translates them to.
+
         Raises:
             KeyError: the export has no such table.
             ExportError: the files of the export are gone or cannot be read any more.
         """
-        from knowpay.collect.files import open_file
+        from knowpay.collect.ingest import plan
 
         batches = self.report.batches
         files = batches.loc[batches["table"] == table, "file"]
@@ -227,10 +230,13 @@ class Dataset:
             raise KeyError(f"the export has no table {table!r}; it has {', '.join(batches['table'].unique())}")
         if table in self._raw:
             return self.con.table(f"raw_{table}")
+        there = {file.name: file for file in plan(self.source)[0]}
+        if gone := [name for name in files if name not in there]:
+            raise ExportError(f"{gone[0]} is not in {self.source} any more. Put it back, or open the export again.")
         raw, parts = self.con.con, []
         with tempfile.TemporaryDirectory() as scratch:
             for name in files:
-                batch = open_file(raw, self.source / name, name, Path(scratch))
+                batch = there[name].views(raw, Path(scratch))[table]
                 columns = "".join(
                     f', CAST({e} AS VARCHAR) AS "{n.replace(chr(34), chr(34) * 2)}"'
                     for n, (e, _) in batch.columns.items()

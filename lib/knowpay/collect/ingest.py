@@ -56,6 +56,14 @@ class _File:
     manifest: Manifest
     declared: str
 
+    def views(self, con: duckdb.DuckDBPyConnection, scratch: Path) -> dict[str, Batch]:
+        """The rows of the file by canonical table, not counted where an adapter reads it."""
+        batch = open_file(con, self.path, self.name, scratch)
+        if self.table is None:
+            return adapters.views(batch, self.manifest, self.folder)
+        units = {} if self.manifest.source_format == "canonical" else {"business_user_id_column": "user_id"}
+        return {self.table: replace(batch, units=units)}
+
     @property
     def unit(self) -> str:
         """What is read once: the same bytes may be the (empty) files of two tables."""
@@ -179,15 +187,11 @@ class _Run:
     def views(self, file: _File) -> dict[str, Batch]:
         """The rows of a file by canonical table."""
         if file.name not in self.opened:
-            batch = open_file(self.con, file.path, file.name, self.store.scratch)
-            if file.table is None:
-                views = adapters.views(batch, file.manifest, file.folder)
-                with _reading(file.name):
-                    for view in views.values():
+            views = file.views(self.con, self.store.scratch)
+            with _reading(file.name):
+                for view in views.values():
+                    if view.rows < 0:
                         view.rows = self.one(f"SELECT count(*) FROM {view.relation}") + len(view.ragged)
-            else:
-                units = {} if file.manifest.source_format == "canonical" else {"business_user_id_column": "user_id"}
-                views = {file.table: replace(batch, units=units)}
             self.opened[file.name] = views
         return self.opened[file.name]
 
@@ -213,28 +217,43 @@ class _Run:
         if {b["unit"] for b in was} != set(files):
             raise ExportError(f"The files of {self.source} have changed since they were read. Open the export first.")
         self.connect()
-        fixed, changed = 0, set()
+        let_in, grown = 0, set()
         for table in TABLES.values():
-            if changed & set(table.reads):
+            mine = [b for b in was if b["table"] == table.name]
+            # A declaration that changed under rows already loaded changes those as well: then the table is read anew.
+            anew = any(b["rows"] > b["quarantined"] and b["declared"] != files[b["unit"]].declared for b in mine)
+            held = [b for b in mine if b["quarantined"]]
+            if anew or grown & set(table.reads):
                 self.table(table, self.of(table, self.files), {})
-                continue
-            again, mine = [], []
-            for was_batch in (b for b in was if b["table"] == table.name and b["quarantined"]):
-                file = files[was_batch["unit"]]
-                rows, n = self.waiting(was_batch, rule)
-                if n:
-                    batch = self.views(file)[table.name]
-                    chosen = f"(SELECT * FROM {batch.relation} WHERE {batch.row} IN ({rows})) AS again"
-                    again.append((was_batch, file, rows, n))
-                    mine.append((file, replace(batch, relation=chosen, rows=n, ragged=[])))
-            self.table(table, mine, self.before)
-            fixed_here = self.settle(table, again)
-            fixed += fixed_here
-            changed |= {table.name} if fixed_here else set()
+                for batch in held:
+                    self.settle(table, batch, "SELECT source_row FROM before")
+            else:
+                self.again(table, [(b, files[b["unit"]], *self.waiting(b, rule)) for b in held])
+            left = sum(b["quarantined"] for b in self.after["batches"] if b["table"] == table.name)
+            fewer = sum(b["quarantined"] for b in held) - left
+            let_in += fewer
+            grown |= {table.name} if fewer else set()
         for batch in self.after["batches"]:
             batch["declared"] = files[batch["unit"]].declared
         self.finish()
-        return fixed
+        return let_in
+
+    def again(self, table: Table, held: list[tuple[dict[str, Any], _File, str, int]]) -> None:
+        """Read rows that wait once more, and join their fates to those of the other rows of their files."""
+        held = [(b, file, rows, n) for b, file, rows, n in held if n]
+        mine = []
+        for _, file, rows, n in held:
+            batch = self.views(file)[table.name]
+            chosen = f"(SELECT * FROM {batch.relation} WHERE {batch.row} IN ({rows})) AS again"
+            mine.append((file, replace(batch, relation=chosen, rows=n, ragged=[])))
+        self.table(table, mine, self.before)
+        for was, _, rows, n in held:
+            whole, part = (b for b in self.after["batches"] if (b["table"], b["unit"]) == (table.name, was["unit"]))
+            self.after["batches"].remove(part)
+            for fate in ("loaded", "duplicate", "superseded"):
+                whole[fate] += part[fate]
+            whole["quarantined"] += part["quarantined"] - n
+            self.settle(table, was, rows)
 
     def waiting(self, batch: dict[str, Any], rule: str | None) -> tuple[str, int]:
         """SQL of the row numbers of a file that wait under a rule and have columns at all, and how many they are."""
@@ -244,28 +263,19 @@ class _Run:
             HAVING {ours} AND NOT bool_or(rule IN ('ragged_row', 'broken_json'))"""
         return rows, self.one(f"SELECT count(*) FROM ({rows})")
 
-    def settle(self, table: Table, again: list[tuple[dict[str, Any], _File, str, int]]) -> int:
-        """Join the fates of replayed rows to those of their files; return how many rows were let in."""
-        let_in = 0
-        for was, file, rows, n in again:
-            label = f"{table.name}/{file.batch_id}"
-            first, second = (b for b in self.after["batches"] if (b["table"], b["unit"]) == (table.name, file.unit))
-            self.after["batches"].remove(second)
-            still = second["quarantined"]
-            for fate in ("loaded", "duplicate", "superseded"):
-                first[fate] += second[fate]
-            first["quarantined"] = was["quarantined"] - n + still
-            let_in += n - still
-            old = f"read_parquet({quote(str(self.store.folder / self.before['quarantine'][label]))})"
-            new = f"""SELECT * EXCLUDE (position) FROM quarantine WHERE "table" = {quote(table.name)}
-                AND batch_id = {quote(file.batch_id)}"""
-            fixed = f"CASE WHEN source_row IN ({rows}) THEN 'fixed' ELSE status END AS status"
-            both = f"""SELECT * REPLACE ({fixed}) FROM {old}
-                WHERE status = 'fixed' OR source_row NOT IN (SELECT source_row FROM ({new})) UNION ALL {new}"""
-            self.after["quarantine"][label] = self.save(
-                f"SELECT * FROM ({both}) ORDER BY ALL", f"quarantine/{table.name}-{file.batch_id[:16]}"
-            )
-        return let_in
+    def settle(self, table: Table, was: dict[str, Any], rows: str) -> None:
+        """Write the quarantine of a file whose `rows` (SQL) were read again: those that do not wait now are fixed."""
+        label = f"{table.name}/{was['batch_id']}"
+        before = f"read_parquet({quote(str(self.store.folder / self.before['quarantine'][label]))})"
+        now = f"""SELECT * EXCLUDE (position) FROM quarantine WHERE "table" = {quote(table.name)}
+            AND batch_id = {quote(was["batch_id"])}"""
+        self.after["quarantine"][label] = self.save(
+            f"""WITH before AS (FROM {before}), now AS ({now})
+            SELECT * REPLACE (CASE WHEN source_row IN ({rows}) THEN 'fixed' ELSE status END AS status) FROM before
+            WHERE status = 'fixed' OR source_row NOT IN (SELECT source_row FROM now)
+            UNION ALL FROM now ORDER BY ALL""",
+            f"quarantine/{table.name}-{was['batch_id'][:16]}",
+        )
 
     def of(self, table: Table, files: list[_File]) -> list[tuple[_File, Batch]]:
         """The files among `files` that feed the table, with their rows for it."""
@@ -606,9 +616,9 @@ def ingest(source: Path, store: Path) -> Path:
 def replay(source: Path, store: Path, rule: str | None = None) -> int:
     """Run the rows that wait in quarantine under `rule` (None: under any) again, after a declaration was mended.
 
-    Only those rows are read again: what was loaded stays as it is. Rows that pass are loaded and their errors become
-    `fixed`; the others wait on. Mending values in a file is another thing: the file is then a new one, and opening the
-    export reads it.
+    Only those rows are read again; but when the declaration that changed also holds for rows that were loaded, their
+    table is read anew, so that no row keeps an old unit. Errors of rows that pass become `fixed`; the others wait on.
+    Mending values in a file is another thing: the file is then a new one, and opening the export reads it.
 
     Returns:
         The number of rows that were let in.

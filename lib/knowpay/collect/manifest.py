@@ -154,7 +154,7 @@ def _read(path: Path) -> Manifest:
         raise ExportError(f"{path} is no readable YAML ({where}). Write lines like `currency: CNY`.") from error
     if not isinstance(fields, dict):
         raise ExportError(f"{path} holds no fields. Write lines like `currency: CNY`.")
-    fields = {k: v for k, v in fields.items() if v not in ("", None)}
+    fields = {k: v for k, v in fields.items() if v not in ("", "null", "~", None)}
     try:
         return Manifest(**fields)
     except ValidationError as error:
