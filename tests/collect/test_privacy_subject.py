@@ -12,6 +12,8 @@ from pathlib import Path
 import duckdb
 import knowpay
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from collect_exports import write_manifest
@@ -137,6 +139,27 @@ def test_what_is_others_stays_to_the_byte(company, tmp_path):
         "context": {"people": ["ben-0001", ""]},
         "n": 12345678901234567,
     }
+
+
+def test_a_parquet_file_in_groups_keeps_types_order_and_metadata(tmp_path):
+    path = tmp_path / "events.parquet"
+    table = pa.table(
+        {
+            "user_id": pa.array([f"user-{i % 50:04d}" for i in range(1000)]).dictionary_encode(),
+            "timestamp": pa.array(range(1000), pa.timestamp("us", tz="Asia/Shanghai")),
+            "tags": pa.array([["a", f"user-{i % 7:04d}"] for i in range(1000)]),
+            "number": pa.array([None if i % 3 else i for i in range(1000)], pa.int32()),
+        }
+    ).replace_schema_metadata({"made": "by hand"})
+    pq.write_table(table, path, row_group_size=64)
+    before = pq.read_table(path)
+    who = subject.Subject("user-0003", *(frozenset(names) for names in ((), ("user_id",), ("anonymous_id",), ())))
+    assert rewrite.rewrite(path, who.judge, who.ids) == (20, 140)
+    after = pq.read_table(path)
+    assert after.schema.equals(before.schema, check_metadata=True)
+    rows = [r for r in table.to_pylist() if r["user_id"] != "user-0003"]
+    expected = [r | {"tags": ["" if t == "user-0003" else t for t in r["tags"]]} for r in rows]
+    assert after.to_pylist() == expected
 
 
 def test_twice_is_once(company, tmp_path):

@@ -75,7 +75,9 @@ def rewrite(
         if _ending(path) == ".parquet":
             import pyarrow.parquet as pq
 
-            pq.write_table(_parquet(path, counted, needles, columns), to, compression="zstd")
+            with pq.ParquetWriter(to, pq.read_schema(path), compression="zstd") as out:
+                for table in _groups(path, counted, needles, columns, every=True):
+                    out.write_table(table)
         else:
             packed = path.suffix.lower() == ".gz"
             with to.open("wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) if packed else file as out:
@@ -100,10 +102,11 @@ def look(path: Path, needles: Iterable[str] | None = None, columns: Sequence[str
 
     with _named(path):
         if _ending(path) == ".parquet":
-            _parquet(path, collect, needles, columns)
+            pieces = _groups(path, collect, needles, columns, every=False)
         else:
-            for _ in _pieces(path, collect, needles):
-                pass
+            pieces = _pieces(path, collect, needles)
+        for _ in pieces:
+            pass
     return rows
 
 
@@ -190,16 +193,31 @@ def _end(text: str) -> str:
     return text[len(text.rstrip("\r\n")) :]
 
 
-def _parquet(path: Path, judge: Judge, needles: Iterable[str] | None, columns: Sequence[str] | None) -> pa.Table:
-    import pyarrow as pa
+def _groups(
+    path: Path, judge: Judge, needles: Iterable[str] | None, columns: Sequence[str] | None, every: bool
+) -> Iterator[pa.Table]:
+    """The new row groups, one after the other so that a large file fits; ``every``: those without a hit too."""
+    import numpy as np
     import pyarrow.parquet as pq
 
-    places = None if needles is None else _holding(path, needles)
-    table = pq.ParquetFile(path).read() if places != [] else pa.table({})  # nobody is looked for there
+    with pq.ParquetFile(path) as file:
+        places = None if needles is None else np.array(_holding(path, needles), dtype=np.int64)
+        first = 0
+        for number in range(file.num_row_groups):
+            rows = file.metadata.row_group(number).num_rows
+            here = np.arange(rows) if places is None else places[(places >= first) & (places < first + rows)] - first
+            first += rows
+            if len(here) or every:
+                yield _judged(file.read_row_group(number), here.tolist(), judge, columns)
+
+
+def _judged(table: pa.Table, places: list[int], judge: Judge, columns: Sequence[str] | None) -> pa.Table:
+    """The table after ``judge`` has seen the rows at ``places``."""
+    import pyarrow as pa
+
     seen = table.select([c for c in columns if c in table.column_names]) if columns is not None else table
     gone, changes = set(), {}
-    shown = seen if places is None else seen.take(pa.array(places, pa.int64()))
-    for place, values in zip(places or range(table.num_rows), shown.to_pylist(), strict=True):
+    for place, values in zip(places, seen.take(pa.array(places, pa.int64())).to_pylist(), strict=True):
         row: Row = list(values.items())
         verdict = judge(row)
         if verdict is None:
@@ -213,7 +231,7 @@ def _parquet(path: Path, judge: Judge, needles: Iterable[str] | None, columns: S
         for place, value in new_values.items():
             values[place] = value
         table = table.set_column(table.column_names.index(name), field, pa.array(values, field.type))
-    return table.filter(pa.array([place not in gone for place in range(table.num_rows)], pa.bool_()))
+    return table.filter(pa.array([place not in gone for place in range(table.num_rows)], pa.bool_())) if gone else table
 
 
 def _holding(path: Path, needles: Iterable[str]) -> list[int]:
