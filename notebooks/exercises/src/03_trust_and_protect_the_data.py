@@ -56,6 +56,11 @@ answer = people[people == 1].sum()
 sizes = [anonymity.classes(profiles, [q])["people"] for q in quasi]
 answer = sum(size[size < 10].sum() for size in sizes)
 
+# %% tags=["wrong"]
+# hint: A class of ten is large enough: "fewer than nine others" is a class of nine or less.
+people = anonymity.classes(profiles, quasi)["people"]
+answer = people[people <= 10].sum()
+
 # %% [markdown] tags=["exercise"]
 # ## Exercise 2 · What the dashboard spends (10 minutes)
 #
@@ -69,7 +74,7 @@ days, epsilon, channels = 30, 0.1, 6
 answer = days * epsilon
 
 # %% tags=["wrong"]
-# hint: Parallel composition holds for the channels, which no two share a person. The days do share people: their epsilons add up.
+# hint: That is one day. No two channels share a person, so they cost epsilon together; the days do share people, so they add up.
 answer = epsilon
 
 # %% tags=["wrong"]
@@ -79,6 +84,10 @@ answer = days * epsilon * channels
 # %% tags=["wrong"]
 # hint: That would be the epsilon for each day, were 0.1 the budget of the whole month. Here 0.1 is what one day costs.
 answer = epsilon / days
+
+# %% tags=["wrong"]
+# hint: Errors of independent measurements add up like this; the epsilons of the lesson's budget simply add up.
+answer = epsilon * days**0.5
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 3 · "Just send us the hashed phone numbers" (5 minutes)
