@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from types import SimpleNamespace
 
 import ibis
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from knowpay.analyse import referral
+from scipy.stats import poisson
 
 # a and e came unasked; a invited b and c, b invited d
 INVITER = pd.Series({"a": None, "b": "a", "c": "a", "d": "b", "e": None}, dtype="str")
@@ -34,8 +36,18 @@ def test_k_by_generation_by_hand():
     table = referral.k_factor(INVITER, referral.generations(INVITER))
     assert table[["users", "invited", "k"]].values.tolist() == [[2, 2, 1.0], [2, 1, 0.5], [1, 0, 0.0]]
     assert (table["low"] <= table["k"]).all() and (table["k"] <= table["high"]).all()
-    assert table.loc[0, ["low", "high"]].tolist() == [0.0, 2.0]  # one brought two, the other nobody
-    assert table.loc[2, ["low", "high"]].tolist() == [0.0, 0.0]
+    assert table.loc[0, "low"] == 0.0  # one brought two, the other nobody
+    assert table.loc[2, "low"] == 0.0 and table.loc[2, "high"] == pytest.approx(-log(0.05))  # one user says little
+
+
+def test_the_interval_of_k_is_the_wider_of_chance_and_of_what_users_differ_by():
+    alike = pd.Series({f"h{k}": None for k in range(40)} | {f"g{k}": f"h{k}" for k in range(20)}, dtype="str")
+    few = referral.k_factor(alike, alike.isna()).loc[True]
+    assert poisson.sf(19, 40 * few["low"]) == pytest.approx(0.05)  # 20 or more come so rarely with a K so low
+    assert poisson.cdf(20, 40 * few["high"]) == pytest.approx(0.05)
+    one = pd.Series({f"h{k}": None for k in range(40)} | {f"g{k}": "h0" for k in range(20)}, dtype="str")
+    wild = referral.k_factor(one, one.isna()).loc[True]  # all were invited by one user, who may not have been there
+    assert wild["low"] == 0 and wild["high"] > few["high"]
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=31))

@@ -171,6 +171,29 @@ def test_unlocks_a_larger_export(opened):
         ds.needs("99")
 
 
+@pytest.mark.parametrize(
+    ("lacks", "reason"),
+    [
+        ({}, "enough"),
+        ({"interactions": None}, "add the table interactions"),
+        ({"interactions": {"action": "like"}}, "interactions has 0 invitations sent; about 1 are needed"),
+        ({"courses": {"category": ""}}, "add the table courses with the column category"),
+        ({"events": {"event": "page_viewed"}}, "0 users opened a course page (event product_viewed); about 100"),
+    ],
+    ids=["nothing", "interactions", "invitations", "categories", "course pages"],
+)  # fmt: skip
+def test_invitations_need_interactions_and_course_pages_and_no_market(opened, lacks, reason):
+    tables = frames(users=150, events=1200)
+    tables["users"]["referrer_user_id"] = ["", *["u0"] * 149]
+    tables["events"]["anonymous_id"] = "a" + tables["events"]["user_id"]
+    tables["orders"] = pd.concat([tables["orders"]] * 40, ignore_index=True).assign(order_id=range(120))
+    sent = {"interaction_id": ["i1"], "user_id": "u0", "action": "invite", "object_type": "course"}
+    tables["interactions"] = pd.DataFrame(sent | {"timestamp": "2025-03-01"})
+    tables |= {name: change and tables[name].assign(**change) for name, change in lacks.items()}
+    found = opened(**tables).unlocks().set_index("lesson").loc["02_join_social_and_third_party_data"]
+    assert found["unlocked"] == (reason == "enough") and found["reason"].startswith(reason)
+
+
 def test_dictionary_page_is_up_to_date():
     page = Path(__file__).parents[2] / "datasets" / "dictionary.md"
     assert page.read_text("utf-8") == dictionary(), "write it again: python -m knowpay.collect.schema"

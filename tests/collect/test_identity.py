@@ -162,6 +162,26 @@ def test_a_supplied_map_links_devices_that_no_event_links():
     }  # fmt: skip
 
 
+def test_the_main_user_has_most_events_of_the_device():
+    ds = company(
+        [
+            *[("page_viewed", k, "d", user) for k, user in enumerate(["u", "v", "v", None, "v"])],
+            ("logged_in", 0, "tie", "w"),
+            ("logged_in", 1, "tie", "v"),
+            ("page_viewed", 0, "nobody's", None),
+            ("order_completed", 0, None, "u"),
+            *[("page_viewed", k, "refused", user) for k, user in enumerate(["u", "u", "no"])],
+            ("logged_in", 0, "taken back", "u"),
+        ],
+        denied=["no"],
+        supplied=[("taken back", "u", 0, 1, "revoked"), ("d", "u", 0, 99, "active")],
+    )
+    found = identity.main_user(ds).to_pandas().sort_values("anonymous_id")
+    assert found.values.tolist() == [["d", "v", 0.75], ["tie", "v", 0.5]]
+    early = identity.main_user(ds, ds.events.filter(ds.events.timestamp < START + pd.Timedelta(minutes=1)))
+    assert sorted(early.to_pandas()["user_id"]) == ["u", "u", "w"]  # d, and a device on which nobody refused yet; tie
+
+
 def test_an_event_without_device_belongs_to_its_user_and_without_any_id_to_nobody():
     ds = company([("order_completed", 0, None, "u"), ("page_viewed", 1, None, None)])
     assert intervals(ds) == []

@@ -44,12 +44,18 @@ def generations(inviter: pd.Series) -> pd.Series:
 def k_factor(inviter: pd.Series, group: pd.Series) -> pd.DataFrame:
     """Return by group of the inviting users: ``users, invited, k, low, high``, the last two a 90 % interval of k.
 
-    ``inviter`` as in `generations`; ``group`` is any label of each user, such as the generation.
+    ``inviter`` as in `generations`; ``group`` is any label of each user, such as the generation. The interval reaches
+    as far as the wider of two: the exact one of a Poisson count (Garwood 1936), which knows that none among few may
+    be chance, and that of `mean_interval`, which knows that a few users invite many.
     """
+    from scipy.stats import chi2
+
     invited = inviter.value_counts().reindex(inviter.index, fill_value=0)
     table = invited.groupby(group.reindex(inviter.index)).agg(users="size", invited="sum", k="mean")
     spans = invited.groupby(group.reindex(inviter.index)).agg(lambda n: mean_interval(n)[1:])
-    return table.assign(low=spans.str[0], high=spans.str[1])
+    low = chi2.ppf(0.05, 2 * table["invited"]) / 2 / table["users"]  # NaN where nobody was invited: 0 below
+    high = chi2.ppf(0.95, 2 * table["invited"] + 2) / 2 / table["users"]
+    return table.assign(low=spans.str[0].clip(upper=low.fillna(0)), high=spans.str[1].clip(lower=high))
 
 
 def k_within(users: pd.DataFrame, days: int, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:

@@ -337,16 +337,22 @@ def _unlocks(ds: Dataset) -> list[tuple[str, bool, str]]:
             return "add the column product_id to events"
         return "" if readers >= 100 else f"{readers:,} users have events on 5 courses or more; about 100 are needed"
 
-    def profiles() -> str:
+    def opened(pages: int, floor: int) -> str:
+        """Empty when enough users opened course pages of a known category, else what is missing."""
         if not number("SELECT count(category) FROM courses"):
             return "add the table courses with the column category"
+        readers = number(
+            "SELECT count(*) FROM (SELECT user_id FROM events JOIN courses USING (product_id) WHERE event = "
+            "'product_viewed' AND category IS NOT NULL AND user_id IS NOT NULL "
+            f"GROUP BY user_id HAVING count(*) >= {pages})"
+        )
+        least = f"{pages} course pages or more" if pages > 1 else "a course page (event product_viewed)"
+        return "" if readers >= floor else f"{readers:,} users opened {least}; about {floor:,} are needed"
+
+    def profiles() -> str:
         if not number("SELECT count(*) FROM events WHERE event = 'page_viewed' AND user_id IS NOT NULL"):
             return "add the event page_viewed with a user_id to events: one for each page or visit"
-        readers = number(
-            "SELECT count(*) FROM (SELECT user_id FROM events JOIN courses USING (product_id) "
-            "WHERE event = 'product_viewed' AND category IS NOT NULL GROUP BY user_id HAVING count(*) >= 10)"
-        )
-        return "" if readers >= 200 else f"{readers:,} users opened 10 course pages or more; about 200 are needed"
+        return opened(10, 200)
 
     users, events, orders = rows("users", 100), rows("events", 1000), rows("orders", 100)
     over = f"current_period_end <= '{ds.observation_end.isoformat()}'::TIMESTAMPTZ"
@@ -356,12 +362,13 @@ def _unlocks(ds: Dataset) -> list[tuple[str, bool, str]]:
     links = "user_id IS NOT NULL AND anonymous_id IS NOT NULL"
     logins = rows("events", 1000, links, "events with both ids")
     invited = rows("users", 100, "referrer_user_id IS NOT NULL", "users with an inviter")
+    sent = rows("interactions", 1, "action = 'invite'", "invitations sent")
     known = " + ".join(f"({c} IS NOT NULL)::INT" for c in ("province", "age_band", "gender", "occupation_band"))
     profile = rows("users", 100, f"{known} >= 2", "users with two of province, age band, gender, occupation band")
     needs = {
         "00_start_here": (users, events, orders, spend, renewals, propensity()),
         "01_collect_app_and_web_events": (events, orders),
-        "02_join_social_and_third_party_data": (users, logins, orders, invited),
+        "02_join_social_and_third_party_data": (users, logins, orders, invited, sent, opened(1, 100)),
         "03_trust_and_protect_the_data": (users, events, profile),
         "04_meet_real_data": (events, orders, rows("orders", 30, early, "orders 180 days before the end")),
         "06_build_user_profiles": (events, orders, profiles()),

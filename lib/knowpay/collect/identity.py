@@ -70,6 +70,18 @@ SELECT anonymous_id, user_id, first_seen_at, last_seen_at,
 FROM intervals
 """
 
+# The dull baseline: one vote for each event with a login, and the majority gets the device.
+_MAIN = """
+WITH refused AS (
+    SELECT anonymous_id FROM ({of}) SEMI JOIN (FROM users WHERE consent_analytics = 'denied') USING (user_id)
+    UNION SELECT anonymous_id FROM identity_map WHERE status = 'revoked'
+)
+SELECT anonymous_id, user_id, count(*) / sum(count(*)) OVER (PARTITION BY anonymous_id) AS share
+FROM ({of}) ANTI JOIN refused USING (anonymous_id) WHERE anonymous_id IS NOT NULL AND user_id IS NOT NULL
+GROUP BY anonymous_id, user_id
+QUALIFY row_number() OVER (PARTITION BY anonymous_id ORDER BY count(*) DESC, user_id) = 1
+"""
+
 # Intervals of one device touch at most at their ends. An event at such a moment goes to the one that begins there.
 _EVENTS = """
 WITH map AS ({map}), spans AS (
@@ -103,6 +115,16 @@ def stitch(ds: Dataset, of: ir.Table | None = None) -> ir.Table:
     ``of`` are the events to look at, all by default: `ds.events` with a filter, such as those received so far.
     """
     return _view(ds, _MAP.format(of=_sql(ds, of)))
+
+
+def main_user(ds: Dataset, of: ir.Table | None = None) -> ir.Table:
+    """Return the user with most events on each device: the baseline that intervals must be held against (Ibis table).
+
+    Columns ``anonymous_id, user_id`` and ``share``, the user's part of the device's events that carry a user id,
+    between 0 and 1. Of equals the first by id is taken. Devices that nobody logged in on are not there, nor those where
+    nothing may be stitched (rule 7). ``of`` as in `stitch`; a supplied map adds nothing, it has no events to count.
+    """
+    return _view(ds, _MAIN.format(of=_sql(ds, of)))
 
 
 def events(ds: Dataset, identity_map: ir.Table | None = None, of: ir.Table | None = None) -> ir.Table:
