@@ -273,5 +273,10 @@ def test_singled_out_is_what_intersecting_sets_gives(seed, known):
     seen = {user: set(days) for user, days in table.groupby("user_id")["day"]}
     full = {user: days for user, days in seen.items() if len(days) == known}
     alone = [sum(days <= other for other in seen.values()) == 1 for days in full.values()]
-    got = anonymity.singled_out(table, ["day"], known)
+    got = anonymity.singled_out(table, ["day"], [known])[known]
     assert math.isnan(got) if not alone else got == pytest.approx(np.mean(alone))
+
+
+def test_nobody_is_singled_out_of_no_table():
+    empty = pd.DataFrame({"user_id": pd.Series(dtype=str), "day": pd.Series(dtype=str)})
+    assert anonymity.singled_out(empty, ["day"], [1, 2]).isna().all()

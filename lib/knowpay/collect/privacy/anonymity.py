@@ -153,17 +153,34 @@ def _width(spot: int, value: np.ndarray, hidden: np.ndarray, lines: np.ndarray) 
 
 
 def singled_out(
-    table: pd.DataFrame, what: Sequence[str], known: int, person: str = "user_id", most: int = 2_000, seed: int = 0
-) -> float:
-    """Return the share of people whom ``known`` of their own rows, picked at random, tell from everybody else.
+    table: pd.DataFrame,
+    what: Sequence[str],
+    known: Sequence[int],
+    person: str = "user_id",
+    most: int = 2_000,
+    seed: int = 0,
+) -> pd.Series:
+    """Return the share of people whom so many of their own rows, picked at random, tell from everybody else.
 
     A row is a person with the values of ``what``, such as a day and a course; this is the unicity of de Montjoye et al.
-    (2013). People with fewer rows are left out; at most ``most`` of the others are tried. NaN when nobody has enough.
+    (2013). The index is ``known``, the numbers of rows that somebody else knows. People with fewer rows are left out;
+    at most ``most`` of the others are tried. NaN where nobody has enough.
     """
-    rows = table[[person, *what]].dropna().drop_duplicates().sort_values([person, *what], ignore_index=True)
-    enough = rows[rows.groupby(person)[person].transform("size") >= known]
-    tried = enough[person].drop_duplicates().sample(frac=1, random_state=seed).head(most)
-    lot = enough[enough[person].isin(tried)].sample(frac=1, random_state=seed)
-    picked = lot.groupby(person).head(known).rename(columns={person: "target"})
-    met = picked.merge(rows, on=list(what)).groupby(["target", person]).size()
-    return float((met[met == known].groupby("target").size() == 1).mean())
+    whole = table[[person, *what]].dropna()
+    code = pd.factorize(whole[person], sort=True)[0].astype(np.int64)
+    fact = whole.groupby(list(what), sort=True).ngroup().to_numpy(np.int64)
+    facts = int(fact.max(initial=0)) + 1
+    who, fact = np.divmod(np.unique(code * facts + fact), facts)  # each row of a person once, people one after another
+    begin = np.searchsorted(who, np.arange(who.max(initial=-1) + 2))
+    order = np.argsort(fact, kind="stable")
+    sharing = np.split(who[order], np.searchsorted(fact[order], np.arange(1, facts)))  # the people of each fact
+    rng, share = np.random.default_rng(seed), {}
+    for number in known:
+        tried = rng.permutation(np.flatnonzero(np.diff(begin) >= number))[:most]
+        alone = 0
+        for one in tried:
+            picked = begin[one] + rng.choice(begin[one + 1] - begin[one], number, replace=False)
+            met = np.unique(np.concatenate([sharing[f] for f in fact[picked]]), return_counts=True)[1]
+            alone += (met == number).sum() == 1
+        share[number] = alone / len(tried) if len(tried) else np.nan
+    return pd.Series(share, name="share singled out", dtype=float)
