@@ -67,11 +67,12 @@ show.table(pd.Series(naive).rename("raw files").round(1), "What the raw files sa
 # ## A tracking plan
 #
 # A *tracking plan* lists what may be sent and what each event must carry. The course uses one short vocabulary for all
-# platforms; names that are not in it are kept, and reported.
+# platforms; names that are not in it are kept, and reported above the table.
 
 # %% tags=["nbval-check-output"]
 counts = ds.events.group_by("event").agg(events=ds.events.count(), with_user=ds.events.user_id.count())
 plan = counts.to_pandas().set_index("event").sort_values("events", ascending=False).head(20)
+print(*ds.report.notes, sep="\n")
 show.table(plan, "Events by name, and how many carry a user id")
 
 # %% [markdown]
@@ -79,7 +80,7 @@ show.table(plan, "Events by name, and how many carry a user id")
 #
 # The same week of the simulated company, as it would be exported by Segment (its calls, and its tables in a warehouse), by
 # GA4 (BigQuery, as JSON and as Parquet), by Sensors (神策), and by a company without a tracker: CSV files under Chinese names.
-# Here is one and the same event four times. Names, units of time and nesting differ; what happened does not.
+# The seventh form is the course's own, called canonical. Here is one and the same event in four of the forms, cut short. Names, units of time and nesting differ; what happened does not.
 
 # %% tags=["aside"]
 import tempfile
@@ -159,7 +160,7 @@ for change in ({"timezone": ""}, {"money_unit": ""}, {"timestamp_unit": ""}, {"b
 # ### Two traps: the column that is called `user_id`, and a zone that nobody misses
 #
 # Why so strict? In a Sensors export `user_id` is the tool's internal number; the id you know is `login_id`. Someone who maps
-# by the name of the column gets an id on every line, and not one that the orders know. And a wrong zone breaks no rule:
+# by the name of the column gets an id on every line, and not one of a known user. And a wrong zone breaks no rule:
 # every row loads, at the right moment, and a part of them is counted on the wrong day.
 
 # %% tags=["nbval-check-output", "aside"]
@@ -183,8 +184,8 @@ print(
 
 # %% tags=["nbval-check-output"]
 report = ds.report.rows.set_index("table")
-ways = report[["loaded", "duplicate", "superseded", "quarantined"]].sum(axis=1)
-print("rows in = rows accounted for, in every table:", bool((ways == report["rows_in"]).all()))
+accounted = report[["loaded", "duplicate", "superseded", "quarantined"]].sum(axis=1)
+print("rows in = rows accounted for, in every table:", bool((accounted == report["rows_in"]).all()))
 show.table(report[report["rows_in"] > 0], "Where the rows went")
 
 # %% tags=["nbval-check-output"]
@@ -193,7 +194,7 @@ waiting = (
     .agg(rows=ds.quarantine.count())
     .order_by("table", "rule", "message")
 )
-show.table(waiting.to_pandas().head(5), "What waits in quarantine, and what to do about it")
+show.table(waiting.to_pandas().head(10), "What waits in quarantine, and what to do about it (ten messages at most)")
 
 # %% [markdown]
 # ### Twice, in pieces, out of order
@@ -249,6 +250,7 @@ show.table(files.reset_index(drop=True), "Where the rows of each file went, for 
 #
 # The store keeps one file for each day of the company. A day is *final* when the extraction lies more than `lookback_days`
 # after it (three, as for GA4). A final day is not a locked one: a row that comes later opens it, and no other.
+# The days before 3 March in the figure hold what happened earlier and arrived in these weeks.
 
 # %% tags=["nbval-check-output", "aside"]
 days = ways["a file each week"].report.days
@@ -256,9 +258,6 @@ days["day"] = (days["date"] - start.tz_localize(None)).dt.days + 1
 late = days[days["touched"] & (days["day"] <= 21)]
 anew = days[days["touched"]].set_index("date")
 show.table(anew[["rows", "is_final"]], "Days that the fourth week's delivery wrote anew")
-happened = month["received_at"] - (month["sent_at"] - month["original_timestamp"])  # without the device's clock
-came, was = (moment.dt.tz_convert(small.timezone).dt.normalize() for moment in (month["received_at"], happened))
-overdue = (came - was).dt.days > small.manifest["lookback_days"]
 
 # %% tags=["aside"]
 with show.figure(
@@ -271,9 +270,15 @@ with show.figure(
         some = days[days["touched"] == touched]
         ax.bar(some["day"], some["rows"], label=label, hatch=show.HATCHES[touched], edgecolor="white")
 
+# %% tags=["aside"]
+first = month.sort_values("received_at").drop_duplicates("message_id")  # a retry brings nothing that could be lost
+happened = first["received_at"] - (first["sent_at"] - first["original_timestamp"])  # without the device's clock
+came, was = (moment.dt.tz_convert(small.timezone).dt.normalize() for moment in (first["received_at"], happened))
+overdue = (came - was).dt.days > small.manifest["lookback_days"]
+
 # %% tags=["remove-input", "aside"]
 show.say(
-    f"Of the {len(month):,} rows, **{overdue.sum():,}** arrived after their day was final. A pipeline that locks a day after "
+    f"Of the {len(first):,} events, **{overdue.sum():,}** arrived after their day was final. A pipeline that locks a day after "
     f"{small.manifest['lookback_days']} days loses them, and its counts never say so."
 )
 
@@ -326,9 +331,11 @@ print("the same bytes when the folder is read from scratch:", again[0] == again[
 # login, the only user ever seen on that device; else the device itself.
 #
 # Two kinds of ids are no person's and stay out. Bots, by a rule that comes below. And ids that were seen once and never
-# logged in: whoever denied analytics gets a fresh id with every event, as the law wants it, and each would count as a visit.
+# logged in: whoever denied analytics gets a fresh id with every event, so that nothing follows them, and each such id would
+# count as a visit.
 #
-# Packing person and time into one 64-bit key makes it one sort. Then the same with pandas' `groupby().diff()`, to be sure.
+# `session_numbers` sorts by time, then by the person and the place in time packed into one 64-bit number: two sorts of plain
+# numbers. Then the same with pandas' `groupby().diff()`, to be sure.
 
 # %%
 import time
@@ -338,8 +345,9 @@ from knowpay.collect import sessions
 arrived = faults.arrivals(ds)
 bot_devices = set(arrived.loc[faults.bots(arrived).index, "anonymous_id"])
 people = ds.events.select("user_id", "anonymous_id", "timestamp").to_pandas()
+people = people[~people["anonymous_id"].isin(bot_devices)]
 once = ~people["anonymous_id"].duplicated(keep=False) & people["user_id"].isna()
-people = people[~once & ~people["anonymous_id"].isin(bot_devices)]
+people = people[~once]
 
 # %%
 person = pd.factorize(sessions.people(people["user_id"], people["anonymous_id"]))[0]
@@ -368,9 +376,13 @@ show.say(
 #
 # Six rules look at the raw rows; none changes a row. *Duplicate*: the message id has come before. *Skew*: the device's
 # clock disagrees with the receiver's at the moment of sending. *Late*: the event waited on the device. *Bot*: a device
-# that only ever opens pages and never logs in, as an unknown agent or faster than anybody reads. *Fen*: an order about a
-# hundred times its list price, as if in fen, hundredths of a yuan. *Reload*: the same person orders the same product again within ten minutes, under another id.
-# A rule whose columns the files lack accuses nobody.
+# that only ever opens pages and never logs in, as an unknown agent or faster than anybody reads. *Fen*: an order so far from
+# its list price, up or down, that its unit must be another one. *Reload*: the same person orders the same product again
+# within minutes, under another id. The limits are constants of `knowpay.collect.faults`. A rule whose columns the files
+# lack accuses nobody.
+#
+# The clocks in the figure are those of devices seen more than once, retries left out: a retry is received later than it says
+# it was sent, and would make the clock of its device look slow.
 
 # %% tags=["nbval-check-output"]
 found = faults.find(ds)
@@ -379,7 +391,8 @@ by_fault["share"] = by_fault["rows"] / by_fault["table"].map(report["rows_in"]).
 show.table(by_fault.round(4), "Suspected rows")
 
 # %%
-clocks = arrived.loc[faults.wrong_clocks(arrived).index]
+unique = arrived.drop(faults.duplicates(arrived).index)
+clocks = unique.loc[faults.wrong_clocks(unique).index]
 clocks = clocks[clocks["anonymous_id"].duplicated(keep=False)]  # an id seen once is not followed
 off = (clocks["received_at"] - clocks["sent_at"]).dt.total_seconds().groupby(clocks["anonymous_id"]).median() / 3600
 
@@ -394,13 +407,14 @@ with show.figure(
     ax.hist(off, bins=24)
 
 # %% [markdown]
-# The door has already put the clocks right: with three stamps, the true time is `received - (sent - original)`, whatever
-# the device believes. Without it, the visits of these devices would fall on other hours and days.
+# The door has already put the clocks right. An event bears three stamps: when it happened and when it was sent, by the
+# device's clock, and when it was received, by ours. The true time is `received - (sent - original)`, whatever the device
+# believes. Without it, the visits of these devices would fall on other hours and days.
 
 # %%
-shift = (arrived["received_at"] - (arrived["sent_at"] - arrived["original_timestamp"])).dt.tz_convert(ds.timezone)
+corrected = (arrived["received_at"] - (arrived["sent_at"] - arrived["original_timestamp"])).dt.tz_convert(ds.timezone)
 device_day = arrived["original_timestamp"].dt.tz_convert(ds.timezone).dt.date
-moved = (shift.dt.date != device_day)[clocks.index]
+moved = (corrected.dt.date != device_day)[clocks.index]
 
 # %% tags=["remove-input"]
 show.say(f"**{moved.sum():,}** of the {len(moved):,} events of these devices would have been counted on the wrong day.")
@@ -409,9 +423,10 @@ show.say(f"**{moved.sum():,}** of the {len(moved):,} events of these devices wou
 # ## What the repairs change
 #
 # The same five numbers: duplicates, bots and reloads are out, orders in the wrong unit or without an id wait for their owner,
-# and a device is a visitor when it came back or logged in. (On your own records some of those seen once were real.) Two repairs
-# hardly move the money, though the first moves the count: an order for a fen, 0.01 yuan, is somebody's test of the till; and
-# where list price less discount is a fen more than the total, binary fractions lost that fen.
+# and a device is a visitor when it came back or logged in. (On your own records some of those seen once were real.) Two more
+# repairs hardly move the money. An order for a fen, 0.01 yuan, is somebody's test of the till, and is out. And where list price
+# less discount differs from the total by one fen, binary fractions lost it, and it is put back. Revenue is what was paid,
+# before refunds.
 
 # %%
 sold = ds.orders.filter(ds.orders.total > 0.05)
@@ -419,12 +434,13 @@ exact = sold.subtotal - sold.discount
 revenue = ((exact - sold.total).abs() < 0.015).fill_null(False).ifelse(exact, sold.total).sum().to_pandas()
 
 # %%
-doubled = faults.reloads(ds).merge(faults.exported(ds, "orders", ["total"]))
+doubled = faults.reloads(ds).merge(faults.exported(ds, "orders", ["order_id"]))["order_id"]
+doubled = sold.filter(sold.order_id.isin(doubled.tolist())).total.to_pandas()
 clean = {
     "events": len(people) + once.sum(),
     "visitors (devices)": people["anonymous_id"].nunique(),
     "orders": sold.count().to_pandas() - len(doubled),
-    "revenue, yuan": revenue - doubled["total"].astype(float).sum(),
+    "revenue, yuan": revenue - float(doubled.sum()),
 }
 clean["orders per 1,000 visitors"] = 1_000 * clean["orders"] / (clean["visitors (devices)"] or float("nan"))
 
@@ -438,7 +454,7 @@ show.table(both.round(3), "Before and after; the last column is a fraction")
 # %%
 with show.figure(
     f"The worst raw numbers: {worst}",
-    x="raw value relative to the clean one, %",
+    x="how much the raw value is above (+) or below (-) the repaired one, %",
     y="",
     alt="Bars of the relative error of five raw numbers: "
     + ", ".join(f"{name} {100 * error:+.0f} %" for name, error in errors.items())
@@ -464,7 +480,8 @@ print(f"{len(waiting)} orders wait: {held:,.2f} yuan if the largest are in fen, 
 #
 # OULAD comes from a university, not from a tracker, and it has its own version of the duplicate question: the same
 # student, page and day stand on several rows. Are these repeats or separate counts? Its makers do not say. So every row is
-# kept, each with an id made from its content and its occurrence, and the choice is stated.
+# kept, each with an id made from its content and its occurrence, and the choice is stated. Where only a part of the clicks is
+# at hand, the table says so.
 
 # %% tags=["nbval-check-output"]
 from knowpay.collect import public
@@ -473,6 +490,17 @@ from knowpay.collect.local import if_here
 oulad = if_here(lambda: knowpay.open("oulad"))
 if oulad is not None:
     show.table(public.counts(oulad), "OULAD: rows read beside the published numbers of rows")
+
+# %% tags=["nbval-check-output", "remove-input"]
+if oulad is not None:
+    clicks = oulad.events.filter(oulad.events.event == "page_viewed")
+    site = clicks.properties.re_extract('"site":"([^"]*)"', 1)
+    kinds = clicks.select("user_id", "product_id", "timestamp", site=site).distinct().count().to_pandas()
+    rows = clicks.count().to_pandas()
+    show.say(
+        f"Of {rows:,} rows of clicks, {rows - kinds:,} ({(rows - kinds) / rows:.0%}) name a student, a page and a day that another "
+        "row has named already: so much hangs on the answer."
+    )
 
 # %% [markdown]
 # ## Check against the truth
@@ -539,7 +567,8 @@ if truth is not None:
 # at most one percent of the events lack one of the three stamps that put a wrong clock right.
 
 # %%
-open_share = held / clean["revenue, yuan"]
+everything = clean["revenue, yuan"] + held  # what was counted and what waits
+open_share = held / everything
 stamps = arrived[["original_timestamp", "sent_at", "received_at"]].notna().all(axis=1).mean()
 wrong_by = naive["revenue, yuan"] - clean["revenue, yuan"]
 
@@ -553,7 +582,7 @@ remedy = (
 )
 raw_says = (
     f"A decision on the raw files would have been wrong by **{wrong_by - held:,.0f} yuan** (between {wrong_by - most:,.0f} and "
-    f"{wrong_by:,.0f}, whatever the waiting orders turn out to be), {(wrong_by - held) / clean['revenue, yuan']:.0%} of the revenue."
+    f"{wrong_by:,.0f}, whatever the waiting orders turn out to be), {(wrong_by - held) / everything:.0%} of the revenue."
     if pd.notna(wrong_by)
     else "The raw files name their amounts in words of their own, so what a decision on them would have cost cannot be said."
 )
@@ -576,7 +605,7 @@ show.say(
 #   user id.
 # - Loading is idempotent and conserves rows, file by file; late rows open their own days; bad rows wait and are replayed, none
 #   vanish.
-# - Sessions are one sort. Cleaning is graded like any other model: by precision and recall.
+# - Sessions are two sorts of numbers. Cleaning is graded like any other model: by precision and recall.
 #
 # ## References
 #

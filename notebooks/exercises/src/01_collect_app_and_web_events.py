@@ -31,27 +31,35 @@ arrived = faults.arrivals(ds)  # the raw rows of the events
 # %% [markdown] tags=["exercise"]
 # ## Exercise 1 · Which share of visitors ever signs up? (10 minutes)
 #
-# Count *devices* (`anonymous_id`) in the loaded events. Set `answer` to the share of devices with a `signed_up` event among
-# all devices that are **not** bots by the lesson's rule.
+# Take the loaded events and the lesson's visitors: devices (`anonymous_id`) that are not bots by its rule and that came back
+# or logged in. Set `answer` to the share of them with a `signed_up` event, as a number from 0 to 1.
 
 # %% tags=["given"]
-events = ds.events.select("event", "anonymous_id").to_pandas()
+events = ds.events.select("event", "user_id", "anonymous_id").to_pandas()
 
 # %% tags=["solution"]
+bots = set(arrived.loc[faults.bots(arrived).index, "anonymous_id"])
+once = ~events["anonymous_id"].duplicated(keep=False) & events["user_id"].isna()
+visits = events[~once & ~events["anonymous_id"].isin(bots)]
+answer = visits.loc[visits["event"] == "signed_up", "anonymous_id"].nunique() / visits["anonymous_id"].nunique()
+
+# %% tags=["wrong"]
+# hint: The bots and the ids seen once are still in the denominator. Neither signs up, so each one lowers your rate.
+signed = events.loc[events["event"] == "signed_up", "anonymous_id"]
+answer = signed.nunique() / events["anonymous_id"].nunique()
+
+# %% tags=["wrong"]
+# hint: The bots are out, but ids seen once without a login are in: whoever denied analytics gets a new one with every event.
 bots = set(arrived.loc[faults.bots(arrived).index, "anonymous_id"])
 human = events[~events["anonymous_id"].isin(bots)]
 answer = human.loc[human["event"] == "signed_up", "anonymous_id"].nunique() / human["anonymous_id"].nunique()
 
 # %% tags=["wrong"]
-# hint: The bots are still in the denominator. A crawler never signs up, so each one lowers your rate.
-signed = events.loc[events["event"] == "signed_up", "anonymous_id"].nunique()
-answer = signed / events["anonymous_id"].nunique()
-
-# %% tags=["wrong"]
 # hint: You counted events, not devices. A busy visitor would count many times.
 bots = set(arrived.loc[faults.bots(arrived).index, "anonymous_id"])
-human = events[~events["anonymous_id"].isin(bots)]
-answer = (human["event"] == "signed_up").mean()
+once = ~events["anonymous_id"].duplicated(keep=False) & events["user_id"].isna()
+visits = events[~once & ~events["anonymous_id"].isin(bots)]
+answer = (visits["event"] == "signed_up").mean()
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 2 · How many events happened on Singles' Day? (10 minutes)
