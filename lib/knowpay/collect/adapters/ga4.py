@@ -98,17 +98,18 @@ def check(manifest: Manifest, folder: Path) -> None:
 
 def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     """Events; users from the table of user ids or, without one, from sign-ups; orders from purchases likewise."""
-    rows, own = lines.documents(batch, _document(batch)), manifest.business_user_id_column
-    f = Fields()
+    row, own, f = _row(batch), manifest.business_user_id_column, Fields()
+    document = _document(row)
     user = f.id("user_id") if own == "user_id" else f.id(("user_properties", own), ("event_params", own), own)
     if tool_table(batch.file)[0].startswith("users"):
         created = f(("user_properties", "created_at"))
+        rows = lines.documents(batch, document)
         return {"users": _users(batch, rows, f, user, created, {"business_user_id_column": "user_id"})}
 
     names = [c for c in TABLES["events"].names if c not in ("event", "properties")]
-    found = {c: f(("event_params", c)) for c in (*names, *MONEY, *ORDER)}
+    found = {c: f(("event_params", c)) for c in names}
     other = {c: f(("event_params", theirs)) for c, theirs in PARAMETERS.items()}
-    device, name = f.id("user_pseudo_id"), event_name(f("event_name"), manifest, NAMES)
+    device, name = f.id("user_pseudo_id"), event_name(lines.text(row, "event_name"), manifest, NAMES)
     path = f"regexp_replace({stripped(other['page_path'])}, '^[a-zA-Z]+://[^/]*', '')"
     engaged = f"TRY_CAST({other['duration_seconds']} AS DOUBLE) / 1000"
     session = f"{device} || '.' || {other['session_id']}"
@@ -117,13 +118,15 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
         c: f(("event_params", c), ("event_params", MONEY.get(c, c)), ("ecommerce", ECOMMERCE.get(c, c))) for c in ORDER
     }
     properties = lines.merged(
-        lines.without(lines.part(DOC, "event_params"), [*names, *PARAMETERS.values(), *MONEY.values(), own]),
+        lines.without(lines.part(DOC, "event_params"), [*names, *PARAMETERS.values(), "transaction_id", own]),
         lines.without(DOC, [*ENVELOPE, own]),
-        lines.known({"items": several} | {c: f"json_extract({DOC}, '$.event_params.{MONEY[c]}')" for c in MONEY}),
+        lines.known(
+            {"items": several, "order_id": f(("event_params", "order_id"), ("event_params", "transaction_id"))}
+        ),
     )
     columns = {
         **{c: found[c] for c in names},
-        "event": name,
+        "event": event_name(f("event_name"), manifest, NAMES),
         "timestamp": f("event_timestamp"),
         "user_id": user,
         "anonymous_id": device,
@@ -138,18 +141,19 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     }
     told = [f("event_name"), f("event_timestamp"), device, user, *map(f, BATCH), f("event_params"), f("items")]
     columns |= lines.with_id(found["message_id"], properties, *told)
-    tables = {"events": view(batch, f.relation(rows), columns, UNITS)}
+    tables = {"events": view(batch, f.relation(lines.documents(batch, document)), columns, UNITS)}
     if not has_orders(folder):
+        bought = lines.documents(batch, document, f"{name} = 'order_completed'")
         orders = order_columns(columns, money, manifest, lines.without(properties, ORDER))
-        tables["orders"] = order_view(batch, f.relation(rows, f"{name} = 'order_completed'"), orders, UNITS)
+        tables["orders"] = order_view(batch, f.relation(bought), orders, UNITS)
     if not any(tool_table(n)[0].split("_")[0] == "users" for n in row_files(folder)):
-        joined = f"{name} = 'signed_up' AND {user} IS NOT NULL"
-        tables["users"] = _users(batch, rows, f, user, f("event_timestamp"), UNITS, joined)
+        joined = lines.documents(batch, document, f"{name} = 'signed_up'")
+        tables["users"] = _users(batch, joined, f, user, f("event_timestamp"), UNITS, f"WHERE {user} IS NOT NULL")
     return tables
 
 
 def _users(
-    batch: Batch, rows: str, f: Fields, user: str, created: str, units: dict[str, str], where: str = "true"
+    batch: Batch, rows: str, f: Fields, user: str, created: str, units: dict[str, str], where: str = ""
 ) -> Batch:
     """Users with their properties; `traffic_source` is the first touch of a user."""
     names = [c for c in TABLES["users"].names if c != "properties"]
@@ -173,25 +177,27 @@ def _users(
         "consent_analytics": f"coalesce({columns['consent_analytics']}, {consent})",
         "properties": f"nullif(CAST({rest} AS VARCHAR), '{{}}')",
     }
-    return view(batch, f.relation(rows, where), columns, units)
+    return view(batch, f"(FROM {f.relation(rows)} {where}) AS x", columns, units)
 
 
-def _document(batch: Batch) -> str:
-    """The row as JSON, with parameters and user properties as plain objects: {"lesson_id": "l001"}."""
+def _row(batch: Batch) -> str:
+    """The row as JSON."""
     if lines.is_lines(batch):
-        row = batch.columns["line"][0]
-    else:
-        pairs = []
-        for name, (value, kind) in batch.columns.items():
-            nested = name in NESTED or name in ENVELOPE
-            if nested and kind == "VARCHAR":  # back from quarantine: a nested column is text there
-                json = f"{value} LIKE '{{%' OR {value} LIKE '[%'"
-                value = f"CASE WHEN {json} THEN TRY_CAST({value} AS JSON) ELSE to_json({value}) END"
-            pairs.append(f"{quote(name)}, {value}")
-        row = f"json_object({', '.join(pairs)})"
-    items = {n: _array(row, n) for n in NESTED}
-    flat = {n: _object(items[n]) for n in ("event_params", "user_properties")}
-    pairs = ", ".join(f"{quote(n)}, {value}" for n, value in (flat | {"items": items["items"]}).items())
+        return batch.columns["line"][0]
+    pairs = []
+    for name, (value, kind) in batch.columns.items():
+        if name in ENVELOPE and kind == "VARCHAR":  # a nested column may be JSON text, as in quarantine
+            nested = f"({value} LIKE '{{%' OR {value} LIKE '[%')"
+            value = f"CASE WHEN {nested} THEN TRY_CAST({value} AS JSON) ELSE to_json({value}) END"
+        pairs.append(f"{quote(name)}, {value}")
+    return f"json_object({', '.join(pairs)})"
+
+
+def _document(row: str) -> str:
+    """The row with parameters and user properties as plain objects: {"lesson_id": "l001"}."""
+    items = {name: _array(row, name) for name in NESTED}
+    flat = {name: _object(items[name]) for name in ("event_params", "user_properties")}
+    pairs = ", ".join(f"{quote(name)}, {value}" for name, value in (items | flat).items())
     return lines.merged(lines.without(row, NESTED), f"json_object({pairs})")
 
 

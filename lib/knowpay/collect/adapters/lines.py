@@ -111,11 +111,11 @@ class Fields:
             found.append(f"CASE WHEN {number} THEN split_part({TEXTS}[{at}], '.', 1) ELSE {TEXTS}[{at}] END")
         return self._first(found)
 
-    def relation(self, documents: str, where: str = "true") -> str:
-        """The rows of `documents` for which `where`, SQL over the fields, holds."""
+    def relation(self, documents: str) -> str:
+        """The documents with their fields."""
         paths = ", ".join(map(quote, self.paths))
-        return f"""(SELECT * FROM (SELECT *, json_extract_string({DOC}, [{paths}]) AS {TEXTS},
-            json_extract({DOC}, [{paths}]) AS {VALUES} FROM {documents}) WHERE {where}) AS x"""
+        return f"""(SELECT *, json_extract_string({DOC}, [{paths}]) AS {TEXTS},
+            json_extract({DOC}, [{paths}]) AS {VALUES} FROM {documents}) AS x"""
 
     def _at(self, keys: Place) -> int:
         where = path(keys)
@@ -131,9 +131,12 @@ class Fields:
         return f"coalesce({', '.join(filled)})"
 
 
-def documents(batch: Batch, document: str) -> str:
-    """The raw rows of a batch with the document, an SQL expression of JSON, beside them."""
-    return f"(SELECT *, CAST({document} AS JSON) AS {DOC} FROM {batch.relation})"
+def documents(batch: Batch, document: str, where: str = "true") -> str:
+    """The raw rows of a batch with the document, an SQL expression of JSON, beside them.
+
+    `where` is SQL over the raw rows: rows that are left out here are not taken apart.
+    """
+    return f"(SELECT *, CAST({document} AS JSON) AS {DOC} FROM {batch.relation} WHERE {where})"
 
 
 def latest(rows: str, fields: Fields, user: str, time: str, sets: list[str], once: str = "'{}'") -> str:

@@ -58,14 +58,13 @@ def check(manifest: Manifest, folder: Path) -> None:
 
 def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     """identify calls are users, all others events; a completed order is an order when no other file has orders."""
-    rows, f = lines.documents(batch, batch.columns["line"][0]), Fields()
+    line, f = batch.columns["line"][0], Fields()
     own = manifest.business_user_id_column
     places = ["userId"] if own.lower() in ("user_id", "userid") else [("properties", own), ("traits", own), own]
     kind, user = f("type"), f.id(*places)
     names = [c for c in TABLES["events"].names if c not in ("event", "properties", "user_agent_class")]
     found = {c: f(("properties", c), ("properties", CAMEL.get(c, c))) for c in names}
-    usual = f"lower(replace(trim({f('event')}), ' ', '_'))"
-    name = event_name(f("event"), manifest, NAMES, usual)
+    name = _event(f("event"), manifest)
     calls = {call: call for call in ("alias", "group")} | {"page": "page_viewed", "screen": "page_viewed"}
     properties = lines.merged(
         lines.without(lines.part(DOC, "properties"), [*found, *(CAMEL[c] for c in CAMEL if c in found), own]),
@@ -93,14 +92,21 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     )
     paid = {c: f(("properties", c)) for c in ORDER}
     orders = order_columns(columns, paid, manifest, lines.without(properties, ORDER))
+    sort = lines.text(line, "type")
+    others = lines.documents(batch, line, f"{sort} IS DISTINCT FROM 'identify'")
     tables = {
-        "events": view(batch, f.relation(rows, f"{kind} IS DISTINCT FROM 'identify'"), columns, UNITS),
-        "users": _users(batch, f"(FROM {rows} WHERE {lines.text(DOC, 'type')} = 'identify')", own),
+        "events": view(batch, f.relation(others), columns, UNITS),
+        "users": _users(batch, lines.documents(batch, line, f"{sort} = 'identify'"), own),
     }
     if not has_orders(folder):
-        bought = f"{kind} = 'track' AND {name} = 'order_completed'"
-        tables["orders"] = order_view(batch, f.relation(rows, bought), orders, UNITS)
+        bought = f"{sort} = 'track' AND {_event(lines.text(line, 'event'), manifest)} = 'order_completed'"
+        tables["orders"] = order_view(batch, f.relation(lines.documents(batch, line, bought)), orders, UNITS)
     return tables
+
+
+def _event(name: str, manifest: Manifest) -> str:
+    """The canonical name of a tracked event: "Order Completed" is order_completed."""
+    return event_name(name, manifest, NAMES, f"lower(replace(trim({name}), ' ', '_'))")
 
 
 def _users(batch: Batch, rows: str, own: str) -> Batch:

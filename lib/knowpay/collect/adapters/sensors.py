@@ -81,13 +81,12 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     own = manifest.business_user_id_column
     if tool_table(batch.file)[0] == "users":
         return {"users": _user_table(batch, own)}
-    rows, f = lines.documents(batch, batch.columns["line"][0]), Fields()
+    line, f = batch.columns["line"][0], Fields()
     kind = f("type")
     user = _user(f, own)
     names = [c for c in TABLES["events"].names if c not in ("event", "properties", "user_agent_class")]
     found = {c: f(("properties", c), ("properties", PROPERTIES.get(c, c))) for c in names}
-    event = f"coalesce(nullif({f('event')}, ''), CASE WHEN {kind} = 'track_signup' THEN '$SignUp' END)"
-    name = event_name(event, manifest, NAMES)
+    event = _event(f("event"), kind)
     properties = lines.merged(
         lines.without(lines.part(DOC, "properties"), [*names, *PROPERTIES.values(), *REMOVED, own]),
         lines.without(DOC, [*ENVELOPE, own]),
@@ -97,7 +96,7 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     )
     columns = {
         **found,
-        "event": name,
+        "event": event_name(event, manifest, NAMES),
         "timestamp": f("time"),
         "received_at": f("$receive_time", ("properties", "$receive_time"), "recv_time"),
         "user_id": user,
@@ -113,15 +112,21 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     told = [kind, event, f("time"), f("_track_id"), f("distinct_id"), user, columns["anonymous_id"], f("properties")]
     columns |= lines.with_id(message, properties, *told)
     paid = order_columns(columns, {c: f(("properties", c)) for c in ORDER}, manifest, lines.without(properties, ORDER))
+    sort = lines.text(line, "type")
+    others = lines.documents(batch, line, f"NOT coalesce(starts_with({sort}, 'profile_'), false)")
     tables = {
-        "events": view(
-            batch, f.relation(rows, f"NOT coalesce(starts_with({kind}, 'profile_'), false)"), columns, UNITS
-        ),
-        "users": _profiles(batch, f"(FROM {rows} WHERE starts_with({lines.text(DOC, 'type')}, 'profile_'))", own),
+        "events": view(batch, f.relation(others), columns, UNITS),
+        "users": _profiles(batch, lines.documents(batch, line, f"starts_with({sort}, 'profile_')"), own),
     }
     if not has_orders(folder):
-        tables["orders"] = order_view(batch, f.relation(rows, f"{name} = 'order_completed'"), paid, UNITS)
+        name = event_name(_event(lines.text(line, "event"), sort), manifest, NAMES)
+        bought = lines.documents(batch, line, f"{name} = 'order_completed'")
+        tables["orders"] = order_view(batch, f.relation(bought), paid, UNITS)
     return tables
+
+
+def _event(name: str, kind: str) -> str:
+    return f"coalesce(nullif({name}, ''), CASE WHEN {kind} = 'track_signup' THEN '$SignUp' END)"
 
 
 def _user(f: Fields, own: str) -> str:
