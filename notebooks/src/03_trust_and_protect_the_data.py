@@ -219,8 +219,7 @@ print(f"re-identified with the book of a million hashes: {keyed.isin(short).mean
 # %% tags=["aside"]
 facts = {"a day and a course": ["day", "product_id"], "a day": ["day"]}
 unicity = pd.DataFrame(
-    {name: [anonymity.singled_out(seen, what, n, seed=seed) for n in (1, 2, 3, 4)] for name, what in facts.items()},
-    index=pd.Index([1, 2, 3, 4], name="facts known"),
+    {name: anonymity.singled_out(seen, what, [1, 2, 3, 4], seed=seed) for name, what in facts.items()}
 )
 
 # %% tags=["aside"]
@@ -270,8 +269,8 @@ for q, (first, yes, no) in groups.items():
 
 # %% tags=["nbval-check-output"]
 coarse, levels, left_out = anonymity.generalise(known, bands, k=10)
-category = seen.merge(ds.courses.select("product_id", "category").to_pandas()).groupby("user_id")["category"]
-favourite = category.agg(lambda c: c.mode().iloc[0])
+opened = seen.merge(ds.courses.select("product_id", "category").to_pandas()).groupby(["user_id", "category"]).size()
+favourite = opened.sort_values(kind="stable").reset_index("category").groupby("user_id")["category"].last()
 tables = {"before": known, "after": coarse}
 tables = {name: table.assign(favourite=table["user_id"].map(favourite)) for name, table in tables.items()}
 forms = {"k": {n: anonymity.k_anonymity(t, quasi) for n, t in tables.items()}}
@@ -486,7 +485,7 @@ if (oulad := if_here(lambda: knowpay.open("oulad"))) is not None:
     clicks = oulad.events.filter(oulad.events.event == "page_viewed")
     page, day = clicks.properties.re_extract('"site":"([0-9]+)"', 1), clicks.timestamp.date()
     clicks = clicks.select("user_id", page=page, day=day).distinct().to_pandas()
-    alone = {n: anonymity.singled_out(clicks, ["page", "day"], n, seed=seed) for n in (1, 2, 4)}
+    alone = anonymity.singled_out(clicks, ["page", "day"], [1, 2, 4], seed=seed)
 
 # %% tags=["remove-input", "aside"]
 if oulad is not None:

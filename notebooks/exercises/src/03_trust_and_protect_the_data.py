@@ -52,11 +52,6 @@ people = anonymity.classes(profiles, quasi)["people"]
 answer = people[people == 1].sum()
 
 # %% tags=["wrong"]
-# hint: You looked at each column by itself. Every value alone is common; it is the combination that singles people out.
-sizes = [anonymity.classes(profiles, [q])["people"] for q in quasi]
-answer = sum(size[size < 10].sum() for size in sizes)
-
-# %% tags=["wrong"]
 # hint: A class of ten is large enough: "fewer than nine others" is a class of nine or less.
 people = anonymity.classes(profiles, quasi)["people"]
 answer = people[people <= 10].sum()
@@ -84,10 +79,6 @@ answer = days * epsilon * channels
 # %% tags=["wrong"]
 # hint: That would be the epsilon for each day, were 0.1 the budget of the whole month. Here 0.1 is what one day costs.
 answer = epsilon / days
-
-# %% tags=["wrong"]
-# hint: Errors of independent measurements add up like this; the epsilons of the lesson's budget simply add up.
-answer = epsilon * days**0.5
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 3 · "Just send us the hashed phone numbers" (5 minutes)
