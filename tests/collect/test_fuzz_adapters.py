@@ -25,7 +25,7 @@ from knowpay.collect.schema import TABLES
 FATES = ["loaded", "duplicate", "superseded", "quarantined"]
 EXTRACTED = pd.Timestamp("2026-01-01T06:00:00+08:00")  # of the manifest
 BOUNDED = settings(
-    max_examples=6,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     database=None,
