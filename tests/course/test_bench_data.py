@@ -47,7 +47,7 @@ def test_a_part_that_does_not_exist_is_refused():
 
 def test_a_small_disk_is_refused_before_anything_is_written(tmp_path):
     bench_data.enough_disk(tmp_path, 1)
-    with pytest.raises(CourseError, match=r"need about 400,000 GB of disk, and .* has \d+ free. Free some space"):
+    with pytest.raises(CourseError, match=r"need about 300,000 GB of disk, and .* has \d+ free. Free some space"):
         bench_data.enough_disk(tmp_path, 10**12)
 
 
