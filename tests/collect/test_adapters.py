@@ -110,12 +110,13 @@ def test_a_line_that_is_no_object_waits_with_its_number(broken, tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (f"[{LINES[0]},\n{LINES[1]}]", "one JSON list"),
+        (f"[{LINES[0]},\n{LINES[1]}]", "one JSON document"),
+        (json.dumps(SEGMENT, indent=1), "one JSON document"),
         (LINES[0].encode().replace(b"ios", b"\xff\xfe"), "not UTF-8"),
         ("\n".join(LINES).encode("utf-16"), "not UTF-8"),
         (f'{{"a": "{"x" * 17_000_000}"}}', "cannot be read"),
     ],
-    ids=["list", "latin", "utf-16", "long line"],
+    ids=["list", "indented", "latin", "utf-16", "long line"],
 )
 def test_a_file_that_is_no_json_lines_is_refused(content, words, tmp_path):
     said = refused(tmp_path, "segment", {"calls.jsonl": content})

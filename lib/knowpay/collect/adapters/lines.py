@@ -22,7 +22,8 @@ def open_lines(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> Batch:
     returned as `ragged`.
 
     Raises:
-        ExportError: the file is damaged, is no UTF-8, is one JSON list, or has a line of more than 16 MB.
+        ExportError: the file is damaged, is no UTF-8, is one JSON document over all its lines, or has a line of more
+            than 16 MB.
     """
     gz = "gzip" if path.suffix.lower() == ".gz" else "none"
     # strict_mode off and new_line \n: a line ends at \n, \r or both, also where a file mixes them.
@@ -33,13 +34,16 @@ def open_lines(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> Batch:
     good = "(CASE WHEN ltrim(content, ' \t') LIKE '{%' THEN json_valid(content) ELSE false END)"
     try:
         rows = con.execute(f"SELECT count(*) FROM {text}").fetchall()[0][0]
+        first = con.execute(f"SELECT content FROM {text} WHERE source_row = 1").fetchall()
+        if first and (first[0][0].lstrip(" \t").startswith("[") or first[0][0].strip(" \t") == "{"):
+            raise ExportError(
+                f"{name} is one JSON document. Write one object a line, as `jq -c` does, and open it again."
+            )
         ragged = con.execute(f"SELECT source_row, content FROM {text} WHERE NOT {good} ORDER BY 1").fetchall()
     except duckdb.Error as error:
         if "utf-8" in str(error).lower():
             raise ExportError(f"{name} is not UTF-8. Export it again as UTF-8.") from error
         raise ExportError(f"{name} cannot be read. Export it again. ({first_line(error)})") from error
-    if ragged and ragged[0][0] == 1 and ragged[0][1].lstrip().startswith("["):
-        raise ExportError(f"{name} is one JSON list. Write one object per line, as `jq -c '.[]' {path.name}` does.")
     # NULL instead of a broken line: DuckDB may look into a line before it has applied the condition.
     relation = f"""(SELECT source_row, CASE WHEN {good} THEN content END AS content FROM {text} WHERE {good}) AS x"""
     notes = [] if rows else [f"{name} is empty."]
