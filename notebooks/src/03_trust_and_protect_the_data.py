@@ -163,7 +163,7 @@ show.table(seen.assign(user_id=hashed.str[:16] + "…").head(3), "What the partn
 # The attacker has an account too, and so knows what an id looks like: a letter or none, then a number that was counted up.
 # Six digits make a million ids. Hash them all, and look the table's hashes up.
 
-# %%
+# %% tags=["nbval-check-output"]
 import time
 
 own = seen["user_id"].iloc[0]  # the attacker's own account
@@ -173,8 +173,6 @@ names = (f"{prefix}{n:0{len(own) - len(prefix)}d}" for n in range(1_000_000))
 book = {hashlib.sha256(name.encode()).hexdigest(): name for name in names}
 seconds = time.perf_counter() - clock
 named = pd.Series(hashed.unique()).map(book)
-
-# %% tags=["nbval-check-output"]
 print(f"people in the table: {len(named):,}; re-identified: {named.notna().mean():.0%}")
 
 # %% tags=["remove-input"]
