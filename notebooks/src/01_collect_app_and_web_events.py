@@ -49,7 +49,7 @@ ds.needs("01")  # stops here, with a sentence, when the data cannot carry this l
 
 # %%
 raw = faults.exported(ds, "events", ["anonymous_id"])
-paid = pd.to_numeric(faults.exported(ds, "orders", ["total"])["total"], errors="coerce")
+paid = pd.to_numeric(faults.exported(ds, "orders", ["total"])["total"], errors="coerce") / faults.declared_unit(ds)
 naive = {
     "events": len(raw),
     "visitors (devices)": raw["anonymous_id"].nunique(),
@@ -417,7 +417,11 @@ device_day = arrived["original_timestamp"].dt.tz_convert(ds.timezone).dt.date
 moved = (corrected.dt.date != device_day)[clocks.index]
 
 # %% tags=["remove-input"]
-show.say(f"**{moved.sum():,}** of the {len(moved):,} events of these devices would have been counted on the wrong day.")
+show.say(
+    f"**{moved.sum():,}** of the {len(moved):,} events of these devices would have been counted on the wrong day."
+    if len(moved)
+    else "These records bear no three stamps, or no device's clock is off: nothing can be put right, or need be."
+)
 
 # %% [markdown]
 # ## What the repairs change
@@ -581,8 +585,13 @@ remedy = (
     else "What would change this: a source that is added, or a tracker that is updated; run the lesson again then."
 )
 raw_says = (
-    f"A decision on the raw files would have been wrong by **{wrong_by - held:,.0f} yuan** (between {wrong_by - most:,.0f} and "
-    f"{wrong_by:,.0f}, whatever the waiting orders turn out to be), {(wrong_by - held) / everything:.0%} of the revenue."
+    f"A decision on the raw files would have been wrong by **{wrong_by - held:,.0f} yuan**"
+    + (
+        f" (between {wrong_by - most:,.0f} and {wrong_by:,.0f}, whatever the waiting orders turn out to be)"
+        if len(waiting)
+        else ""
+    )
+    + f", {(wrong_by - held) / everything:.0%} of the revenue."
     if pd.notna(wrong_by)
     else "The raw files name their amounts in words of their own, so what a decision on them would have cost cannot be said."
 )

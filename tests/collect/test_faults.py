@@ -72,6 +72,16 @@ def test_money_in_fen_is_found_in_the_raw_orders(opened):
     assert rows(faults.wrong_money(opened(orders=orders))) == [1, 3]
 
 
+def test_an_export_declared_in_fen_accuses_only_what_is_not_in_fen(opened):
+    tables = frames()
+    courses = tables["courses"].assign(price=["19900", "9900"])
+    orders = tables["orders"].assign(
+        total=["19900", "89", "9900"], discount="0", fee="0", refund_total=["", "", "9900"]
+    )
+    ds = opened(manifest={"money_unit": "fen"}, courses=courses, orders=orders)
+    assert faults.wrong_money(ds)["source_row"].tolist() == [2]
+
+
 def test_a_discount_is_no_other_unit(opened):
     orders = frames()["orders"].assign(subtotal=["199.00", "99.00", "9900"], total=["0.01", "89.50", "9900"])
     assert rows(faults.wrong_money(opened(orders=orders))) == [3]

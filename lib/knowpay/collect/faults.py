@@ -97,6 +97,11 @@ def bots(events: pd.DataFrame) -> pd.DataFrame:
     return events.loc[machine, ROW]
 
 
+def declared_unit(ds: Dataset) -> int:
+    """Return how many of the export's units of money make a major unit, as its manifest declares: 1, or 100 fen."""
+    return 100 if ds.manifest["money_unit"] == "fen" else 1
+
+
 def wrong_money(ds: Dataset) -> pd.DataFrame:
     """Return orders whose amount is far from the list price of their product: fen read as yuan, or the reverse.
 
@@ -105,7 +110,7 @@ def wrong_money(ds: Dataset) -> pd.DataFrame:
     raw = exported(ds, "orders", ["product_id", "subtotal", "total"])
     amount = pd.to_numeric(raw["subtotal"].fillna(raw["total"]), errors="coerce")
     price = ds.courses.select("product_id", "price").to_pandas().set_index("product_id")["price"]
-    ratio = amount / raw["product_id"].map(price)
+    ratio = amount / declared_unit(ds) / raw["product_id"].map(price)
     off = (ratio >= MONEY_FACTOR) | ((ratio <= 1 / MONEY_FACTOR) & (ratio > 0))
     return raw.loc[off, ROW]
 
@@ -130,8 +135,7 @@ def waiting(ds: Dataset) -> pd.DataFrame:
     held = ds.quarantine.filter(ds.quarantine["table"] == "orders").select(*ROW, "rule").to_pandas()
     held = held.assign(fen=held["rule"] == "money_unit").groupby(ROW, as_index=False)["fen"].any()
     rows = held.merge(exported(ds, "orders", ["total"]), on=ROW)
-    unit = 100 if ds.manifest["money_unit"] == "fen" else 1
-    amount = pd.to_numeric(rows["total"], errors="coerce") / unit / rows["fen"].map({True: 100, False: 1})
+    amount = pd.to_numeric(rows["total"], errors="coerce") / declared_unit(ds) / rows["fen"].map({True: 100, False: 1})
     return rows.assign(amount=amount.astype(float))[[*ROW, "amount"]][amount > 0].reset_index(drop=True)
 
 
