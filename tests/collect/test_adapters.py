@@ -309,10 +309,19 @@ def test_the_warehouse_history_of_users_is_read_without_a_user_table(tmp_path):
 i1,u1,2025-03-03 00:00:00,2025-03-01 00:00:00,female,,10.0.0.1
 i2,u1,2025-03-04 00:00:00,,,Shanghai,10.0.0.1
 """
-    (user,) = rows(load(tmp_path / "1", "segment_warehouse", {"identifies.csv": history}), "users")
+    ds = load(tmp_path / "1", "segment_warehouse", {"identifies.csv": history}, business_user_id_column="userId")
+    (user,) = rows(ds, "users")
     assert (USER | {"city": "Shanghai"}).items() <= user.items() and "properties" not in user
     files = {"identifies.csv": history, "users.csv": WAREHOUSE_USER}
     assert "city" not in rows(load(tmp_path / "2", "segment_warehouse", files), "users")[0]
+
+
+@pytest.mark.parametrize("products", ['[{"product_id": "c9"}]', [{"product_id": "c9"}], "[broken"])
+def test_the_warehouse_names_the_first_of_several_products(products, tmp_path):
+    frame = WAREHOUSE_EVENT.drop(columns="product_id").assign(event="order_completed", order_id="o1", total=9.0)
+    ds = load(tmp_path, "segment_warehouse", {"order_completed.parquet": frame.assign(products=[products])})
+    (event,) = rows(ds, "events")
+    assert event.get("product_id") == (None if products == "[broken" else "c9")
 
 
 # --- GA4 --------------------------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     """Each table is events or users; a completed order is an order when no other file has orders."""
     stem = tool_table(batch.file)[0]
     own = manifest.business_user_id_column.lower()
+    own = {"userid": "user_id"}.get(own, own)
     has = {name.lower(): column for name, column in batch.columns.items()}
     if stem == "users":
         return {"users": view(batch, batch.relation, _users(has, own), UNITS)}
@@ -65,7 +66,7 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     columns |= {"event": (name, "VARCHAR")}
     for column, places in {
         "message_id": ("message_id", "id"),
-        "user_id": (own if own != "userid" else "user_id",),
+        "user_id": (own,),
         "anonymous_id": ("anonymous_id", "previous_id"),
         "page_path": ("page_path", "path", "context_page_path"),
         "referrer": ("referrer", "context_page_referrer"),
@@ -76,7 +77,8 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     for column in {"page_path", "referrer"} & set(columns):
         columns[column] = (stripped(_text(columns[column])), "VARCHAR")
     if "product_id" not in columns and "products" in has:
-        bought = f"CASE WHEN json_valid({_text(has['products'])}) THEN {_text(has['products'])} END"
+        value, kind = has["products"]
+        bought = f"CASE WHEN json_valid({value}) THEN {value} END" if kind == "VARCHAR" else f"to_json({value})"
         columns["product_id"] = (f"json_extract_string({bought}, '$[0].product_id')", "VARCHAR")
     used = {*columns, *ENVELOPE, own, "path", "query"}
     columns |= {n: c for n, c in has.items() if n not in used and not n.startswith(("context_", "_"))}
@@ -91,7 +93,7 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     if relation != batch.relation:
         note = f"{batch.file}: events with a table of their own are read from there."
         tables["events"] = replace(tables["events"], notes=[note])
-    if stem not in CALLS and not has_orders(folder):
+    if {"order_id", "total"} & set(has) and not has_orders(folder):
         where = f"(SELECT * FROM {relation} WHERE {name} = 'order_completed') AS x"
         tables["orders"] = order_view(batch, where, _orders(columns, manifest), UNITS)
     return tables
@@ -113,7 +115,7 @@ def _users(has: dict[str, tuple[str, str]], own: str) -> dict[str, tuple[str, st
     left_out = {*PERSONAL, *ENVELOPE, "timestamp", "received_at", "sent_at", "original_timestamp"} - {"channel"}
     columns = {n: c for n, c in has.items() if n not in left_out and not n.startswith(("context_", "_"))}
     columns |= {c: _utc(columns[c]) for c in ("created_at", "deleted_at") if c in columns}
-    who = next((n for n in (("id", "user_id") if own in ("user_id", "userid") else (own,)) if n in has), None)
+    who = next((n for n in (("id", "user_id") if own == "user_id" else (own,)) if n in has), None)
     return columns | ({"user_id": has[who]} if who else {})
 
 
@@ -121,7 +123,7 @@ def _identifies(batch: Batch, has: dict[str, tuple[str, str]], own: str) -> Batc
     """Users from the history of identify calls."""
     # In RudderStack's history `channel` is the kind of library that called, not how the user was won.
     columns = {n: c for n, c in _users(has, own).items() if n not in ("user_id", "channel")}
-    user = _text(has["user_id" if own == "userid" else own]) if own in has or own == "userid" else "NULL"
+    user = _text(has[own]) if own in has else "NULL"
     time = f"TRY_CAST({_text(_utc(has['timestamp']))} AS TIMESTAMPTZ)" if "timestamp" in has else "NULL"
     traits = lines.known({n: expression for n, (expression, _) in columns.items()})
     state = lines.latest(lines.documents(batch, traits), Fields(), f"nullif({user}, '')", time, [DOC])
