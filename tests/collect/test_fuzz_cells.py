@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from knowpay.collect.privacy.gate import release
 
-RUN = ("=", "+", "-", "@", "\t", "\r", "\n")  # what a spreadsheet takes for the start of a formula
+RUN = ("=", "+", "-", "@", "\t", "\r", "\n", "\0")  # what a spreadsheet takes for the start of a formula
 BEGINS = st.sampled_from(
     ["", "=", "+", "-", "@", "\t", "\r", "\n", " ", "'", '"', ",", ";", "\r\n=", "\t@", "  -", '"=']
 )
@@ -34,7 +34,7 @@ def test_cells_of_a_released_file(opened, tmp_path):
         header=TEXT,
     )
     @example(texts=["=1+1", "+1", "-1", "@A1", "\t=1", "\r=1"], numbers=[-1.5, -2, 0, 1e-9, 3, -4], header="=note")
-    @example(texts=['=HYPERLINK("x")', "a\r=1", "a\n=1"], numbers=[-1] * 6, header="\t-x")
+    @example(texts=["\0=1", "=HYPERLINK(1)", "a\r=1", "a\n=1"], numbers=[-1] * 6, header="\t-x")
     def run(texts, numbers, header):
         n = len(texts)
         table = pd.DataFrame({"user_id": users[:n], "score": [float(x) for x in numbers[:n]]})

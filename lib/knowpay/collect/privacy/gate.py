@@ -48,7 +48,7 @@ DATED = {
     "interactions": "timestamp",
     "identity_map": "last_seen_at",
 }
-FORMULA = ("=", "+", "-", "@")  # a spreadsheet runs a cell that starts with one of these
+FORMULA = ("=", "+", "-", "@", "\0")  # a spreadsheet runs a cell that starts with one of these (OWASP ASVS 1.2.10)
 
 
 def reasons(ds: Dataset, purpose: str, at: pd.Timestamp | None = None) -> pd.Series:
