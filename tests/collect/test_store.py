@@ -199,6 +199,21 @@ def test_new_courses_and_users_are_seen_by_rows_that_came_before(export, tmp_pat
     assert digests(tmp_path / "store") == digests(ingest(folder, tmp_path / "fresh")) and conserved(ds)
 
 
+def test_orders_that_come_later_replace_those_read_from_purchases(export, tmp_path):
+    folder = export(
+        manifest={"source_format": "segment", "business_user_id_column": "userId"}, users=None, events=None, orders=None
+    )
+    bought = {"type": "track", "messageId": "m1", "userId": "u1", "event": "Order Completed"}
+    bought |= {"timestamp": "2025-03-01T10:00Z", "properties": {"order_id": "o9", "product_id": "c1", "total": 199}}
+    (folder / "events.jsonl").write_text(json.dumps(bought), encoding="utf-8")
+    ds = dataset(ingest(folder, tmp_path / "store"), folder)
+    assert ds.orders.to_pandas()["order_id"].tolist() == ["o9"]
+    write_table(frames()["orders"], folder / "orders.csv")
+    ds = dataset(ingest(folder, tmp_path / "store"), folder)
+    assert ds.orders.to_pandas()["order_id"].tolist() == ["o1", "o2", "o3"]
+    assert digests(tmp_path / "store") == digests(ingest(folder, tmp_path / "fresh")) and conserved(ds)
+
+
 def test_a_file_that_went_or_changed_takes_its_rows_along(export, tmp_path):
     folder = export()
     write_table(_events(["extra"], "2025-03-09T10:00:00Z"), folder / "events-2.csv")

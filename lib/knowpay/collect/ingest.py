@@ -85,6 +85,8 @@ def _declared(manifest: Manifest, folder: Path) -> str:
     """Digest of what the typed rows depend on besides the bytes of their file."""
     said = manifest.model_dump_json(exclude=_ABOUT).encode()
     said += b"".join((folder / n).read_bytes() for n in adapters.DECLARATIONS if (folder / n).is_file())
+    if manifest.source_format != "canonical":
+        said += " ".join(adapters.kinds(folder)).encode()
     return hashlib.sha256(said).hexdigest()[:16]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from knowpay.collect import ExportError
 from knowpay.collect.adapters import ga4, mapped, segment, segment_warehouse, sensors, udemy
 from knowpay.collect.adapters.lines import open_lines
-from knowpay.collect.adapters.tables import own_names
+from knowpay.collect.adapters.tables import own_names, row_files, tool_table
 from knowpay.collect.files import Batch
 from knowpay.collect.manifest import Manifest
 
@@ -27,7 +27,7 @@ FORMATS = {
     "mapped": mapped,
 }
 DECLARATIONS = ("mapping.yml",)  # files beside the manifest that say how the others are read
-__all__ = ["DECLARATIONS", "FORMATS", "check", "claims", "open_lines", "views"]
+__all__ = ["DECLARATIONS", "FORMATS", "check", "claims", "kinds", "open_lines", "views"]
 
 
 def claims(name: str, manifest: Manifest) -> bool:
@@ -54,6 +54,11 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
         table: replace(view, file=batch.file, ragged=batch.ragged if table == home else [], notes=notes[table])
         for table, view in found.items()
     }
+
+
+def kinds(folder: Path) -> list[str]:
+    """Which tables lie in an export of a tool: whether orders are read from purchases depends on the other files."""
+    return sorted({tool_table(name)[0].split("_")[0] for name in row_files(folder)})
 
 
 def check(manifest: Manifest, folder: Path) -> None:
