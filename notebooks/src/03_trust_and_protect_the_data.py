@@ -517,7 +517,7 @@ else:
 #
 # The mean error of 2,000 draws may differ from the stated one by chance, by more than 2.58 standard errors in one honest run of
 # a hundred. And would those who refused have been alike? The company knows what each would do with a message and without; how
-# far off an honest answer may be was learnt from 200 other companies.
+# far off an honest answer may be was learnt from 100 other companies.
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
