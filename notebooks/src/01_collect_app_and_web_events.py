@@ -47,7 +47,7 @@ ds.needs("01")  # stops here, with a sentence, when the data cannot carry this l
 # Most analyses start with `pd.read_csv` and a few sums. `faults.exported` gives columns of the rows exactly as they came, so
 # the habit can be kept for comparison. (A column that your own files lack, or call by another name, is empty here.)
 
-# %%
+# %% tags=["nbval-check-output"]
 raw = faults.exported(ds, "events", ["anonymous_id"])
 paid = pd.to_numeric(faults.exported(ds, "orders", ["total"])["total"], errors="coerce") / faults.declared_unit(ds)
 naive = {
@@ -56,8 +56,6 @@ naive = {
     "orders": len(paid),
     "revenue, yuan": paid.sum(min_count=1),
 }
-
-# %% tags=["nbval-check-output"]
 naive["orders per 1,000 visitors"] = 1_000 * naive["orders"] / (naive["visitors (devices)"] or float("nan"))
 show.table(pd.Series(naive).rename("raw files").round(1), "What the raw files say")
 
@@ -238,8 +236,6 @@ fates = ["loaded", "duplicate", "superseded", "quarantined"]
 sums = pd.DataFrame({way: one.report.batches[["rows_in", *fates]].sum() for way, one in ways.items()}).T
 sums["same bytes"] = [content(one, "events") == content(ways["one file"], "events") for one in ways.values()]
 show.table(sums, "Four ways to deliver the same four weeks")
-
-# %% tags=["nbval-check-output", "aside"]
 files = pd.concat({way: ways[way].report.batches for way in ("a file each week", "twice, shuffled")}, names=["way", ""])
 files = files.reset_index("way").drop(columns=["table", "batch_id"])
 files["law holds"] = files["rows_in"] == files[fates].sum(axis=1)
