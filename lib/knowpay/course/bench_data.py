@@ -183,6 +183,7 @@ def write_export(world: Path, folder: Path, rows: int, kind: str = "parquet") ->
     events = f"read_parquet('{world}/events/*.parquet')"
     with duckdb.connect() as con:
         con.execute("SET memory_limit = '2GB'")
+        con.execute(f"SET temp_directory = '{folder.parent}/spilled'")
         con.execute("SET TimeZone = 'UTC'")
         size = int(con.sql(f"SELECT count(*) FROM {events}").fetchall()[0][0])
         copies = [
