@@ -2,11 +2,12 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     NonNegativeInt,
@@ -38,6 +39,17 @@ EXAMPLE = {
 NAMES = ("manifest.yml", "manifest.yaml", "manifest.json")
 
 
+def _known_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(f"{value!r} is no name of the tz database") from None
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+
+
 class Manifest(BaseModel):
     """Fields of the manifest; others are kept. A date without a clock is a whole day in `timezone`.
 
@@ -48,7 +60,7 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
-    timezone: str
+    timezone: Zone
     dataset_id: str
     schema_version: str
     source_system: str
@@ -65,15 +77,6 @@ class Manifest(BaseModel):
     source_format: str = "canonical"
     lookback_days: NonNegativeInt = 3
     retention_days: PositiveInt | None = None
-
-    @field_validator("timezone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):
-            raise ValueError(f"{value!r} is no name of the tz database") from None
-        return value
 
     @field_validator("currency")
     @classmethod
