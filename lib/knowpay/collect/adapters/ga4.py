@@ -58,7 +58,7 @@ ENVELOPE = tuple(
     event_server_timestamp_offset event_dimensions event_params user_id user_pseudo_id user_properties
     user_first_touch_timestamp user_ltv privacy_info device geo app_info traffic_source collected_traffic_source
     session_traffic_source_last_click stream_id platform ecommerce items is_active_user batch_event_index batch_page_id
-    batch_ordering_id publisher""".split()  # noqa: SIM905
+    batch_ordering_id publisher""".split()  # noqa: SIM905 - a list of one name a line is long
 )
 BATCH = ("event_bundle_sequence_id", "batch_page_id", "batch_ordering_id", "batch_event_index")
 PLATFORMS = {"WEB": "web", "IOS": "ios", "ANDROID": "android"}

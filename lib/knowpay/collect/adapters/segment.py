@@ -32,7 +32,7 @@ UNITS = {"timestamp_unit": "iso", "business_user_id_column": "user_id"}
 NAMES = {"Signed In": "logged_in", "signed_in": "logged_in"}
 ENVELOPE = tuple(
     """type event name category userId anonymousId previousId groupId messageId timestamp originalTimestamp sentAt
-    receivedAt properties traits context integrations _metadata channel version writeKey projectId rudderId""".split()  # noqa: SIM905
+    receivedAt properties traits context integrations _metadata channel version writeKey projectId rudderId""".split()  # noqa: SIM905 - a list of one name a line is long
 )
 LIBRARIES = {
     "analytics.js": "web", "analytics-ios": "ios", "analytics-swift": "ios", "analytics-android": "android",

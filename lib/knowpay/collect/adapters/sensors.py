@@ -46,7 +46,7 @@ NAMES = {
 ENVELOPE = tuple(
     """type event time distinct_id user_id login_id anonymous_id original_id identities lib project token extractor
     properties map_id ver recv_time $receive_time _track_id _flush_time _nocache _hybrid_h5 time_free
-    message_id""".split()  # noqa: SIM905
+    message_id""".split()  # noqa: SIM905 - a list of one name a line is long
 )
 LIBRARIES = {"js": "web", "iOS": "ios", "Android": "android", "MiniProgram": "wechat_mp"}
 LIBRARIES |= dict.fromkeys(("Java", "python", "php", "Golang", "DotNET", "Node", "Ruby"), "server")
