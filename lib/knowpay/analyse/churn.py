@@ -13,12 +13,14 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from knowpay.people.money import contributions
+from knowpay.people.snapshot import snapshot
+
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
 
 GRACE_DAYS = 7  # a payment this late still counts as a renewal
-VISIT_GAP = 1800  # seconds of silence that end a visit
-LONG_AGO = 180  # days of silence of somebody never seen
+LONG_AGO = 180  # days of silence beyond which more say nothing more
 FEATURES = (
     "log_tenure",
     "visits_30",
@@ -40,108 +42,63 @@ def person_periods(ds: Dataset) -> pd.DataFrame:
 
     Columns: ``membership_id, user_id, period_no, start, end, canceled_at, price``; ``over`` (the period and
     `GRACE_DAYS` lie inside the observation); ``left`` (1 when the member has no next period within the grace, 0 when
-    renewed, missing while not over); ``contact`` (may be called: no refusal of marketing or of personalisation); and
-    `FEATURES`, all known at ``start``: ``log_tenure`` (log of the number of the period), ``visits_30`` and
-    ``visits_before`` (visits in the last 30 days and in the 30 before), ``lessons_30`` (lessons finished in the last
-    30 days), ``silent_days`` (since the last event, at most 180), ``registered_days``, ``courses_bought``.
+    renewed, missing while not over); ``contact`` (may be sent something personal); and `FEATURES`, all known at
+    ``start`` (`people.snapshot`): ``log_tenure`` (log of the number of the period), ``visits_30``, ``visits_before``,
+    ``lessons_30``, ``silent_days`` (recency, at most 180), ``registered_days`` and ``courses_bought``.
 
-    An event counts when it happened before ``start`` and had arrived before it. Trials, staff, test accounts, bots,
-    under-14s and users erased or without consent to analysis are left out. Raises ValueError when no paid month is
-    there.
+    Trials and people who may not be analysed are left out. Raises ValueError when no paid month is there.
     """
-    periods = _periods(ds)
-    at = periods.select("membership_id", "user_id", "start")
-    known = periods.left_join(_behaviour(ds, at), "membership_id").drop("membership_id_right")
-    known = known.left_join(_purchases(ds, at), "membership_id").drop("membership_id_right")
-    found = known.to_pandas()
+    found = _periods(ds).to_pandas()
     if found.empty:
         raise ValueError(
             "There are no paid months of a membership. Send a memberships table with membership_id, user_id, plan_id, "
             "period_no (1 for the first paid period), current_period_start and current_period_end."
         )
-    return _typed(found, ds.observation_end)
+    return _typed(found, snapshot(ds, found.rename(columns={"start": "at"})), ds.observation_end)
 
 
 def _periods(ds: Dataset) -> ibis.Table:
-    users = ds.users
-    excluded = (users.consent_analytics == "denied").fill_null(False) | users.deleted_at.notnull()
-    for flag in ("is_test", "is_staff", "is_bot", "under_14"):
-        excluded = excluded | users[flag].fill_null(False)
-    refused = (users.consent_marketing == "denied").fill_null(False) | users.personalization_opt_out.fill_null(False)
-    real = users.mutate(contact=~refused).filter(~excluded).select("user_id", "contact", registered="created_at")
-    paid = monthly(ds).filter(ibis._.period_no >= 1).join(real, "user_id")
+    may, personal = (ds.con.table(f"may_{purpose}") for purpose in ("analysis", "personal"))
+    people = may.filter(may.reason == "").select("user_id")
+    contact = personal.select("user_id", contact=personal.reason == "")
+    paid = monthly(ds).filter(ibis._.period_no >= 1).join(people, "user_id").join(contact, "user_id")
     order = ibis.window(group_by=[paid.user_id, paid.plan_id], order_by=paid.current_period_start)
     return paid.select(
-        *("membership_id", "user_id", "period_no", "registered", "canceled_at", "price", "contact"),
+        *("membership_id", "user_id", "period_no", "canceled_at", "price", "contact"),
         start=paid.current_period_start,
         end=paid.current_period_end,
         next_start=paid.current_period_start.lead().over(order),
     )
 
 
-def _behaviour(ds: Dataset, at: ibis.Table) -> ibis.Table:
-    """Counts per period from events; a visit begins where a member was silent for `VISIT_GAP` seconds."""
-    events = ds.events.semi_join(at, "user_id")
-    before = events.timestamp.lag().over(ibis.window(group_by=events.user_id, order_by=events.timestamp))
-    gap = events.timestamp.epoch_seconds() - before.epoch_seconds()
-    events = events.select(
-        "user_id",
-        "timestamp",
-        arrived=ibis.coalesce(events.received_at, events.timestamp),
-        opens=(gap.isnull() | (gap > VISIT_GAP)).cast("int64"),
-        lesson=(events.event == "lesson_completed").cast("int64"),
-    )
-    known = at.join(events, "user_id")
-    known = known.filter(known.timestamp < known.start, known.arrived < known.start)
-    age = known.start.epoch_seconds() - known.timestamp.epoch_seconds()
-    month = 30 * 86_400
-    return known.group_by("membership_id").agg(
-        visits_30=known.opens.sum(where=age <= month),
-        visits_before=known.opens.sum(where=(age > month) & (age <= 2 * month)),
-        lessons_30=known.lesson.sum(where=age <= month),
-        last_seen=known.timestamp.max(),
-    )
-
-
-def _purchases(ds: Dataset, at: ibis.Table) -> ibis.Table:
-    plans = ds.memberships.select(product_id="plan_id").distinct()
-    orders = ds.orders.filter(ds.orders.status != "cancelled").anti_join(plans, "product_id")
-    known = at.join(orders.select("user_id", "timestamp"), "user_id")
-    known = known.filter(known.timestamp < known.start)
-    return known.group_by("membership_id").agg(courses_bought=known.count())
-
-
-def _typed(found: pd.DataFrame, observation_end: pd.Timestamp) -> pd.DataFrame:
-    day = pd.Timedelta(days=1)
-    latest = found["end"] + GRACE_DAYS * day
+def _typed(found: pd.DataFrame, known: pd.DataFrame, observation_end: pd.Timestamp) -> pd.DataFrame:
+    latest = found["end"] + pd.Timedelta(days=GRACE_DAYS)
     over = latest <= observation_end
     renewed = (found["next_start"] <= latest).fillna(False).astype(bool)
-    silent = ((found["start"] - found["last_seen"]) / day).astype(float)
     columns = {
         "over": over,
         "left": (~renewed).astype(float).where(over),
         "log_tenure": np.log(found["period_no"].astype(float)),
-        "silent_days": silent.fillna(LONG_AGO).clip(0, LONG_AGO),
-        "registered_days": ((found["start"] - found["registered"]) / day).astype(float),
+        "silent_days": known["recency"].clip(upper=LONG_AGO),
+        "registered_days": known["tenure"],
+        "courses_bought": known["purchases"].astype(float),
+        **{name: known[name].astype(float) for name in ("visits_30", "visits_before", "lessons_30")},
     }
-    for name in ("visits_30", "visits_before", "lessons_30", "courses_bought"):
-        columns[name] = found[name].astype(float).fillna(0.0)
     found = found.assign(**columns).sort_values(["start", "membership_id"], ignore_index=True)
     keys = ["membership_id", "user_id", "period_no", "start", "end", "canceled_at", "price", "contact", "over", "left"]
     return found[[*keys, *FEATURES]]
 
 
-def monthly_margin(ds: Dataset, share: float) -> float:
-    """Mean yuan that a paid month leaves: ``share`` (0-1) of the net revenue of orders of monthly plans.
+def monthly_margin(ds: Dataset, teacher_share: float) -> float:
+    """Mean contribution of a paid month, yuan: of the orders of monthly plans (`people.money.contributions`).
 
     Without such orders the price of the paid months stands in, before fees and refunds.
     """
-    months = monthly(ds)
-    paid = ds.orders.filter(ds.orders.status != "cancelled")
-    net = paid.semi_join(months.select(product_id="plan_id").distinct(), "product_id").net_revenue.mean().to_pandas()
-    if pd.isna(net):
-        net = months.filter(months.period_no >= 1).price.mean().to_pandas()
-    return share * float(net)
+    months, paid = monthly(ds), contributions(ds, teacher_share)
+    left = paid.semi_join(months.select(product_id="plan_id").distinct(), "product_id").contribution.mean().to_pandas()
+    if pd.isna(left):
+        left = (1 - teacher_share) * months.filter(months.period_no >= 1).price.mean().to_pandas()
+    return float(left)
 
 
 def split_by_time(periods: pd.DataFrame, share: float = 0.6) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -11,37 +11,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from knowpay.people import money
+from knowpay.people.audience import audience
+
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
 
 
 def customers(ds: Dataset) -> pd.DataFrame:
-    """Return real users: ``user_id, channel, created_at``. Staff, test accounts, bots and under-14s are left out."""
-    users = ds.users.select(
-        "user_id", "channel", "created_at", "is_test", "is_staff", "is_bot", "under_14", "deleted_at"
-    ).to_pandas()
-    flags = users[["is_test", "is_staff", "is_bot", "under_14"]].fillna(False).astype(bool)
-    kept = users[~flags.any(axis=1) & users["deleted_at"].isna()]
-    kept = kept.assign(channel=kept["channel"].fillna("unknown"))
-    return kept[["user_id", "channel", "created_at"]].sort_values("user_id", ignore_index=True)
+    """Return everybody who counts as a customer: ``user_id, channel, created_at``, by user (purpose "customer")."""
+    people = audience(ds, "customer")
+    return people.assign(channel=people["channel"].fillna("unknown"))[["user_id", "channel", "created_at"]]
 
 
-def contributions(ds: Dataset, share: float) -> pd.DataFrame:
-    """Return one row per paid order: ``user_id, channel, product_id, day`` (since registration), ``amount`` (yuan).
+def contributions(ds: Dataset, teacher_share: float) -> pd.DataFrame:
+    """Return one row per paid order of a customer: ``user_id, channel, product_id, day, amount``.
 
-    The amount is contribution: ``share`` (0-1) is what remains of net revenue, after refunds, fees and commission,
-    once the teachers are paid.
+    ``day`` counts from the registration, ``amount`` is the contribution in yuan (`people.money.contributions`).
     """
-    orders = ds.orders.filter(ds.orders.status.isin(["paid", "partially_refunded", "refunded"]))
-    orders = orders.select("user_id", "product_id", "timestamp", "net_revenue").to_pandas()
-    merged = orders.merge(customers(ds), on="user_id")
+    orders = money.contributions(ds, teacher_share).select("user_id", "product_id", "timestamp", amount="contribution")
+    merged = orders.to_pandas().merge(customers(ds), on="user_id")
     day = (merged["timestamp"] - merged["created_at"]).dt.total_seconds() / 86_400
-    return merged.assign(day=day, amount=merged["net_revenue"] * share)[
-        ["user_id", "channel", "product_id", "day", "amount"]
-    ]
+    return merged.assign(day=day)[["user_id", "channel", "product_id", "day", "amount"]]
 
 
-def cohort_value(ds: Dataset, share: float, horizon: int) -> pd.DataFrame:
+def cohort_value(ds: Dataset, teacher_share: float, horizon: int) -> pd.DataFrame:
     """Return one row per mature user: ``user_id, channel, value`` (yuan of contribution in the first ``horizon`` days).
 
     Mature: registered inside the observation window and watched for the whole horizon, so that nobody's value is cut
@@ -50,7 +44,7 @@ def cohort_value(ds: Dataset, share: float, horizon: int) -> pd.DataFrame:
     users = customers(ds)
     last = ds.observation_end - pd.Timedelta(days=horizon)
     mature = users[users["created_at"].between(ds.observation_start, last)]
-    paid = contributions(ds, share)
+    paid = contributions(ds, teacher_share)
     value = paid[paid["day"] < horizon].groupby("user_id")["amount"].sum()
     return mature.assign(value=mature["user_id"].map(value).fillna(0.0))[["user_id", "channel", "value"]]
 
@@ -62,7 +56,7 @@ def acquisition(ds: Dataset) -> pd.DataFrame:
     """
     users = customers(ds)
     users = users[users["created_at"].between(ds.observation_start, ds.observation_end)]
-    payers = set(contributions(ds, 1.0)["user_id"])
+    payers = set(contributions(ds, 0.0)["user_id"])
     market = ds.market.filter((ds.market.method == "own_spend") & (ds.market.metric == "spend"))
     spend = market.select("entity", "value").to_pandas().groupby("entity")["value"].sum()
     table = users.assign(payer=users["user_id"].isin(payers)).groupby("channel")["payer"].agg(["size", "sum"])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def learning(ds: Dataset, event: str) -> pd.DataFrame:
     """Person-days with `event`: ``user_id, day`` (in the time zone of the data), each pair once."""
-    return _days(ds, "events", "event = $event", {"event": event})
+    return _days(ds, "events", "event = $event", {"event": event}, "analysis")
 
 
 def buying(ds: Dataset) -> pd.DataFrame:
@@ -27,16 +27,16 @@ def buying(ds: Dataset) -> pd.DataFrame:
     Several orders on one day are one purchase, as in the published fits of CDNOW. Memberships, orders for nothing,
     and those that were cancelled or refunded in full are left out.
     """
-    where = """status IN ('paid', 'partially_refunded') AND total > 0
+    where = """status <> 'refunded' AND total > 0
         AND coalesce(product_id, '') NOT IN (SELECT product_id FROM courses WHERE product_type = 'membership')"""
-    return _days(ds, "orders", where, {})
+    return _days(ds, "paid_orders", where, {}, "customer")
 
 
-def _days(ds: Dataset, table: str, where: str, values: dict[str, str]) -> pd.DataFrame:
+def _days(ds: Dataset, table: str, where: str, values: dict[str, str], purpose: str) -> pd.DataFrame:
     return ds.con.con.execute(
         f"""SELECT DISTINCT user_id, CAST(CAST(timezone($zone, timestamp) AS DATE) AS TIMESTAMP) AS day FROM {table}
         WHERE {where} AND user_id IS NOT NULL AND user_id NOT IN (
-            SELECT user_id FROM users WHERE is_test OR is_staff OR is_bot) ORDER BY user_id, day""",
+            SELECT user_id FROM may_{purpose} WHERE reason <> '') ORDER BY user_id, day""",
         values | {"zone": ds.timezone},
     ).df()
 

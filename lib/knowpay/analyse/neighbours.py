@@ -10,70 +10,64 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-INTEREST = ("product_viewed", "product_added", "product_added_to_wishlist", "lesson_started")
+from knowpay.people.audience import audience, table
+from knowpay.people.known import log, moment
+from knowpay.people.snapshot import INTEREST
+
 LAMBDAS = (10.0, 30.0, 100.0, 200.0, 300.0, 500.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0)
 OWN = 0.2  # what a course's own history adds to its EASE score; chosen on a validation window in lesson 15
 BLOCK = 2_000  # users at a time: bounds memory
 POPULAR_DAYS = 90
-_TABLES: WeakKeyDictionary[Any, dict[str, pd.DataFrame]] = WeakKeyDictionary()  # they go with their data set
 
 
-def moment(ds: Any, when: Any = None) -> pd.Timestamp:
-    """The time in the zone of the data set; None is the end of the observation."""
-    stamp = pd.Timestamp(ds.observation_end if when is None else when)
-    return stamp.tz_localize(ds.timezone) if stamp.tzinfo is None else stamp
+def interest(ds: Any, since: Any = None, until: Any = None) -> pd.DataFrame:
+    """What people were known to be interested in: `user_id, product_id, n, strength, last`, sorted by the two ids.
 
-
-def table(ds: Any, name: str) -> pd.DataFrame:
-    """A whole table of the data set as pandas, read once however often it is asked for: not to be changed."""
-    kept = _TABLES.setdefault(ds, {})
-    if name not in kept:
-        kept[name] = getattr(ds, name).to_pandas()
-    return kept[name]
-
-
-def interest(ds: Any, since: Any = None, until: Any = None, events: Sequence[str] = INTEREST) -> pd.DataFrame:
-    """Who opened which course: `user_id, product_id, n, strength, last`, a row per pair, sorted by the two ids.
-
-    Events named in `events` with a user and a course, `since` <= timestamp < `until` (None = no bound); `n` counts
-    them, `strength` is log2(1 + n), `last` is the time of the last. People without consent to analysis, staff, test
-    accounts, machines, children and erased users are left out.
+    A row per pair of a person who may be analysed and a course, from the events of `people.snapshot.INTEREST` that
+    had arrived before `until` (None = end of the observation) and happened at `since` or later (None = no bound). `n`
+    counts them, `strength` is log2(1 + n), `last` is the time of the last.
     """
-    e = ds.events
-    keep = e.event.isin(list(events)) & e.user_id.notnull() & e.product_id.notnull()
+    e = log(ds)
+    keep = e.event.isin(INTEREST) & (e.known_at < moment(ds, until).to_pydatetime())
     if since is not None:
         keep &= e.timestamp >= moment(ds, since).to_pydatetime()
-    if until is not None:
-        keep &= e.timestamp < moment(ds, until).to_pydatetime()
-    grouped = e.filter(keep).group_by("user_id", "product_id")
-    pairs = grouped.agg(n=e.message_id.count(), last=e.timestamp.max()).to_pandas()
-    people = audience(ds, until)
-    pairs = pairs[pairs["user_id"].isin(people.loc[~people["no_analysis"], "user_id"])]
+    return _pairs(ds, e.filter(keep), until)
+
+
+def opened(ds: Any, since: Any, until: Any) -> pd.DataFrame:
+    """Which course pages people opened from `since` on and before `until`, whenever that arrived: as `interest`.
+
+    This is what came to pass, to judge by; what was known at a moment is `interest`.
+    """
+    e = log(ds)
+    keep = (e.event == "product_viewed") & (e.timestamp >= moment(ds, since).to_pydatetime())
+    return _pairs(ds, e.filter(keep & (e.timestamp < moment(ds, until).to_pydatetime())), until)
+
+
+def _pairs(ds: Any, events: Any, until: Any) -> pd.DataFrame:
+    grouped = events.filter(events.product_id.notnull()).group_by("user_id", "product_id")
+    pairs = grouped.agg(n=events.message_id.count(), last=events.timestamp.max()).to_pandas()
+    pairs = pairs[pairs["user_id"].isin(audience(ds, "analysis", until)["user_id"])]
     pairs = pairs.assign(strength=np.log2(1 + pairs["n"]))[["user_id", "product_id", "n", "strength", "last"]]
     return pairs.sort_values(["user_id", "product_id"], ignore_index=True)
 
 
-def audience(ds: Any, until: Any = None) -> pd.DataFrame:
-    """People who may be shown a list, sorted by id: the users table plus `no_profile` and `no_analysis` (bool).
+def shown(ds: Any, until: Any = None) -> pd.DataFrame:
+    """People who may be shown a list, sorted by id: rows of the users table plus `no_profile` and `no_analysis` (bool).
 
-    `no_profile`: asked for no personalisation, or denied analysis; they get the list that is the same for all.
-    Left out: staff, test accounts, machines, children under 14, erased users, those who registered later.
+    `no_profile`: no list may be made for this person (`permission.PURPOSES`), the one that is the same for all is
+    right; `no_analysis`: the behaviour is not read either. Those who registered at `until` or later are left out.
     """
-    users = table(ds, "users")
-    out = np.zeros(len(users), dtype=bool)
-    for flag in ("is_staff", "is_test", "is_bot", "under_14"):
-        out |= users[flag].fillna(False).astype(bool).to_numpy()
-    out |= users["deleted_at"].notna().to_numpy() | (users["created_at"] >= moment(ds, until)).to_numpy()
-    denied = (users["consent_analytics"] == "denied").fillna(False).astype(bool)
-    opted_out = users["personalization_opt_out"].fillna(False).astype(bool)
-    users = users.assign(no_analysis=denied, no_profile=opted_out | denied)[~out]
-    return users.sort_values("user_id", ignore_index=True)
+    people = audience(ds, "customer", until)
+    may = {purpose: audience(ds, purpose, until)["user_id"] for purpose in ("profile", "analysis")}
+    return people.assign(
+        no_profile=~people["user_id"].isin(may["profile"]), no_analysis=~people["user_id"].isin(may["analysis"])
+    )
 
 
 def on_sale(ds: Any, until: Any = None) -> pd.DataFrame:
@@ -86,10 +80,10 @@ def on_sale(ds: Any, until: Any = None) -> pd.DataFrame:
 
 
 def owned(ds: Any, until: Any = None) -> pd.DataFrame:
-    """Who bought which course before a moment: `user_id, product_id`. A refunded course counts as known and done."""
-    orders = table(ds, "orders")
-    keep = ~orders["status"].isin(["created", "cancelled"]) & (orders["timestamp"] < moment(ds, until))
-    return orders.loc[keep & orders["product_id"].notna(), ["user_id", "product_id"]].drop_duplicates()
+    """Who had bought which course before a moment: `user_id, product_id`. A refunded course counts: it is known."""
+    orders = ds.con.table("paid_orders")
+    orders = orders.filter((orders.timestamp < moment(ds, until).to_pydatetime()) & orders.product_id.notnull())
+    return orders.select("user_id", "product_id").distinct().order_by("user_id", "product_id").to_pandas()
 
 
 def matrix(pairs: pd.DataFrame, users: Sequence[str], items: Sequence[str]) -> sparse.csr_matrix:
@@ -227,7 +221,7 @@ def taste(ds: Any, until: Any = None, penalty: float | None = None) -> Taste:
     all time. Raises ValueError when nothing is on sale.
     """
     at = moment(ds, until)
-    people, courses = audience(ds, at), on_sale(ds, at)
+    people, courses = shown(ds, at), on_sale(ds, at)
     if courses.empty:
         raise ValueError(f"No course is on sale at {at}: look at published_at and retired_at of the courses.")
     users, items = people["user_id"].to_numpy(), courses["product_id"].to_numpy()
@@ -247,10 +241,10 @@ def recommend(ds: Any, k: int = 10, until: Any = None) -> pd.DataFrame:
     """The k best courses for every user: `user_id, product_id, rank` (from 1), `score, reason`, by user and rank.
 
     EASE on what people opened before `until` (a time; None = end of the observation), see `taste`. People without a
-    history, and people who want no profile (`personalization_opt_out`, or consent to analysis denied), get the list
-    that is the same for all. Never listed: courses bought, retired or not yet published, memberships. Scores order
-    the courses of one user; do not compare them between users. Whether a message may be sent (`consent_marketing`)
-    is for its sender to check. Raises ValueError when nothing is on sale or k < 1.
+    history, and people for whom no list may be made (purpose "profile" of `permission`), get the list that is the
+    same for all. Never listed: courses bought, retired or not yet published, memberships. Scores order the courses of
+    one user; do not compare them between users. Whether a message may be sent is for its sender to check. Raises
+    ValueError when nothing is on sale or k < 1.
     """
     if k < 1:
         raise ValueError(f"k must be 1 or more, not {k}.")

@@ -8,6 +8,9 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from knowpay.people.known import log, moment
+from knowpay.people.visits import visits
+
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
 
@@ -21,23 +24,18 @@ DAYPARTS = {
 }
 
 
-def known(ds: Dataset) -> ibis.Table:
-    """Return the events of users who may be described: not staff, test accounts, bots, under-14s or deleted ones."""
-    users = ds.users
-    flags = [users[name].fill_null(False) for name in ("is_test", "is_staff", "is_bot", "under_14")]
-    kept = users.filter(*(~flag for flag in flags), users.deleted_at.isnull())
-    return ds.events.semi_join(kept, "user_id")
-
-
 def pages_by_category(
     ds: Dataset, start: pd.Timestamp | None = None, until: pd.Timestamp | None = None
 ) -> pd.DataFrame:
-    """Return course pages opened from ``start`` to ``until`` by each known user, shape (users, categories)."""
-    seen = known(ds).filter(ibis._.event == "product_viewed")
+    """Return course pages opened from ``start`` on and known before ``until``, shape (users, categories).
+
+    By everybody who may be analysed. ``start`` None: since the records began; ``until`` None: the end of the
+    observation.
+    """
+    seen = log(ds).filter(ibis._.event == "product_viewed")
+    seen = seen.filter(seen.known_at < moment(ds, until).to_pydatetime())
     if start is not None:
         seen = seen.filter(seen.timestamp >= start)
-    if until is not None:
-        seen = seen.filter(seen.timestamp < until)
     joined = seen.select("user_id", "product_id").join(ds.courses.select("product_id", "category"), "product_id")
     long = joined.group_by("user_id", "category").agg(pages=ibis._.count()).to_pandas()
     table = long.pivot_table(index="user_id", columns="category", values="pages", fill_value=0, aggfunc="sum")
@@ -45,11 +43,12 @@ def pages_by_category(
 
 
 def visits_by_hour(ds: Dataset, until: pd.Timestamp | None = None) -> pd.DataFrame:
-    """Return ``user_id, moment`` (the hour, in the data set's time zone) and ``visits`` (page_viewed), by user."""
-    seen = known(ds).filter(ibis._.event == "page_viewed")
-    if until is not None:
-        seen = seen.filter(seen.timestamp < until)
-    long = seen.group_by("user_id", hour=seen.timestamp.truncate("h")).agg(visits=ibis._.count()).to_pandas()
+    """Return ``user_id, moment`` (the hour, in the data set's time zone) and ``visits`` that began in it, by user.
+
+    Visits are those of `people.visits`, known before ``until`` (None = end of the observation).
+    """
+    began = visits(ds, until)
+    long = began.group_by("user_id", hour=began.start.truncate("h")).agg(visits=ibis._.count()).to_pandas()
     moment = long["hour"].dt.tz_localize("UTC").dt.tz_convert(ds.timezone)
     return long.assign(moment=moment)[["user_id", "moment", "visits"]].sort_values(
         ["user_id", "moment"], ignore_index=True
@@ -92,14 +91,20 @@ def roots(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def rfm(ds: Dataset, until: pd.Timestamp) -> pd.DataFrame:
-    """Return each user's ``recency`` (days since the last visit), ``frequency`` (visits) and ``money`` (yuan paid)."""
-    hours = visits_by_hour(ds, until=until)
-    last = hours.groupby("user_id")["moment"].max()
-    orders = ds.orders.filter((ds.orders.timestamp < until) & (ds.orders.status != "cancelled"))
+    """Return each user's ``recency`` (days since the last visit), ``frequency`` (visits), ``money`` (yuan paid)."""
+    began = visits(ds, until)
+    table = began.group_by("user_id").agg(last=began.start.max(), frequency=began.count())
+    table = table.to_pandas().set_index("user_id").sort_index()
+    orders = ds.con.table("paid_orders")
+    orders = orders.filter(orders.timestamp < until)
     money = orders.group_by("user_id").agg(money=orders.total.sum()).to_pandas().set_index("user_id")["money"]
-    table = pd.DataFrame({"recency": (until - last).dt.total_seconds() / 86_400})
-    table["frequency"] = hours.groupby("user_id")["visits"].sum()
-    return table.assign(money=table.index.map(money).astype(float)).fillna({"money": 0.0}).sort_index()
+    return pd.DataFrame(
+        {
+            "recency": (until - table["last"]).dt.total_seconds() / 86_400,
+            "frequency": table["frequency"],
+            "money": table.index.map(money).astype(float),
+        }
+    ).fillna({"money": 0.0})
 
 
 def quintiles(table: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,9 @@
-"""Randomised marketing touches with what the person did before and what was bought after."""
+"""Randomised marketing touches: which can be used, what was bought after them, and the effect of an arm.
+
+``control`` is the one reserved name of an arm. All others are messages, whatever they are called and however many a
+campaign has. Frames of touches have ``message`` (bool: any arm but control) and ``propensity``, the probability of the
+arm that was drawn; with several messages in a campaign also ``arm`` and ``campaign_id``.
+"""
 
 from __future__ import annotations
 
@@ -9,69 +14,115 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
+    from ibis.expr.types import Table
+
     from knowpay.collect.dataset import Dataset
 
+CONTROL = "control"
 RANDOMISED = ("randomised", "stratified")
+WINDOW_DAYS = 14
 
 
-def outcomes(ds: Dataset, window_days: int = 14, history_days: int = 60) -> pd.DataFrame:
-    """Return one row per touch whose arm was drawn by lot, controls included, in order of time and id.
+def outcomes(ds: Dataset, window_days: int = WINDOW_DAYS) -> pd.DataFrame:
+    """Return one row per usable touch, controls included, in order of time and id.
 
-    Columns: ``touch_id, campaign_id, user_id, product_id`` (the promoted course), ``assigned_at, message`` (bool),
-    ``propensity`` (the probability of the *message*, in both arms; the export has that of the arm drawn), ``cost``
-    (yuan), ``price`` (yuan), ``bought`` (a paid order of that course within ``window_days`` of the assignment) and
-    ``visits`` (page views in the ``history_days`` before it, nothing later).
+    Columns: ``touch_id, campaign_id, user_id, product_id`` (the promoted course), ``assigned_at, stratum, arm,
+    message`` (bool), ``propensity`` (the probability of the arm drawn), ``cost`` (yuan), ``price`` (yuan) and
+    ``bought`` (a paid order of that course within ``window_days`` of the assignment).
 
-    Left out are touches without a lot (rules, unknown assignment, a propensity that is missing, 0 or 1), lots drawn
-    for whole clusters, arms other than control and message, campaigns without both arms, and touches whose window is
-    cut by the end of the observation.
+    Usable are touches of people who may be sent something personal, whose arm was drawn at random for each person at
+    known odds, in campaigns with a control and a message, watched for the whole window. `left_out` counts the others.
     """
-    t = ds.touches
-    drawn = t.assignment.isin(RANDOMISED) & (t.propensity > 0) & (t.propensity < 1)
-    arms = t.variation_id.isin(["control", "message"]) & t.user_id.notnull()
-    t = t.filter(drawn & arms & (t.assigned_at <= ds.observation_end - pd.Timedelta(days=window_days)))
-    t = t.select(
-        "touch_id", "campaign_id", "user_id", "assigned_at", "variation_id", "propensity", "cost", product_id="creative"
-    )
-    paid = ds.orders.filter(ds.orders.status != "cancelled").select("user_id", "product_id", paid_at="timestamp")
-    window = ibis.interval(days=window_days)
+    rows = _judged(ds, window_days)
+    t = ibis.memtable(rows.loc[rows["reason"] == "", ["touch_id", "user_id", "product_id", "assigned_at"]])
+    paid = ds.con.table("paid_orders").select("user_id", "product_id", paid_at="timestamp")
     hits = t.join(paid, ["user_id", "product_id"]).filter(
-        lambda j: (j.paid_at >= j.assigned_at) & (j.paid_at < j.assigned_at + window)
+        lambda j: (j.paid_at >= j.assigned_at) & (j.paid_at < j.assigned_at + ibis.interval(days=window_days))
     )
-    hits = hits.group_by("touch_id").agg(orders=ibis._.count())
-    seen = ds.events.filter((ds.events.event == "page_viewed") & ds.events.user_id.notnull()).select(
-        "user_id", at="timestamp"
+    bought = set(ds.con.to_pandas(hits.select("touch_id"))["touch_id"])
+    rows = rows[rows["reason"] == ""].sort_values(["assigned_at", "touch_id"], ignore_index=True)
+    keys = ["touch_id", "campaign_id", "user_id", "product_id", "assigned_at", "stratum"]
+    return rows.assign(
+        message=rows["arm"] != CONTROL,
+        propensity=rows["propensity"].astype(float),
+        cost=rows["cost"].fillna(0.0),
+        bought=rows["touch_id"].isin(bought),
+    )[[*keys, "arm", "message", "propensity", "cost", "price", "bought"]]
+
+
+def left_out(ds: Dataset, window_days: int = WINDOW_DAYS) -> pd.Series:
+    """Return how many touches `outcomes` cannot use, by the first reason that holds, the most first."""
+    reason = _judged(ds, window_days)["reason"]
+    return reason[reason != ""].value_counts().rename("touches")
+
+
+def _judged(ds: Dataset, window_days: int) -> pd.DataFrame:
+    """All touches with ``reason``: why `outcomes` cannot use them, "" where it can."""
+    rows = _touches(ds, window_days).to_pandas()
+    usable = rows["reason"] == ""
+    control = (rows["arm"] == CONTROL).where(usable)
+    kinds = control.groupby(rows["campaign_id"]).transform("nunique")
+    lacks = np.where(rows["arm"] == CONTROL, "the campaign has no message arm", "the campaign has no control arm")
+    return rows.assign(reason=rows["reason"].where(~usable | (kinds == 2), lacks))
+
+
+def _touches(ds: Dataset, window_days: int) -> Table:
+    t, may = ds.touches, ds.con.table("may_personal").select("user_id", may="reason")
+    t = t.left_join(may, "user_id").drop("user_id_right")
+    t = t.left_join(ds.courses.select(creative="product_id", price="price"), "creative").drop("creative_right")
+    last = ds.observation_end - pd.Timedelta(days=window_days)
+    reason = ibis.cases(
+        (t.assignment.isin(("cluster_randomised", "switchback")), "drawn for groups of people, or for periods"),
+        (t.assignment.notin(RANDOMISED), "not drawn at random"),
+        ((t.propensity.isnull()) | (t.propensity <= 0) | (t.propensity >= 1), "the odds of the draw are not known"),
+        (t.user_id.isnull(), "no user id"),
+        (t.may.isnull(), "not a user of this company"),
+        (t.may != "", "the person may not be sent something personal"),
+        (t.assigned_at > last, f"watched for less than {window_days} days"),
+        else_="",
     )
-    before = ibis.interval(days=history_days)
-    past = t.select("touch_id", "user_id", "assigned_at").join(seen, "user_id")
-    past = past.filter(lambda j: (j.at < j.assigned_at) & (j.at >= j.assigned_at - before))
-    past = past.group_by("touch_id").agg(visits=ibis._.count())
-    prices = ds.courses.select("product_id", "price")
-    table = t.left_join(hits, "touch_id").left_join(past, "touch_id").left_join(prices, "product_id")
-    df = table.order_by("assigned_at", "touch_id").to_pandas()
-    message = df["variation_id"] == "message"
-    df = df.assign(
-        message=message,
-        propensity=df["propensity"].where(message, 1 - df["propensity"]).astype(float),
-        bought=df["orders"].fillna(0) > 0,
-        visits=df["visits"].fillna(0).astype(int),
-        cost=df["cost"].fillna(0.0),
+    return t.select(
+        *("touch_id", "campaign_id", "user_id", "assigned_at", "stratum", "propensity", "cost", "price"),
+        arm="variation_id",
+        product_id="creative",
+        reason=reason,
     )
-    both = message.groupby(df["campaign_id"]).transform("nunique") == 2
-    keys = ["touch_id", "campaign_id", "user_id", "product_id", "assigned_at"]
-    columns = [*keys, "message", "propensity", "cost", "price", "bought", "visits"]
-    return df.loc[both, columns].reset_index(drop=True)
+
+
+def contrast(rows: pd.DataFrame, arm: str) -> pd.DataFrame:
+    """Return the touches of ``arm`` and the controls of the campaigns that drew it: everything below then speaks of it.
+
+    ``rows`` come from `outcomes`. Raises ValueError when no campaign drew the arm, or for the control.
+    """
+    if arm == CONTROL or not (rows["arm"] == arm).any():
+        named = ", ".join(sorted(set(rows["arm"]) - {CONTROL})) or "none"
+        raise ValueError(f"No campaign drew the arm {arm!r} as a message; the arms are {named}.")
+    campaigns = rows.loc[rows["arm"] == arm, "campaign_id"].unique()
+    keep = rows["campaign_id"].isin(campaigns) & rows["arm"].isin([arm, CONTROL])
+    return rows[keep].reset_index(drop=True)
+
+
+def stands_for(rows: pd.DataFrame) -> np.ndarray:
+    """Return how many people of the list each touch stands for in its arm, shape (touches,).
+
+    Somebody drawn with probability p stands for 1/p people (Horvitz and Thompson 1952). The messages of a campaign
+    share its list in equal parts, so that a campaign with several of them counts no more than one with one.
+    """
+    share = np.ones(len(rows))
+    if "arm" in rows:
+        messages = rows["arm"].where(rows["message"])
+        arms = messages.groupby(rows["campaign_id"]).transform("nunique").to_numpy()
+        share = np.where(rows["message"], 1 / np.maximum(arms, 1), 1.0)
+    return share / rows["propensity"].to_numpy(dtype=float)
 
 
 def weights(rows: pd.DataFrame) -> np.ndarray:
-    """Return how much each touch counts within its arm, shape (touches,): 1 where all lots had the same odds.
+    """Return how much each touch counts, shape (touches,): 1 where all draws had the same odds.
 
-    Somebody drawn with probability p stands for 1/p people of the list. The weights are scaled so that each arm sums
-    to its *effective* number of people, (sum of weights)^2 / sum of squares (Kish 1965): the size of an even draw with
-    the same error. ``rows`` have ``message`` (bool) and ``propensity`` (of the message).
+    `stands_for`, scaled so that the messages, and the controls, each sum to their *effective* number of people,
+    (sum of weights)^2 / sum of squares (Kish 1965): the size of an even draw with the same error.
     """
-    message, p = rows["message"].to_numpy(dtype=bool), rows["propensity"].to_numpy(dtype=float)
-    weight = 1 / np.where(message, p, 1 - p)
+    message, weight = rows["message"].to_numpy(dtype=bool), stands_for(rows)
     for arm in (message, ~message):
         if arm.any():
             weight[arm] *= weight[arm].sum() / (weight[arm] ** 2).sum()
@@ -79,15 +130,15 @@ def weights(rows: pd.DataFrame) -> np.ndarray:
 
 
 def effective(rows: pd.DataFrame) -> list[float]:
-    """Return the effective numbers of people in the two arms, message first; see `weights`."""
+    """Return the effective numbers of people, of the messages first, then of the controls; see `weights`."""
     weight, message = weights(rows), rows["message"].to_numpy(dtype=bool)
     return [float(weight[message].sum()), float(weight[~message].sum())]
 
 
 def rate(rows: pd.DataFrame, column: str, message: bool) -> float:
-    """Return the mean of ``column`` had everybody in ``rows`` been drawn into one arm (Hájek's weighted mean).
+    """Return the mean of ``column`` had everybody in ``rows`` been sent a message, or nobody (Hájek's weighted mean).
 
-    Raises ValueError when nobody was.
+    Raises ValueError when that arm is empty.
     """
     arm = rows["message"].to_numpy(dtype=bool) == message
     if not arm.any():
@@ -98,9 +149,9 @@ def rate(rows: pd.DataFrame, column: str, message: bool) -> float:
 def difference(rows: pd.DataFrame, column: str) -> tuple[float, float]:
     """Return (difference of the arms' means of ``column``, message - control, its standard error).
 
-    ``rows`` come from `outcomes` or have its ``message`` and ``propensity``. The means are weighted (`rate`), so that
-    lots of unequal odds do not pass for an effect. The error is that of two weighted means by linearisation; touches
-    of one ``user_id`` are taken together where the column is there. Raises ValueError when an arm is empty.
+    ``rows`` come from `outcomes` or `contrast`. The means are weighted (`rate`), so that draws of unequal odds do not
+    pass for an effect. The error is that of two weighted means by linearisation; touches of one ``user_id`` are taken
+    together where the column is there. Raises ValueError when an arm is empty.
     """
     y, message, weight = rows[column].to_numpy(dtype=float), rows["message"].to_numpy(dtype=bool), weights(rows)
     means = {arm: rate(rows, column, arm) for arm in (True, False)}
@@ -111,12 +162,42 @@ def difference(rows: pd.DataFrame, column: str) -> tuple[float, float]:
     return means[True] - means[False], float(np.sqrt((part**2).sum()))
 
 
-def sample_ratio(rows: pd.DataFrame) -> float:
-    """Return the p-value of the sample ratio test: were as many drawn into the message arm as the odds promise?
+def effects(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the `difference` of each message to the controls of its campaigns: arm, ``touches, effect, error``."""
+    found = {}
+    for arm in sorted(set(rows["arm"]) - {CONTROL}):
+        pair = contrast(rows, arm)
+        found[arm] = [int(pair["message"].sum()), *difference(pair, column)]
+    return pd.DataFrame(found, index=["touches", "effect", "error"]).T
 
-    The standardised sum of (message - propensity), two-sided.
+
+def odds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the probability of each arm for each touch, shape (touches, arms), 0 for an arm that its campaign lacks.
+
+    A touch tells the odds of the arm drawn. With two arms the rest is the other's; with more, the odds of an arm are
+    those of the touches that drew it in the same campaign and stratum (nan where there are none).
+    """
+    arms = sorted(set(rows["arm"]))
+    by = [rows["campaign_id"], rows["stratum"].fillna("")]
+    table = pd.DataFrame(0.0, index=rows.index, columns=arms)
+    several = rows.groupby("campaign_id")["arm"].transform("nunique") > 2
+    for arm in arms:
+        drew = rows["arm"] == arm
+        has = drew.groupby(rows["campaign_id"]).transform("any")
+        same = rows["propensity"].where(drew).groupby(by).transform("mean")
+        two = rows["propensity"].where(drew, 1 - rows["propensity"])
+        table[arm] = np.where(has, np.where(several, same, two), 0.0)
+    return table
+
+
+def sample_ratio(rows: pd.DataFrame) -> float:
+    """Return the p-value of the sample ratio test: was every message drawn as often as its odds promise?
+
+    Two-sided, from the standardised sum of (drawn - odds) of each message; with several messages the smallest p-value
+    times their number (Bonferroni), at most 1. ``rows`` come from `outcomes`.
     """
     from scipy.stats import norm
 
-    p = rows["propensity"].to_numpy(dtype=float)
-    return float(2 * norm.sf(abs((rows["message"].to_numpy(dtype=float) - p).sum()) / np.sqrt((p * (1 - p)).sum())))
+    p = odds(rows).drop(columns=CONTROL)
+    z = [(rows["arm"].eq(arm) - p[arm]).sum() / np.sqrt((p[arm] * (1 - p[arm])).sum()) for arm in p]
+    return float(min(1.0, len(z) * 2 * norm.sf(np.abs(z).max())))

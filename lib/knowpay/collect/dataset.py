@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from knowpay.collect import ExportError
-from knowpay.collect.schema import FATES, QUARANTINE, SQL_TYPES, TABLES
+from knowpay.collect.privacy import permission
+from knowpay.collect.schema import FATES, PAID, QUARANTINE, SQL_TYPES, TABLES
 from knowpay.collect.store import Store, quiet
 
 _NET = """total - coalesce(tax, 0) - coalesce(refund_total, 0) - coalesce(fee, 0) - coalesce(commission, 0)"""
@@ -166,6 +167,12 @@ class Dataset:
                 columns += f", CAST({_NET} AS DOUBLE) AS net_revenue"
             con.raw_sql(f"CREATE VIEW {table.name} AS SELECT {columns} FROM {_parquet(self._files.paths(table.name))}")
         for name, sql in self._aside().items():
+            con.raw_sql(f"CREATE VIEW {name} AS {sql}")
+        column = self.manifest["business_user_id_column"]
+        con.raw_sql(f"""CREATE VIEW waiting_users AS SELECT DISTINCT json_extract_string(raw_json, '$."{column}"') AS user_id
+            FROM quarantine WHERE "table" = 'users' AND status = 'waiting'""")
+        con.raw_sql(f"CREATE VIEW paid_orders AS FROM orders WHERE status IN {PAID}")
+        for name, sql in permission.views(self.manifest["contains_personal_data"]).items():
             con.raw_sql(f"CREATE VIEW {name} AS {sql}")
         items = self.report.batches["table"] == "order_items"
         if not items.any():

@@ -11,7 +11,8 @@ Rules, all deterministic:
 5. When something arrives late only the devices that it touches are stitched again (`update`), and the events that
    went to somebody else are counted (`changes`).
 6. `gates` prints how far the result can be trusted.
-7. Where analytics was denied nothing is stitched: such events count, and belong to nobody.
+7. Where analytics was refused nothing is stitched: such events count, and belong to nobody. Who refused is the rule of
+   `privacy.permission`: a users row that waits in quarantine refuses too.
 
 The events are never changed: every result is a view beside them, and dropping it undoes it.
 """
@@ -60,7 +61,7 @@ WITH seen AS (
         bool_and(event = 'import'), any_value(n)
     FROM runs JOIN users_on USING (anonymous_id) GROUP BY anonymous_id, run
 ), refused AS (
-    SELECT anonymous_id FROM intervals SEMI JOIN (FROM users WHERE consent_analytics = 'denied') USING (user_id)
+    SELECT anonymous_id FROM intervals SEMI JOIN not_followed USING (user_id)
     UNION SELECT anonymous_id FROM identity_map WHERE status = 'revoked'
 )
 SELECT anonymous_id, user_id, first_seen_at, last_seen_at,
@@ -73,7 +74,7 @@ FROM intervals
 # The dull baseline: one vote for each event with a login, and the majority gets the device.
 _MAIN = """
 WITH refused AS (
-    SELECT anonymous_id FROM ({of}) SEMI JOIN (FROM users WHERE consent_analytics = 'denied') USING (user_id)
+    SELECT anonymous_id FROM ({of}) SEMI JOIN not_followed USING (user_id)
     UNION SELECT anonymous_id FROM identity_map WHERE status = 'revoked'
 )
 SELECT anonymous_id, user_id, count(*) / sum(count(*)) OVER (PARTITION BY anonymous_id) AS share
@@ -89,7 +90,7 @@ WITH map AS ({map}), spans AS (
     QUALIFY row_number() OVER (
         PARTITION BY anonymous_id, first_seen_at ORDER BY last_seen_at DESC, user_id DESC) = 1
 ), refused AS (SELECT DISTINCT anonymous_id AS device FROM map WHERE status = 'revoked'),
-denied AS (SELECT user_id AS who FROM users WHERE consent_analytics = 'denied'),
+denied AS (SELECT user_id AS who FROM not_followed),
 unknown AS (
     SELECT e.*, CASE WHEN device IS NULL THEN if(timestamp <= last_seen_at, owner, e.anonymous_id) END AS person_id,
         CASE WHEN device IS NOT NULL THEN 'refused' WHEN timestamp <= last_seen_at THEN 'interval'

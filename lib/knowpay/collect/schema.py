@@ -48,6 +48,9 @@ QUARANTINE = {
     "status": "str",
 }
 
+# Orders that were paid; what was given back is in refund_total. `created` waits for payment, `cancelled` never came.
+PAID = ("paid", "partially_refunded", "refunded")
+
 # ISO 4217, active national currencies.
 CURRENCIES = frozenset(
     """AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD

@@ -9,29 +9,29 @@ import numpy as np
 import pandas as pd
 
 from knowpay.analyse import touches
+from knowpay.people.known import log
+from knowpay.people.snapshot import snapshot
 
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
 
 # Lower edges of the levels 1, 2, ...; below the first edge is level 0. Behaviour is counted before the touch only.
 EDGES = {
-    "active": (1, 3, 6, 12),  # days with an event in the 56 days before
+    "active": (1, 2, 4, 8),  # days with an event among the 30 before
     "interest": (0.10, 0.20, 0.35),  # share of pages in the promoted course's category, drawn to 0.1 where few
     "pages": (1, 6, 15, 40),  # course pages opened
     "alike": (1, 3, 7, 15),  # pages of the promoted course's category
     "seen": (1, 2),  # times the promoted course's own page was opened
 }
 COLUMNS = (*EDGES, "dear", "occupation")
-HISTORY_DAYS = 56
 THIRDS = ("quiet", "middle", "busy")
 LEAST = 5  # purchases in either arm; with fewer there is nothing to compare
 
 
 def load(ds: Dataset) -> pd.DataFrame:
-    """Return one row per randomised touch of people who may be approached, with what was known at its moment.
+    """Return the usable touches with what was known at their moment, one row per touch.
 
-    Columns of ``analyse.touches.outcomes`` and `at_touch`, and ``campaign`` (1, 2, ... in order of time). Left out are
-    people who opted out of personalisation or have refused marketing.
+    Columns of ``analyse.touches.outcomes`` and `at_touch`, and ``campaign`` (1, 2, ... in order of time).
 
     Raises:
         ValueError: too little to learn from; the sentence says what is missing.
@@ -39,7 +39,7 @@ def load(ds: Dataset) -> pd.DataFrame:
     needs = ds.unlocks().set_index("lesson").loc["12_derive_the_targeting_formula"]
     if not needs["unlocked"]:
         raise ValueError(f"{needs['reason']}.")
-    tried = without_opt_outs(ds, touches.outcomes(ds))
+    tried = touches.outcomes(ds)
     campaigns = tried["assigned_at"].groupby(tried["campaign_id"]).min().rank(method="first").astype(int)
     tried = tried.assign(campaign=tried["campaign_id"].map(campaigns))
     fewest = tried.groupby("message")["bought"].sum().reindex([True, False]).fillna(0).min()
@@ -68,30 +68,12 @@ def at_touch(ds: Dataset, tried: pd.DataFrame) -> pd.DataFrame:
 
     ``third`` cuts each campaign's list by active days, equal counts staying together; it is known before the message.
     ``dear`` is 1 above the median promoted price; ``occupation`` numbers the bands in alphabetical order, unknown last.
-    Days are blocks of 24 hours counted back from the touch, so no time zone enters.
+    Behaviour is what had arrived before the touch (`people.known`).
     """
-    t = ibis.memtable(tried[["touch_id", "user_id", "product_id", "assigned_at"]])
-    category = ds.courses.select("product_id", "category")
-    t = t.left_join(category.rename(promoted="category"), "product_id").drop("product_id_right")
-    e = ds.events.filter(ds.events.user_id.notnull()).select("user_id", "event", "product_id", at="timestamp")
-
-    days = e.mutate(block=(e.at.epoch_seconds() // 3600)).select("user_id", "block").distinct()
-    days = t.join(days, "user_id").mutate(back=lambda j: (j.assigned_at.epoch_seconds() // 3600 - j.block - 1) // 24)
-    days = days.filter((days.back >= 0) & (days.back < HISTORY_DAYS))
-    days = days.group_by("touch_id").agg(active_days=days.back.nunique())
-
-    views = e.filter(e.event == "product_viewed").left_join(category, "product_id").drop("product_id_right")
-    views = t.join(views.rename(page="product_id"), "user_id")
-    views = views.filter(views.at < views.assigned_at)
-    views = views.group_by("touch_id").agg(
-        pages=views.count(),
-        alike=(views.category == views.promoted).sum(),
-        seen=(views.page == views.product_id).sum(),
-    )
-    counts = t.select("touch_id").left_join(days, "touch_id").drop("touch_id_right")
-    counts = counts.left_join(views, "touch_id").drop("touch_id_right")
-    counts = ds.con.to_pandas(counts).set_index("touch_id").reindex(tried["touch_id"])
-    counts = counts.astype(float).fillna(0.0).reset_index(drop=True)
+    known = snapshot(ds, tried.rename(columns={"assigned_at": "at"}))
+    counts = _of_the_course(ds, tried).astype(float).fillna(0.0)
+    counts["pages"] = known["pages"].to_numpy()
+    counts["active_days"] = known["active_days"].to_numpy()
     counts["interest"] = (counts["alike"] + 0.3) / (counts["pages"] + 3)
     counts["active"] = counts["active_days"]
     codes = {name: np.searchsorted(edges, counts[name], side="right") for name, edges in EDGES.items()}
@@ -107,9 +89,17 @@ def at_touch(ds: Dataset, tried: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def without_opt_outs(ds: Dataset, tried: pd.DataFrame) -> pd.DataFrame:
-    """Return the touches of people who neither opted out of personalisation nor refused marketing since."""
-    u = ds.users
-    out = u.filter(u.personalization_opt_out.fill_null(False) | (u.consent_marketing.fill_null("") == "denied"))
-    out = set(out.user_id.to_pandas())
-    return tried[~tried["user_id"].isin(out)].reset_index(drop=True)
+def _of_the_course(ds: Dataset, tried: pd.DataFrame) -> pd.DataFrame:
+    """Pages that each touch's person had opened of the promoted course's category (`alike`) and of itself (`seen`)."""
+    t = ibis.memtable(tried[["touch_id", "user_id", "product_id", "assigned_at"]])
+    category = ds.courses.select("product_id", "category")
+    t = t.left_join(category.rename(promoted="category"), "product_id").drop("product_id_right")
+    e = log(ds)
+    views = e.filter(e.event == "product_viewed").select("user_id", "product_id", "known_at")
+    views = views.left_join(category, "product_id").drop("product_id_right")
+    views = t.join(views.rename(page="product_id"), "user_id")
+    views = views.filter(views.known_at < views.assigned_at)
+    counts = views.group_by("touch_id").agg(
+        alike=(views.category == views.promoted).sum(), seen=(views.page == views.product_id).sum()
+    )
+    return ds.con.to_pandas(counts).set_index("touch_id").reindex(tried["touch_id"]).reset_index(drop=True)

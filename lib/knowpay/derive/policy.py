@@ -1,12 +1,15 @@
-"""What a rule "send to these people" earns against sending to nobody, from touches whose arm was drawn by lot."""
+"""What a rule "send to these people" earns against sending to nobody, from touches whose arm was drawn at random."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
+
+from knowpay.analyse.touches import CONTROL, stands_for
 
 
 class Profit(NamedTuple):
@@ -22,16 +25,36 @@ class Profit(NamedTuple):
         return "gains" if self.low > 0 else "loses" if self.high < 0 else "cannot be told from zero"
 
 
-def gains(tried: pd.DataFrame, margin: np.ndarray, cost: float) -> np.ndarray:
+def gains(
+    tried: pd.DataFrame,
+    margin: np.ndarray | float,
+    cost: float | Mapping[str, float],
+    choice: Sequence[str] | np.ndarray | None = None,
+) -> np.ndarray:
     """Return for each touch an unbiased estimate of what sending would add, yuan, shape (touches,).
 
-    Inverse propensity: with p the ``propensity`` of the message, a purchase in the message arm counts 1/p times, one in
-    the control arm -1/(1-p) times (Horvitz and Thompson 1952); the message costs ``cost`` whenever the rule sends.
+    Inverse propensity: with p the ``propensity`` of the arm drawn, a purchase after a message counts 1/p times, one in
+    the control arm -1/p times (Horvitz and Thompson 1952); the message costs ``cost`` whenever the rule sends.
     ``margin`` is the contribution of one purchase, yuan, shape (touches,) or a number.
+
+    ``choice`` names for each touch the arm that the rule would send, "control" for nobody; None sends any message of
+    the campaign, each equally often (`touches.stands_for`). ``cost`` may differ by arm. Raises ValueError when an arm
+    is chosen that the campaign did not draw: nothing was tried that could value it.
     """
-    p = tried["propensity"].to_numpy(dtype=float)
-    count = np.where(tried["message"], 1 / p, -1 / (1 - p))
-    return count * tried["bought"].to_numpy(dtype=float) * margin - cost
+    message, bought = tried["message"].to_numpy(dtype=bool), tried["bought"].to_numpy(dtype=float)
+    if choice is None:
+        return np.where(message, 1, -1) * stands_for(tried) * bought * margin - cost
+    arm, choice = tried["arm"].to_numpy(dtype=object), np.asarray(choice, dtype=object)
+    drawn = pd.MultiIndex.from_frame(tried[["campaign_id", "arm"]])
+    untried = ~pd.MultiIndex.from_arrays([tried["campaign_id"], choice]).isin(drawn)
+    if untried.any():
+        at = int(untried.argmax())
+        raise ValueError(
+            f"The campaign {tried['campaign_id'].iloc[at]} did not draw the arm {choice[at]!r}: choose another."
+        )
+    count = ((arm == choice) * 1.0 - ~message) / tried["propensity"].to_numpy(dtype=float)
+    paid = np.array([cost[a] for a in choice]) if isinstance(cost, Mapping) else cost
+    return np.where(choice == CONTROL, 0.0, count * bought * margin - paid)
 
 
 def profit(send: np.ndarray, gain: np.ndarray, people: pd.Series, level: float = 0.90) -> Profit:

@@ -1,9 +1,9 @@
 """Uplift: whom a message moves. Power, models of the effect, out-of-sample scores and the Qini coefficient.
 
-A model here is a function that takes touches with ``message``, ``propensity`` (of the message), ``bought`` and what was
-known when the arm was drawn, and returns a scorer: a function from what is known about people and courses to a score,
-larger = rather write to. Touches count by ``analyse.touches.weights``, so the odds of the lots may differ. What a rule
-earns is judged by ``derive.policy`` on arms drawn by lot.
+A model here is a function that takes touches with ``message``, ``propensity`` (of the arm drawn), ``bought`` and what
+was known when the arm was drawn, and returns a scorer: a function from what is known about people and courses to a
+score, larger = rather write to. Touches count by ``analyse.touches.weights``, so the odds of the lots may differ.
+What a rule earns is judged by ``derive.policy`` on arms drawn by lot.
 """
 
 from __future__ import annotations

@@ -6,69 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import ibis
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from knowpay.analyse import neighbours, touches
-from knowpay.analyse.neighbours import INTEREST, audience, moment
+from knowpay.people.audience import audience
+from knowpay.people.known import moment
+from knowpay.people.snapshot import RECENT_DAYS, snapshot
 
 if TYPE_CHECKING:
-    from ibis.expr.types import Table
-
     from knowpay.collect.dataset import Dataset
 
-RECENT_DAYS = 30
 LEAST = 5  # purchases in either arm; with fewer there is nothing to compare
-
-
-def log(ds: Dataset) -> Table:
-    """Return what this module reads of the events of logged-in people: who, when, known when, and a course opened.
-
-    Ibis table ``user_id, timestamp, known_at, day`` (in the company's time zone), ``product_id, price``, the last two
-    null unless the event shows interest in a course (``neighbours.INTEREST``). An event is known when it has arrived.
-    """
-    e = ds.events.filter(ds.events.user_id.notnull())
-    e = e.select(
-        "user_id",
-        "timestamp",
-        known_at=ibis.greatest(e.timestamp, e.received_at.fill_null(e.timestamp)),
-        day=e.timestamp.cast(f"timestamp('{ds.timezone}')").date(),
-        product_id=ibis.ifelse(e.event.isin(INTEREST), e.product_id, ibis.null(str)),
-    )
-    return e.left_join(ds.courses.select("product_id", "price"), "product_id").drop("product_id_right")
-
-
-def features(ds: Dataset, at: pd.Timestamp | str | None = None, events: Table | None = None) -> pd.DataFrame:
-    """Return what was known at ``at`` (None = end of the observation), one row per person who may be profiled.
-
-    Columns: ``user_id``; ``active_days`` (days with an event among the last 30); ``recency`` (days since the last
-    event; since registration for those without one); ``tenure`` (days since registration); ``mean_price`` (yuan, list
-    price of the courses opened; the catalogue's mean for those who opened none); ``purchases`` (courses bought);
-    ``device_os``, ``channel``. Staff, test accounts, bots, children under 14, erased users, people who opted out of
-    personalisation and people who denied analysis are left out: their behaviour is not read.
-    """
-    at = moment(ds, at)
-    people = audience(ds, at)
-    people = people.loc[~people["no_profile"], ["user_id", "created_at", "device_os", "channel"]]
-    e = log(ds) if events is None else events
-    month = (at - pd.Timedelta(days=RECENT_DAYS)).to_pydatetime()
-    e = e.filter(e.known_at < at.to_pydatetime())
-    seen = e.group_by("user_id").agg(
-        active_days=e.day.nunique(where=e.timestamp >= month), last=e.timestamp.max(), mean_price=e.price.mean()
-    )
-    o = ds.orders.filter(~ds.orders.status.isin(["created", "cancelled"]) & (ds.orders.timestamp < at.to_pydatetime()))
-    o = o.inner_join(ds.courses.filter(ds.courses.product_type != "membership").select("product_id"), "product_id")
-    bought = o.group_by("user_id").agg(purchases=o.order_id.nunique())
-    f = people.merge(seen.to_pandas(), on="user_id", how="left").merge(bought.to_pandas(), on="user_id", how="left")
-    day = pd.Timedelta(days=1)
-    f["tenure"] = (at - f["created_at"]) / day
-    f["recency"] = (at - f["last"].fillna(f["created_at"])) / day
-    f["mean_price"] = f["mean_price"].fillna(float(ds.courses.price.mean().to_pandas()))
-    f = f.fillna({"active_days": 0, "purchases": 0, "device_os": "unknown", "channel": "unknown"})
-    columns = ["user_id", "active_days", "recency", "tenure", "mean_price", "purchases", "device_os", "channel"]
-    return f[columns].sort_values("user_id", ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -107,20 +57,16 @@ def shelf(
     products: Sequence[str],
     at: pd.Timestamp | str | None = None,
     penalty: float | None = None,
-    events: Table | None = None,
 ) -> Shelf:
-    """Score ``products`` for everybody who may be profiled, from what they had opened before ``at``.
+    """Score ``products`` for everybody who may be profiled, from what was known before ``at``.
 
     The recommender is EASE (``analyse.neighbours``), fitted to all courses; people who opened nothing get the courses
     that most people opened. ``penalty`` None chooses it by EASE's exact leave-one-out error.
     """
     at = moment(ds, at)
-    people, courses = audience(ds, at), neighbours.on_sale(ds, at)
-    users, items = people.loc[~people["no_profile"], "user_id"].to_numpy(), courses["product_id"].to_numpy()
-    e = log(ds) if events is None else events
-    e = e.filter((e.known_at < at.to_pydatetime()) & e.product_id.notnull())
-    pairs = ds.con.to_pandas(e.group_by("user_id", "product_id").agg(n=e.count()))
-    x = neighbours.matrix(pairs.assign(strength=np.log2(1 + pairs["n"])), users, items)
+    courses = neighbours.on_sale(ds, at)
+    users, items = audience(ds, "profile", at)["user_id"].to_numpy(), courses["product_id"].to_numpy()
+    x = neighbours.matrix(neighbours.interest(ds, until=at), users, items)
     if penalty is None:
         penalty = float(neighbours.ease_error(x).idxmin())
     place = pd.Index(items).get_indexer(pd.Index(products))
@@ -133,51 +79,34 @@ def shelf(
     return Shelf(users, np.asarray(products, dtype=object), scores, x, weights, names, penalty)
 
 
-def evidence(ds: Dataset, window_days: int = 14) -> pd.DataFrame:
-    """Return the randomised touches of people who may be profiled, with what was known when the arm was drawn.
+def evidence(ds: Dataset, window_days: int = touches.WINDOW_DAYS) -> pd.DataFrame:
+    """Return the usable touches with what was known of the person when the arm was drawn.
 
-    The columns of ``analyse.touches.outcomes`` (``visits`` left out), those of ``features``, and ``place``: the place
-    of the promoted course among all promoted courses on the person's own list that morning (1 = goes best with what the
-    person had opened).
+    The columns of ``analyse.touches.outcomes``, those of ``people.snapshot``, and ``place``: the place of the promoted
+    course among all promoted courses on the person's own list that morning (1 = goes best with what the person had
+    opened).
 
     Raises ValueError when that is too little to learn from; the sentence says what is missing.
     """
-    tried = touches.outcomes(ds, window_days=window_days, history_days=1).drop(columns="visits")
+    tried = touches.outcomes(ds, window_days)
     bought = tried.groupby("message")["bought"].sum().reindex([True, False]).fillna(0)
     if tried["assigned_at"].nunique() < 3 or bought.min() < LEAST:
         raise ValueError(
             f"It has {tried['assigned_at'].nunique()} campaigns drawn by lot and {bought.min():.0f} purchases of the "
             f"promoted course in the poorer arm; 3 campaigns and {LEAST} purchases in each arm are needed."
         )
-    products = np.sort(tried["product_id"].unique())
-    ds.con.raw_sql(f"CREATE OR REPLACE TEMP TABLE known_log AS {ibis.to_sql(log(ds), dialect='duckdb')}")
-    events = ds.con.table("known_log")  # read once, not once for each campaign
+    known = snapshot(ds, tried.rename(columns={"assigned_at": "at"}))
+    tried = pd.concat([tried, known.drop(columns=["user_id", "at"])], axis=1)
+    products = np.sort(tried["product_id"].dropna().unique())
     parts, penalty = [], None
     for at, touched in tried.groupby("assigned_at"):
-        shelves = shelf(ds, products, at, penalty, events)
+        shelves = shelf(ds, products, at, penalty)
         penalty = shelves.penalty  # chosen at the first campaign, when it was the only one known
         places = shelves.places().stack().rename("place").rename_axis(["user_id", "product_id"]).reset_index()
-        rows = touched.merge(features(ds, at, events), on="user_id")
-        parts.append(rows.merge(places, on=["user_id", "product_id"]))
-    ds.con.raw_sql("DROP TABLE known_log")
+        parts.append(touched.merge(places, on=["user_id", "product_id"]))
     return pd.concat(parts, ignore_index=True)
 
 
 def quiet(people: pd.DataFrame) -> np.ndarray:
-    """Return the one-line order: days without a visit among the last 30; larger = rather write to."""
+    """Return the one-line order: days without an event among the last 30; larger = rather write to."""
     return (RECENT_DAYS - people["active_days"]).to_numpy(dtype=float)
-
-
-def contribution_rate(ds: Dataset, teacher_share: float) -> float:
-    """Return what a yuan of list price leaves after discounts, refunds, fees, commissions and the teacher's share, 0-1.
-
-    Measured on the course orders of the export. Raises ValueError when there are none.
-    """
-    o = ds.orders.filter(~ds.orders.status.isin(["created", "cancelled"]))
-    o = o.inner_join(
-        ds.courses.filter(ds.courses.product_type != "membership").select("product_id", "price"), "product_id"
-    )
-    sums = o.agg(net=o.net_revenue.sum(), listed=o.price.sum()).to_pandas().iloc[0]
-    if not sums["listed"] > 0:
-        raise ValueError("There is no paid course order: the contribution of an order is unknown.")
-    return float((1 - teacher_share) * sums["net"] / sums["listed"])

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from knowpay.analyse import neighbours
-from knowpay.analyse.neighbours import moment
-from knowpay.collect.privacy import gate
+from knowpay.collect.privacy.permission import reasons
 from knowpay.derive import uplift
+from knowpay.people.known import moment
 
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
@@ -28,10 +28,10 @@ def standing(ds: Dataset, at: pd.Timestamp | str | None = None) -> pd.DataFrame:
 
     ``personal``: may get a message chosen for this person. ``general``: opted out of personalisation or of analysis, so
     only a message that is the same for all. Any other status is the reason why the person gets no message at all.
-    The rules are those of `knowpay.collect.privacy.gate.reasons`.
+    The rules are those of `knowpay.collect.privacy.permission`.
     """
     at = moment(ds, at)
-    personal, general = (gate.reasons(ds, purpose, at) for purpose in ("personal", "general"))
+    personal, general = (reasons(ds, purpose, at) for purpose in ("personal", "general"))
     status = np.select([personal == "", general == ""], ["personal", "general"], general)
     return pd.DataFrame({"user_id": personal.index.to_numpy(), "status": status})
 

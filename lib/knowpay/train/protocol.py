@@ -178,8 +178,7 @@ def earned(sent: pd.DataFrame, draws: int = 400, seed: int = 0) -> pd.DataFrame:
         return pd.DataFrame(np.nan, index=["direct", "shared"], columns=["yuan", "low", "high"])
     own, told = sent["own"].to_numpy() <= 10, sent["message"].to_numpy(dtype=bool)
     gain, bought = sent["gain"].to_numpy(), sent["bought"].to_numpy(dtype=float)
-    odds = sent["propensity"].to_numpy(dtype=float)
-    stands_for = 1 / np.where(told, odds, 1 - odds)
+    stands_for = touches.stands_for(sent)
 
     def both(count: np.ndarray) -> tuple[float, float]:
         weight = count * stands_for

@@ -15,6 +15,8 @@ import pandas as pd
 from scipy import sparse
 
 from knowpay.analyse import neighbours
+from knowpay.people.known import log, moment
+from knowpay.people.snapshot import INTEREST
 
 PROFILE = ("age_band", "gender", "occupation_band", "device_os", "channel")
 PERIOD_DAYS = 30
@@ -58,14 +60,14 @@ class Split:
 
 def split(ds: Any, at: Any, days: int = 90) -> Split:
     """Cut a data set at a time. Raises ValueError when too little lies before or nothing after it."""
-    at = neighbours.moment(ds, at)
+    at = moment(ds, at)
     end = at + pd.Timedelta(days=days)
-    people = neighbours.audience(ds, end)
+    people = neighbours.shown(ds, end)
     courses = pd.concat([neighbours.on_sale(ds, at), neighbours.on_sale(ds, end)]).drop_duplicates("product_id")
     courses = courses.sort_values("product_id", ignore_index=True)
     users, items = people["user_id"].to_numpy(), courses["product_id"].to_numpy()
     before = neighbours.interest(ds, until=at)
-    after = neighbours.interest(ds, since=at, until=end, events=("product_viewed",))
+    after = neighbours.opened(ds, since=at, until=end)
     x = neighbours.matrix(before, users, items)
     if x.nnz < MIN_PAIRS:
         raise ValueError(
@@ -137,24 +139,32 @@ def profile_codes(people: pd.DataFrame) -> tuple[np.ndarray, tuple[int, ...]]:
 
 
 def windows(ds: Any, cut: Split) -> list[tuple[sparse.csr_matrix, sparse.csr_matrix]]:
-    """Periods of 30 days up to `cut.at`, oldest first: (interest before the period, courses opened in it).
+    """Periods of 30 days up to `cut.at`, oldest first: (interest known before the period, interest shown in it).
 
     Each is the task of the lists on a smaller scale, so a model that learns on all but the last and is tuned on the
-    last has never seen what it will be judged by. Empty periods are left out.
+    last has never seen what it will be judged by. What happened before a period and arrived in it was not known before
+    it. Nothing that arrived after `cut.at` is there. Empty periods are left out.
     """
-    e, at = ds.events, cut.at
-    ago = ((int(at.timestamp()) - e.timestamp.epoch_seconds()) / (PERIOD_DAYS * 86_400)).floor().cast("int64")
-    keep = e.event.isin(list(neighbours.INTEREST)) & e.product_id.notnull() & (e.timestamp < at.to_pydatetime())
-    keep &= e.user_id.isin(cut.people.loc[~cut.people["no_analysis"], "user_id"].tolist())
-    table = e.filter(keep).group_by("user_id", "product_id", ago=ago).agg(n=e.message_id.count()).to_pandas()
+    e, at = log(ds), cut.at
+
+    def ago(time: Any) -> Any:
+        return ((int(at.timestamp()) - time.epoch_seconds()) / (PERIOD_DAYS * 86_400)).floor().cast("int64")
+
+    e = e.filter(e.event.isin(INTEREST) & e.product_id.notnull() & (e.known_at < at.to_pydatetime()))
+    e = e.mutate(happened=ago(e.timestamp), arrived=ago(e.known_at))
+    table = e.group_by("user_id", "product_id", "happened", "arrived").agg(n=e.count()).to_pandas()
     users, items = cut.people["user_id"], cut.courses["product_id"]
-    table = table.assign(strength=table["n"].astype(float))
-    opened = [neighbours.matrix(table[table["ago"] == k], users, items) for k in range(table["ago"].max(), -1, -1)]
+
+    def counted(column: str, period: int) -> sparse.csr_matrix:
+        pairs = table[table[column] == period].groupby(["user_id", "product_id"], as_index=False)["n"].sum()
+        return neighbours.matrix(pairs.assign(strength=pairs["n"].astype(float)), users, items)
+
     result, total = [], sparse.csr_matrix(cut.x.shape)
-    for period in opened:
-        if period.nnz:
-            result.append((total.log1p() / np.log(2), period))
-        total = total + period
+    for period in range(table["happened"].max(), -1, -1):
+        opened = counted("happened", period)
+        if opened.nnz:
+            result.append((total.log1p() / np.log(2), opened))
+        total = total + counted("arrived", period)
     return result
 
 

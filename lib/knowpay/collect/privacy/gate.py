@@ -1,7 +1,6 @@
-"""The one way out: who may be in a file that leaves the house, and the only function that writes such a file.
+"""The one way out: the only function that writes a file that leaves the house.
 
-The rules are those of the Personal Information Protection Law of China (PIPL; articles 19, 24, 28) and of the GDPR
-(articles 5, 7, 21). Engineering notes, no legal advice.
+Who may be in it is the rule of `knowpay.collect.privacy.permission`.
 """
 
 from __future__ import annotations
@@ -13,28 +12,15 @@ from numbers import Number
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
+from knowpay.collect.privacy.permission import reasons
 from knowpay.collect.privacy.pseudonyms import pseudonyms
 from knowpay.collect.privacy.scrub import scrub
 
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
 
-# Why somebody is left out, in the order in which the one reason per person is chosen.
-NEVER = ("erased", "under 14", "staff", "test account", "bot")
-PURPOSES = {
-    "analysis": (*NEVER, "analysis refused"),  # rows for study: pseudonyms instead of ids
-    "general": (*NEVER, "marketing refused"),  # a message that is the same for all
-    "personal": (
-        *NEVER,
-        "marketing refused",
-        "opted out of personalisation",
-        "analysis refused",
-    ),  # chosen for a person
-    "aggregate": (),  # counts of people: nobody is in it, and no count below SMALLEST either
-}
 SMALLEST = 10  # people in a published count
 IDS = ("user_id", "referrer_user_id", "target_user_id")  # columns that name users
 DEVICES = ("anonymous_id",)
@@ -49,43 +35,6 @@ DATED = {
     "identity_map": "last_seen_at",
 }
 FORMULA = ("=", "+", "-", "@", "\0")  # a spreadsheet runs a cell that starts with one of these (OWASP ASVS 1.2.10)
-
-
-def reasons(ds: Dataset, purpose: str, at: pd.Timestamp | None = None) -> pd.Series:
-    """Return why each user may not be in a file for ``purpose``, "" for those who may; index ``user_id``, sorted.
-
-    Everybody registered before ``at`` (None = end of the observation) has exactly one: the first that holds in the
-    order of `PURPOSES`. "marketing refused" and "opted out of personalisation" carry PIPL 24 and GDPR 21, "under 14"
-    PIPL 28. Unknown consent is no refusal, unless the manifest says ``contains_personal_data``: then it is one.
-
-    Raises ValueError for a purpose that is not in `PURPOSES`.
-    """
-    if purpose not in PURPOSES:
-        raise ValueError(f"There is no purpose {purpose!r}; the purposes are {', '.join(PURPOSES)}.")
-    u = ds.users.to_pandas().sort_values("user_id")
-    u = u[u["created_at"] < (ds.observation_end if at is None else at)]
-
-    def flag(name: str) -> pd.Series:
-        return u[name].fillna(False).astype(bool)
-
-    def refused(name: str) -> pd.Series:
-        if ds.manifest["contains_personal_data"]:
-            return (u[name] != "granted").fillna(True).astype(bool)
-        return (u[name] == "denied").fillna(False).astype(bool)
-
-    why = {
-        "erased": u["deleted_at"].notna(),
-        "under 14": flag("under_14"),
-        "staff": flag("is_staff"),
-        "test account": flag("is_test"),
-        "bot": flag("is_bot"),
-        "marketing refused": refused("consent_marketing"),
-        "opted out of personalisation": flag("personalization_opt_out"),
-        "analysis refused": refused("consent_analytics"),
-    }
-    names = PURPOSES[purpose]
-    chosen = np.select([why[n].to_numpy() for n in names], names, "") if names else np.full(len(u), "")
-    return pd.Series(chosen, index=pd.Index(u["user_id"], name="user_id"), name="reason", dtype=object)
 
 
 def kept_since(ds: Dataset) -> pd.Timestamp | None:

@@ -13,9 +13,9 @@ _LOT = "assignment IN ('randomised', 'stratified', 'cluster_randomised', 'switch
 # question -> (SQL that counts what the answer rests on, how many are needed); the numbers are rules of thumb
 QUESTIONS: dict[str, tuple[str, int]] = {
     "what a shop asks": ("SELECT count(*) FROM courses WHERE price > 0", 100),
-    "what people pay": ("SELECT count(*) FROM orders WHERE status <> 'cancelled' AND total > 0", 100),
+    "what people pay": ("SELECT count(*) FROM paid_orders WHERE total > 0", 100),
     "who buys again": (
-        f"""SELECT count(*) FROM (SELECT user_id FROM orders WHERE status <> 'cancelled' AND total > 0 AND {_DATED}
+        f"""SELECT count(*) FROM (SELECT user_id FROM paid_orders WHERE total > 0 AND {_DATED}
         AND user_id IS NOT NULL GROUP BY user_id HAVING count(DISTINCT timestamp::DATE) > 1)""",
         30,
     ),
