@@ -35,8 +35,8 @@ def buying(ds: Dataset) -> pd.DataFrame:
 def _days(ds: Dataset, table: str, where: str, values: dict[str, str], purpose: str) -> pd.DataFrame:
     return ds.con.con.execute(
         f"""SELECT DISTINCT user_id, CAST(CAST(timezone($zone, timestamp) AS DATE) AS TIMESTAMP) AS day FROM {table}
-        WHERE {where} AND user_id IS NOT NULL AND user_id NOT IN (
-            SELECT user_id FROM may_{purpose} WHERE reason <> '') ORDER BY user_id, day""",
+        WHERE {where} AND user_id IN (
+            SELECT user_id FROM may_{purpose} WHERE reason = '') ORDER BY user_id, day""",
         values | {"zone": ds.timezone},
     ).df()
 
