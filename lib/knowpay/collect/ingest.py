@@ -13,6 +13,7 @@ A store follows its folder: new files are added, and only the days that they tou
 declaration that changed or went away means starting over.
 """
 
+import csv
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,7 +25,18 @@ from typing import Any
 import duckdb
 
 from knowpay.collect import ExportError, adapters
-from knowpay.collect.files import LINES, Batch, digest, first_line, list_files, open_file, quote, scratch_name, table_of
+from knowpay.collect.files import (
+    DELIMITERS,
+    LINES,
+    Batch,
+    digest,
+    first_line,
+    list_files,
+    open_file,
+    quote,
+    scratch_name,
+    table_of,
+)
 from knowpay.collect.manifest import Manifest, read_manifests, whole
 from knowpay.collect.schema import EVENTS, FATES, QUARANTINE, SQL_TYPES, TABLES, Table
 from knowpay.collect.sql import MESSAGES, checks, select
@@ -149,6 +161,17 @@ def _groups(days: dict[str, int], most: int) -> Iterator[list[str]]:
 def _key(table: Table) -> str:
     """SQL of a row's key as one number of 64 bits: two keys that share one cost time, never a row."""
     return "hash(" + ", ".join(f's."{name}"' for name in table.key) + ")"
+
+
+def _whose(line: str, table: Table, batch: Batch, manifest: Manifest) -> str | None:
+    """The user id of a line that does not fall into columns, where the header says it stands; else None."""
+    header = [name.lower() for name in batch.columns]
+    name = manifest.business_user_id_column.lower()
+    if table.name != "users" or name not in header:
+        return None
+    fields = next(csv.reader([line], delimiter=max(DELIMITERS, key=line.count)), [])
+    at = header.index(name)
+    return fields[at].strip() or None if at < len(fields) else None
 
 
 class _Run:
@@ -337,15 +360,17 @@ class _Run:
         con.execute(f"SET TimeZone = {quote(manifest.timezone)}")  # of times written without a zone
         extracted = f"{quote(manifest.extracted_at.isoformat())}::TIMESTAMPTZ"
         con.execute(f"SET VARIABLE extracted_at = {extracted}")
-        head, tail = f"{quote(table.name)}, {quote(batch.file)}", f"{quote(file.batch_id)}, {extracted}, 'waiting'"
+        head, tail = f"{quote(table.name)}, {quote(batch.file)}", f"{quote(file.batch_id)}, {extracted}, 'waiting', "
+        whose = '"user_id"' if "user_id" in table.names else "NULL"
         if batch.ragged:
             import pyarrow as pa
 
             rule = "broken_json" if batch.file.lower().endswith(LINES) else "ragged_row"
-            con.register("ragged", pa.table(dict(zip(("row", "line"), zip(*batch.ragged, strict=True), strict=True))))
+            broken = [(row, line, _whose(line, table, batch, manifest)) for row, line in batch.ragged]
+            con.register("ragged", pa.table(dict(zip(("row", "line", "who"), zip(*broken, strict=True), strict=True))))
             con.execute(
                 f"""INSERT INTO quarantine SELECT {head}, row, '{rule}', NULL, NULL, ?, json_object('line', line),
-                {tail}, 0 FROM ragged""",
+                {tail} who, 0 FROM ragged""",
                 [MESSAGES[rule]],
             )
             con.unregister("ragged")
@@ -354,8 +379,10 @@ class _Run:
             for i, column in enumerate(missing):
                 message = MESSAGES["missing_column"].format(file=batch.file, column=column, table=table.name)
                 con.execute(
-                    f"""INSERT INTO quarantine SELECT {head}, {batch.row}, 'missing_column', ?, NULL, ?,
-                    {batch.raw_json}, {tail}, {i} FROM {batch.relation}""",
+                    f"""INSERT INTO quarantine SELECT {head}, source_row, 'missing_column', ?, NULL, ?,
+                    raw_json, {tail} {whose}, {i} FROM (SELECT source_row, {whose} FROM {rows})
+                    JOIN (SELECT {batch.row} AS source_row, {batch.raw_json} AS raw_json FROM {batch.relation}) AS came
+                    USING (source_row)""",
                     [column, message],
                 )
             return
@@ -378,8 +405,9 @@ class _Run:
         con.execute(
             f"""INSERT INTO quarantine
             SELECT {head}, source_row, e.rule, e.column, e.value,
-                   replace(e.message, '{{value}}', coalesce(left(e.value, 80), '')), raw_json, {tail}, e.position
-            FROM (SELECT source_row, unnest(list_filter([{errors}], lambda e: e IS NOT NULL)) AS e
+                   replace(e.message, '{{value}}', coalesce(left(e.value, 80), '')), raw_json, {tail} whose,
+                   e.position
+            FROM (SELECT source_row, {whose} AS whose, unnest(list_filter([{errors}], lambda e: e IS NOT NULL)) AS e
                   FROM {rows} WHERE source_row IN ({ours})) AS explained
             JOIN (SELECT {batch.row} AS source_row, {batch.raw_json} AS raw_json FROM {batch.relation}
                   WHERE {batch.row} IN ({ours})) AS came USING (source_row)"""
