@@ -138,9 +138,10 @@ class Table:
     """One canonical table: `key` identifies a row, `order` sorts the stored file.
 
     `delivery` names the columns that say how a row arrived, not what it says: two rows that differ only there
-    are the same row sent twice. Between different contents the one that arrived last wins: by the column `newest`
-    where there is one, else by the extraction of the file. `day` is the time whose local date says in which file of
-    the store a row lies; a table without it is one file. `reads` names the tables that its rules look into.
+    are the same row sent twice. Between different contents the later wins: by the column `newest` where there is one,
+    else as `collect.later` says. Of the `guarded` columns the strictest value holds until a time says it is over. `day`
+    is the time whose local date says in which file of the store a row lies; a table without it is one file. `reads`
+    names the tables that its rules look into.
     """
 
     name: str
@@ -151,6 +152,7 @@ class Table:
     rules: tuple[Rule, ...] = ()
     delivery: tuple[str, ...] = ()
     newest: str | None = None
+    guarded: tuple[str, ...] = ()
     day: str | None = None
     reads: tuple[str, ...] = ()
 
@@ -255,6 +257,7 @@ _TABLES = (
                 "'{value}' invited this user but is no user of the export. Add the inviter, or leave it empty.",
             ),
         ),
+        guarded=("consent_analytics", "consent_marketing", "personalization_opt_out", "under_14", "deleted_at"),
         reads=("users",),
     ),
     Table(

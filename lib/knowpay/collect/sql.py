@@ -144,7 +144,10 @@ def checks(table: Table, manifest: Manifest, file: str) -> list[tuple[str, str, 
 
 
 def select(table: Table, batch: Batch, manifest: Manifest) -> tuple[str, list[str]]:
-    """SQL giving source_row, r_<column> (raw), the typed columns; and the required columns that are missing."""
+    """SQL giving source_row, r_<column> (raw), the typed columns; and the required columns that are missing.
+
+    Where `later` asks for them, the times of the row itself are there as well: updated_at and extracted_at.
+    """
     by_name = {n.lower(): n for n in batch.columns}
     rename = {"user_id": manifest.business_user_id_column.lower()}
     used, raws, typed, missing = set(), [], [], []
@@ -163,6 +166,19 @@ def select(table: Table, batch: Batch, manifest: Manifest) -> tuple[str, list[st
         if c.default:
             value = f"CASE WHEN {raw} IS NULL THEN {c.default} ELSE {value} END"
         typed.append(f'{value} AS "{c.name}"')
+
+    for name in () if table.newest else ("updated_at", "extracted_at"):  # they stay in properties, too
+        value, kind = "NULL", "VARCHAR"
+        if source := by_name.get(name) or by_name.get(name.replace("_", "")):
+            value, kind = batch.columns[source]
+        elif source := by_name.get("properties"):
+            said = f"CAST({batch.columns[source][0]} AS VARCHAR)"
+            camel = name.replace("_a", "A")
+            value = f"""coalesce(json_extract_string(CASE WHEN json_valid({said}) THEN {said} END, '$.{name}'),
+                json_extract_string(CASE WHEN json_valid({said}) THEN {said} END, '$.{camel}'))"""
+        raw = f'"r_{name}"'
+        raws.append(f"{_raw(value, kind)} AS {raw}")
+        typed.append(f'{_time(raw, f"CAST({raw} AS VARCHAR)", kind, manifest)} AS "{name}"')
 
     extra = sorted(set(batch.columns) - used)
     pairs = ", ".join(f"{quote(n)}, {batch.columns[n][0]}" for n in extra)
