@@ -203,7 +203,12 @@ class Dataset:
             NULL::BIGINT AS source_row, NULL::VARCHAR AS row_json WHERE false"""
         ]
         waiting = f"FROM {_parquet(files['quarantine'])}" if files["quarantine"] else f"SELECT {none} WHERE false"
-        return {"quarantine": waiting, "superseded": " UNION ALL ".join(parts)}
+        return {
+            "quarantine": f"SELECT * EXCLUDE (_user_id) FROM ({waiting})",
+            "waiting_users": f"""SELECT DISTINCT _user_id AS user_id FROM ({waiting})
+                WHERE "table" = 'users' AND status = 'waiting' AND _user_id IS NOT NULL""",
+            "superseded": " UNION ALL ".join(parts),
+        }
 
     def _moment(self, name: str):
         import pandas as pd

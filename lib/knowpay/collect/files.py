@@ -19,6 +19,7 @@ from knowpay.collect.schema import TABLES
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 LINES = tuple(e + z for e in (".json", ".jsonl", ".ndjson") for z in ("", ".gz"))
+DELIMITERS = ",;\t|"
 BLOCK = 1 << 22  # bytes of a CSV file read at a time; one row must fit
 _TABLE = re.compile(rf"(.*/)?({'|'.join(TABLES)})([-/].*)?({'|'.join(map(re.escape, ENDINGS))})", re.IGNORECASE)
 
@@ -197,7 +198,7 @@ def _read_csv(text: _Text, name: str, scratch: Path) -> Batch:
     if not header.strip() and not text.start.strip():
         pq.write_table(pa.table({"source_row": pa.array([], pa.int64())}), target)
         return Batch(name, relation, "source_row", {}, 0, notes=[f"{name} is empty."])
-    delimiter = max(",;\t|", key=header.count)
+    delimiter = max(DELIMITERS, key=header.count)
     names, notes = _names(header, delimiter, name)
     ragged: list[tuple[int, str]] = []
 

@@ -7,12 +7,13 @@ The work is SQL in DuckDB: each file is read, typed and checked; then rows with 
 holds for each table it feeds, or `ingest` raises. A row brings a new key (loaded), another version of a known key
 (superseded: one version is shown, the other kept aside), nothing new (duplicate), or an error (quarantined). Which
 version is shown depends on the rows only, so the canonical files are the same however the rows were split, ordered or
-repeated over files and runs.
+repeated over files and runs: `later` says which.
 
 A store follows its folder: new files are added, and only the days that they touch are written anew; a file or a
 declaration that changed or went away means starting over.
 """
 
+import csv
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +24,19 @@ from typing import Any
 
 import duckdb
 
-from knowpay.collect import ExportError, adapters
-from knowpay.collect.files import LINES, Batch, digest, first_line, list_files, open_file, quote, scratch_name, table_of
+from knowpay.collect import ExportError, adapters, later
+from knowpay.collect.files import (
+    DELIMITERS,
+    LINES,
+    Batch,
+    digest,
+    first_line,
+    list_files,
+    open_file,
+    quote,
+    scratch_name,
+    table_of,
+)
 from knowpay.collect.manifest import Manifest, read_manifests, whole
 from knowpay.collect.schema import EVENTS, FATES, QUARANTINE, SQL_TYPES, TABLES, Table
 from knowpay.collect.sql import MESSAGES, checks, select
@@ -39,7 +51,7 @@ _ABOUT |= {"contains_personal_data", "lookback_days", "retention_days"}
 def version() -> str:
     """Digest of the code of this package: a store made by other code has another name."""
     here = Path(__file__).parent
-    names = ("schema.py", "manifest.py", "files.py", "sql.py", "store.py", "ingest.py", "privacy/scrub.py")
+    names = ("schema.py", "manifest.py", "files.py", "sql.py", "later.py", "store.py", "ingest.py", "privacy/scrub.py")
     code = b"".join(p.read_bytes() for p in [*(here / n for n in names), *sorted((here / "adapters").glob("*.py"))])
     return hashlib.sha256(code + duckdb.__version__.encode()).hexdigest()[:8]
 
@@ -102,7 +114,7 @@ def plan(source: Path) -> tuple[list[_File], list[str], Manifest]:
     for folder, manifest in manifests.items():
         adapters.check(manifest, folder)
     files, notes, seen = [], [], {}
-    for path in paths:
+    for path in sorted(paths, key=lambda p: later.order_of(p.relative_to(source).as_posix())):
         name = path.relative_to(source).as_posix()
         folder = next(f for f in path.parents if f in manifests)
         if path.name in adapters.DECLARATIONS and path.parent == folder:
@@ -114,11 +126,13 @@ def plan(source: Path) -> tuple[list[_File], list[str], Manifest]:
             notes.append(f"{name} was not read: no table has this name.")
             continue
         file = _File(path, name, digest(path), table, folder, manifest, declared[folder])
-        if file.unit in seen:
-            notes.append(f"{name} has the same bytes as {seen[file.unit]} and was read once.")
-            continue
-        seen[file.unit] = name
+        if before := seen.get(file.unit):  # what is said twice was said last under the later of the names
+            first, file = sorted((before, file), key=lambda f: f.manifest.extracted_at)
+            notes.append(f"{first.name} has the same bytes as {file.name} and was read once.")
+            files = [f for f in files if f is not before]
+        seen[file.unit] = file
         files.append(file)
+    files.sort(key=lambda f: later.order_of(f.name))
     if not files:
         expected = ", ".join(f"{t}.csv" for t in list(TABLES)[:4])
         raise ExportError(f"{source} has no table. Put files like {expected} (or .csv.gz, .parquet) into it.")
@@ -151,6 +165,17 @@ def _key(table: Table) -> str:
     return "hash(" + ", ".join(f's."{name}"' for name in table.key) + ")"
 
 
+def _whose(line: str, table: Table, batch: Batch, manifest: Manifest) -> str | None:
+    """The user id of a line that does not fall into columns, where the header says it stands; else None."""
+    header = [name.lower() for name in batch.columns]
+    name = manifest.business_user_id_column.lower()
+    if table.name != "users" or name not in header:
+        return None
+    fields = next(csv.reader([line], delimiter=max(DELIMITERS, key=line.count)), [])
+    at = header.index(name)
+    return fields[at].strip() or None if at < len(fields) else None
+
+
 class _Run:
     """One ingest: the connection, the state of the store before it, and what was found so far."""
 
@@ -160,7 +185,9 @@ class _Run:
         self.before = store.ledger
         self.con: duckdb.DuckDBPyConnection | None = None
         self.opened: dict[str, dict[str, Batch]] = {}
-        self.after: dict[str, Any] = {k: {} for k in ("parts", "superseded", "duplicate", "quarantine", "touched")}
+        self.after: dict[str, Any] = {
+            k: {} for k in ("parts", "superseded", "duplicate", "quarantine", "touched", "decided")
+        }
         self.after["batches"] = []
 
     def close(self) -> None:
@@ -199,8 +226,8 @@ class _Run:
 
     def follow(self) -> None:
         """Bring the store up to its folder."""
-        now, was = {f.unit: f.declared for f in self.files}, self.before.get("batches", [])
-        follows = bool(was) and all(now.get(b["unit"]) == b["declared"] for b in was)
+        now, was = {f.unit: (f.declared, f.name) for f in self.files}, self.before.get("batches", [])
+        follows = bool(was) and all(now.get(b["unit"]) == (b["declared"], b["file"]) for b in was)
         known = {b["unit"] for b in was} if follows else set()
         new = [f for f in self.files if f.unit not in known]
         if follows and not new and self.before["manifest"] == self.manifest.model_dump(mode="json"):
@@ -209,7 +236,8 @@ class _Run:
         fresh = {t for f in new for t in ([f.table] if f.table else self.views(f))}
         for table in TABLES.values():
             redo = not follows or bool(fresh & set(table.reads))
-            self.table(table, self.of(table, self.files if redo else new), {} if redo else self.before)
+            if redo or not self.table(table, self.of(table, new), self.before):
+                self.table(table, self.of(table, self.files), {})
         self.finish()
 
     def replay(self, rule: str | None) -> int:
@@ -225,12 +253,12 @@ class _Run:
             # A declaration that changed under rows already loaded changes those as well: then the table is read anew.
             anew = any(b["rows"] > b["quarantined"] and b["declared"] != files[b["unit"]].declared for b in mine)
             held = [b for b in mine if b["quarantined"]]
-            if anew or grown & set(table.reads):
+            held = sorted(held, key=lambda b: self.files.index(files[b["unit"]]))
+            some = [(b, files[b["unit"]], *self.waiting(b, rule)) for b in held]
+            if anew or grown & set(table.reads) or not self.again(table, some):
                 self.table(table, self.of(table, self.files), {})
                 for batch in held:
                     self.settle(table, batch, "SELECT source_row FROM before")
-            else:
-                self.again(table, [(b, files[b["unit"]], *self.waiting(b, rule)) for b in held])
             left = sum(b["quarantined"] for b in self.after["batches"] if b["table"] == table.name)
             fewer = sum(b["quarantined"] for b in held) - left
             let_in += fewer
@@ -240,15 +268,19 @@ class _Run:
         self.finish()
         return let_in
 
-    def again(self, table: Table, held: list[tuple[dict[str, Any], _File, str, int]]) -> None:
-        """Read rows that wait once more, and join their fates to those of the other rows of their files."""
+    def again(self, table: Table, held: list[tuple[dict[str, Any], _File, str, int]]) -> bool:
+        """Read rows that wait once more, and join their fates to those of the other rows of their files.
+
+        False: one of them contradicts a row of the store, so the whole table must be read; nothing was done.
+        """
         held = [(b, file, rows, n) for b, file, rows, n in held if n]
         mine = []
         for _, file, rows, n in held:
             batch = self.views(file)[table.name]
             chosen = f"(SELECT * FROM {batch.relation} WHERE {batch.row} IN ({rows})) AS again"
             mine.append((file, replace(batch, relation=chosen, rows=n, ragged=[])))
-        self.table(table, mine, self.before)
+        if not self.table(table, mine, self.before):
+            return False
         for was, _, rows, n in held:
             whole, part = (b for b in self.after["batches"] if (b["table"], b["unit"]) == (table.name, was["unit"]))
             self.after["batches"].remove(part)
@@ -256,6 +288,7 @@ class _Run:
                 whole[fate] += part[fate]
             whole["quarantined"] += part["quarantined"] - n
             self.settle(table, was, rows)
+        return True
 
     def waiting(self, batch: dict[str, Any], rule: str | None) -> tuple[str, int]:
         """SQL of the row numbers of a file that wait under a rule and have columns at all, and how many they are."""
@@ -284,17 +317,24 @@ class _Run:
         mine = [f for f in files if f.table in (None, table.name)]
         return [(f, self.views(f)[table.name]) for f in mine if table.name in self.views(f)]
 
-    def table(self, table: Table, mine: list[tuple[_File, Batch]], before: dict[str, Any]) -> None:
-        """Add the rows of some files to what the store had of the table before."""
-        for kind in ("duplicate", "quarantine"):
-            kept = before.get(kind, {})
-            self.after[kind] |= {k: v for k, v in kept.items() if k.startswith(f"{table.name}/")}
-        self.after["batches"] += [dict(b) for b in before.get("batches", []) if b["table"] == table.name]
+    def table(self, table: Table, mine: list[tuple[_File, Batch]], before: dict[str, Any]) -> bool:
+        """Add the rows of some files, in the order of their names, to what the store had of the table before.
+
+        False: one of them contradicts a row of the store, so the whole table must be read; nothing was done.
+        """
         self.prepare(table, mine)
         for number, (file, batch) in enumerate(mine):
             with _reading(file.name):
                 self.load(table, batch, file, number)
         parts, aside = before.get("parts", {}).get(table.name, {}), before.get("superseded", {}).get(table.name)
+        if (mine or not parts) and not self.rank(table, parts, [aside] if aside else []):
+            self.con.execute('DELETE FROM quarantine WHERE "table" = ?', [table.name])
+            return False
+        for kind in ("duplicate", "quarantine"):
+            kept = before.get(kind, {})
+            self.after[kind] |= {k: v for k, v in kept.items() if k.startswith(f"{table.name}/")}
+        self.after["batches"] += [dict(b) for b in before.get("batches", []) if b["table"] == table.name]
+        self.after["decided"][table.name] = dict(before.get("decided", {}).get(table.name, {}))
         if mine or not parts:
             self.merge(table, parts, [aside] if aside else [])
             self.count(table, mine)
@@ -305,11 +345,13 @@ class _Run:
             if file.table:  # no other table reads it
                 self.opened.pop(file.name)
                 (self.store.scratch / f"{scratch_name(file.name)}.parquet").unlink(missing_ok=True)
+        return True
 
     def prepare(self, table: Table, mine: list[tuple[_File, Batch]]) -> None:
         """An empty `stage` for the table's rows, and what its rules look into."""
         declared = ", ".join(f'"{c.name}" {SQL_TYPES[c.type]}' for c in table.columns)
-        head = "batch INTEGER, source_row BIGINT, ok BOOLEAN, version TIMESTAMPTZ"
+        head = "batch INTEGER, source_row BIGINT, ok BOOLEAN, "
+        head += ", ".join(f"{name} {kind}" for name, kind in later.columns(table).items())
         self.con.execute(f"CREATE OR REPLACE TABLE staged.stage ({head}, {declared})")
         if table.name == "users" and mine:
             self.user_ids([batch for _, batch in self.of(table, self.files)])
@@ -337,15 +379,17 @@ class _Run:
         con.execute(f"SET TimeZone = {quote(manifest.timezone)}")  # of times written without a zone
         extracted = f"{quote(manifest.extracted_at.isoformat())}::TIMESTAMPTZ"
         con.execute(f"SET VARIABLE extracted_at = {extracted}")
-        head, tail = f"{quote(table.name)}, {quote(batch.file)}", f"{quote(file.batch_id)}, {extracted}, 'waiting'"
+        head, tail = f"{quote(table.name)}, {quote(batch.file)}", f"{quote(file.batch_id)}, {extracted}, 'waiting', "
+        whose = '"user_id"' if "user_id" in table.names else "NULL"
         if batch.ragged:
             import pyarrow as pa
 
             rule = "broken_json" if batch.file.lower().endswith(LINES) else "ragged_row"
-            con.register("ragged", pa.table(dict(zip(("row", "line"), zip(*batch.ragged, strict=True), strict=True))))
+            broken = [(row, line, _whose(line, table, batch, manifest)) for row, line in batch.ragged]
+            con.register("ragged", pa.table(dict(zip(("row", "line", "who"), zip(*broken, strict=True), strict=True))))
             con.execute(
                 f"""INSERT INTO quarantine SELECT {head}, row, '{rule}', NULL, NULL, ?, json_object('line', line),
-                {tail}, 0 FROM ragged""",
+                {tail} who, 0 FROM ragged""",
                 [MESSAGES[rule]],
             )
             con.unregister("ragged")
@@ -354,18 +398,20 @@ class _Run:
             for i, column in enumerate(missing):
                 message = MESSAGES["missing_column"].format(file=batch.file, column=column, table=table.name)
                 con.execute(
-                    f"""INSERT INTO quarantine SELECT {head}, {batch.row}, 'missing_column', ?, NULL, ?,
-                    {batch.raw_json}, {tail}, {i} FROM {batch.relation}""",
+                    f"""INSERT INTO quarantine SELECT {head}, source_row, 'missing_column', ?, NULL, ?,
+                    raw_json, {tail} {whose}, {i} FROM (SELECT source_row, {whose} FROM {rows})
+                    JOIN (SELECT {batch.row} AS source_row, {batch.raw_json} AS raw_json FROM {batch.relation}) AS came
+                    USING (source_row)""",
                     [column, message],
                 )
             return
         found = checks(table, manifest, batch.file)
         bad = " OR ".join(f"({when})" for _, _, when, _ in found)
-        newest = f'coalesce("{table.newest}", {extracted})' if table.newest else extracted
+        moments = ", ".join(later.moments(table, batch, extracted).values())
         cols = ", ".join(f'"{n}"' for n in table.names)
         con.execute(
             f"""INSERT INTO staged.stage
-            SELECT {number}, source_row, NOT coalesce({bad}, false), {newest}, {cols} FROM {rows}"""
+            SELECT {number}, source_row, NOT coalesce({bad}, false), {moments}, {cols} FROM {rows}"""
         )
         ours = f"SELECT source_row FROM staged.stage WHERE NOT ok AND batch = {number}"
         if not self.one(f"SELECT EXISTS ({ours})"):
@@ -378,26 +424,24 @@ class _Run:
         con.execute(
             f"""INSERT INTO quarantine
             SELECT {head}, source_row, e.rule, e.column, e.value,
-                   replace(e.message, '{{value}}', coalesce(left(e.value, 80), '')), raw_json, {tail}, e.position
-            FROM (SELECT source_row, unnest(list_filter([{errors}], lambda e: e IS NOT NULL)) AS e
+                   replace(e.message, '{{value}}', coalesce(left(e.value, 80), '')), raw_json, {tail} whose,
+                   e.position
+            FROM (SELECT source_row, {whose} AS whose, unnest(list_filter([{errors}], lambda e: e IS NOT NULL)) AS e
                   FROM {rows} WHERE source_row IN ({ours})) AS explained
             JOIN (SELECT {batch.row} AS source_row, {batch.raw_json} AS raw_json FROM {batch.relation}
                   WHERE {batch.row} IN ({ours})) AS came USING (source_row)"""
         )
 
-    def merge(self, table: Table, parts: dict[str, dict], aside: list[str]) -> None:
-        """Tell rows with one key apart, and write the parts of the table that are touched.
+    def rank(self, table: Table, parts: dict[str, dict], aside: list[str]) -> bool:
+        """Put the rows of keys that came more than once in order, into `ranked`.
 
-        A row of the store is `loaded`, or set `aside` as a version that was superseded. Among the rows of one key and
-        one content the first to arrive is kept; among the contents of one key the one that arrived last is shown.
+        False: staged rows contradict rows of the store, and which is the later only the files can tell.
         """
         con = self.con
-        con.execute(f"SET TimeZone = {quote(self.manifest.timezone)}")  # of the days
         cols = ", ".join(f'"{n}"' for n in table.names)
-        key = _key(table)
-        day = f'CAST(s."{table.day}" AS DATE)' if table.day else "'all'"
-        # `_last`, when the content last arrived, is kept where the row's own column does not say it.
-        arrived = f'"{table.newest}"' if table.newest else "NULL"
+        key, arrived = _key(table), f'"{table.newest}"' if table.newest else "NULL"
+        moments = list(later.columns(table))
+        told = ", ".join([f"coalesce(_last, {arrived})", *("NULL" for _ in moments[1:])])  # of a row of the store
         loaded, aside_rows = self.stored(cols, [p["file"] for p in parts.values()]), self.stored(cols, aside)
         con.execute(
             f"""CREATE OR REPLACE TEMP TABLE twice AS
@@ -408,14 +452,28 @@ class _Run:
                 f"""INSERT INTO twice SELECT DISTINCT {key} FROM {loaded} s
                 WHERE {key} IN (SELECT {key} FROM staged.stage s WHERE ok)"""
             )
-        self.rank(
-            table,
-            f"""SELECT batch, source_row, version, {cols} FROM staged.stage s WHERE ok AND {key} IN (FROM twice)
-            UNION ALL
-            SELECT {LOADED}, NULL, coalesce(_last, {arrived}), {cols} FROM {loaded} s WHERE {key} IN (FROM twice)
-            UNION ALL
-            SELECT {ASIDE}, NULL, coalesce(_last, {arrived}), {cols} FROM {aside_rows} s WHERE {key} IN (FROM twice)""",
-        )
+        pool = f"""SELECT batch, source_row, {", ".join(moments)}, {cols} FROM staged.stage s
+                WHERE ok AND {key} IN (FROM twice)
+            UNION ALL SELECT {LOADED}, NULL, {told}, {cols} FROM {loaded} s WHERE {key} IN (FROM twice)
+            UNION ALL SELECT {ASIDE}, NULL, {told}, {cols} FROM {aside_rows} s WHERE {key} IN (FROM twice)"""
+        con.execute(f"CREATE OR REPLACE TEMP TABLE ranked AS {later.ranking(table, pool)}")
+        return not self.one(later.contested(table))
+
+    def merge(self, table: Table, parts: dict[str, dict], aside: list[str]) -> None:
+        """Write the parts of the table that are touched.
+
+        A row of the store is `loaded`, or set `aside` as a version that was superseded. Among the rows of one key and
+        one content the first to arrive is kept; among the contents of one key the latest is shown.
+        """
+        con = self.con
+        con.execute(f"SET TimeZone = {quote(self.manifest.timezone)}")  # of the days
+        cols = ", ".join(f'"{n}"' for n in table.names)
+        shown = ", ".join(f'"shown_{n}" AS "{n}"' if n in table.guarded else f'"{n}"' for n in table.names)
+        key = _key(table)
+        day = f'CAST(s."{table.day}" AS DATE)' if table.day else "'all'"
+        # `_last`, when the content last arrived, is kept where the row's own column does not say it.
+        arrived = f'"{table.newest}"' if table.newest else "NULL"
+        aside_rows = self.stored(cols, aside)
         once = f"FROM staged.stage s WHERE ok AND {key} NOT IN (FROM twice)"
         days = con.execute(
             f"""SELECT day, sum(n) FROM (SELECT {day} AS day, count(*) AS n {once} GROUP BY day
@@ -425,7 +483,7 @@ class _Run:
         days = {str(d): int(n) + parts.get(str(d), {"rows": 0})["rows"] for d, n in days}
         rest = self.stored(cols, [parts[d]["file"] for d in days if d in parts])
         rows = f"""SELECT {cols}, nullif(version, {arrived}) AS _last, {day} AS day {once}
-            UNION ALL SELECT {cols}, nullif(newest, {arrived}), {day} FROM ranked s WHERE copy = 1 AND place = 1
+            UNION ALL SELECT {shown}, nullif(newest, {arrived}), {day} FROM ranked s WHERE copy = 1 AND place = 1
             UNION ALL SELECT {cols}, _last, {day} FROM {rest} s WHERE {key} NOT IN (FROM twice)"""
         made = self.write(table, rows, days)
         kept = {d: p for d, p in parts.items() if d not in days and p["rows"]}
@@ -444,28 +502,6 @@ class _Run:
         if not names:
             return f"(SELECT {cols}, NULL::TIMESTAMPTZ AS _last FROM staged.stage WHERE false)"
         return f"read_parquet([{', '.join(quote(str(self.store.folder / n)) for n in names)}])"
-
-    def rank(self, table: Table, pool: str) -> None:
-        """Put the rows of keys that came more than once in order, into `ranked`."""
-        keys = ", ".join(f'"{k}"' for k in table.key)
-        words = {n: f'"{n}"' for n in table.names if n not in (*table.key, *table.delivery)}
-        if table.name == "events":  # a corrected time moves with every delivery: compare what the device said
-            words["timestamp"] = (
-                "CASE WHEN received_at IS NULL OR sent_at IS NULL OR original_timestamp IS NULL THEN timestamp END"
-            )
-        content = ", ".join(f"{quote(n)}: {e}" for n, e in words.items())
-        sent = "".join(f'"{n}" NULLS LAST, ' for n in table.delivery)
-        self.con.execute(
-            f"""CREATE OR REPLACE TEMP TABLE ranked AS
-            WITH pool AS (SELECT *, CAST(to_json({{{content}}}) AS VARCHAR) AS content FROM ({pool})),
-            copies AS (SELECT *,
-                row_number() OVER (PARTITION BY {keys}, content ORDER BY {sent} batch, source_row) AS copy,
-                max(version) OVER (PARTITION BY {keys}, content) AS newest,
-                min(batch) OVER (PARTITION BY {keys}, content) < 0 AS known,
-                min(batch) OVER (PARTITION BY {keys}) < 0 AS known_key FROM pool)
-            SELECT *, dense_rank() OVER (PARTITION BY {keys} ORDER BY newest DESC NULLS LAST, content DESC) AS place
-            FROM copies"""
-        )
 
     def write(self, table: Table, rows: str, days: dict[str, int]) -> dict[str, dict]:
         """Write rows (with their `day`) as one file of the store for each day; return the files by day.
@@ -535,6 +571,15 @@ class _Run:
                 | {"declared": file.declared, "rows": batch.rows, "notes": batch.notes}
                 | counts
             )
+        rules = self.after["decided"][name]
+        if table.newest:
+            aside = self.after["superseded"].get(name)
+            keys = f"SELECT count(DISTINCT {key}) FROM {self.stored('', [aside])} s" if aside else "SELECT 0"
+            rules["received"] = self.one(keys)
+        else:
+            found = f"SELECT rule, count(*) FROM ({later.decided(table, [f.name for f, _ in mine])}) GROUP BY rule"
+            for rule, n in con.execute(found).fetchall():
+                rules[rule] = rules.get(rule, 0) + n
         mine_now = [b for b in self.after["batches"] if b["table"] == name]
         held = sum(p["rows"] for p in self.after["parts"][name].values())
         aside = self.after["superseded"].get(name)
@@ -556,7 +601,7 @@ class _Run:
         if unknown:
             some = ", ".join(f"{e} ({n:,})" for e, n in unknown[:5]) + (", …" if len(unknown) > 5 else "")
             notes.append(f"{sum(n for _, n in unknown):,} events have names outside the vocabulary: {some}.")
-        notes += self.broken_rules()
+        notes += later.notes(after["decided"]) + self.broken_rules()
         after |= {"source": str(self.source), "manifest": self.manifest.model_dump(mode="json"), "notes": notes}
         self.store.commit(after)
 

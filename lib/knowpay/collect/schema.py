@@ -31,6 +31,23 @@ TYPE_WORDS = {
     "list": "list of text",
 }
 
+# How exports write yes and no, and consent: in any letter case, with blanks around. A word that is not here waits.
+BOOLEANS = {
+    "true": ("true", "t", "yes", "y", "1", "1.0", "是", "真"),
+    "false": ("false", "f", "no", "n", "0", "0.0", "否", "假"),
+}
+CONSENT = {
+    "granted": (
+        *("granted", "grant", "allowed", "agreed", "accepted", "opt_in", "opt-in", "opted_in"),
+        *("同意", "已同意", "允许", "授权", "已授权", *BOOLEANS["true"]),
+    ),
+    "denied": (
+        *("denied", "deny", "refused", "rejected", "declined", "withdrawn", "revoked", "opt_out", "opt-out"),
+        *("opted_out", "拒绝", "已拒绝", "不同意", "不允许", "未授权", "撤回", "已撤回", *BOOLEANS["false"]),
+    ),
+    "unknown": ("unknown", "unset", "not_set", "未知", "未设置"),
+}
+
 # What can become of a row of an export; the four add up to the rows that came.
 FATES = ("loaded", "duplicate", "superseded", "quarantined")
 # Columns of the quarantine, a row for each error; `status` is waiting, or fixed once a replay let the row in.
@@ -46,6 +63,7 @@ QUARANTINE = {
     "batch_id": "str",
     "first_seen_at": "ts",
     "status": "str",
+    "_user_id": "str",  # whose row it is, as far as it says; the data set shows it as `waiting_users` only
 }
 
 # Orders that were paid; what was given back is in refund_total. `created` waits for payment, `cancelled` never came.
@@ -84,6 +102,7 @@ class Column:
         future: a time that may lie after the extraction (a period's end), or is kept only to diagnose clocks.
         default: SQL literal that stands in for a missing value.
         free_text: people write it: phone numbers and the like are replaced by tags on the way in.
+        spellings: what exports write for each of the allowed values; any other word stays and is not allowed.
     """
 
     name: str
@@ -96,6 +115,7 @@ class Column:
     future: bool = False
     default: str | None = None
     free_text: bool = False
+    spellings: dict[str, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True)
@@ -121,9 +141,10 @@ class Table:
     """One canonical table: `key` identifies a row, `order` sorts the stored file.
 
     `delivery` names the columns that say how a row arrived, not what it says: two rows that differ only there
-    are the same row sent twice. Between different contents the one that arrived last wins: by the column `newest`
-    where there is one, else by the extraction of the file. `day` is the time whose local date says in which file of
-    the store a row lies; a table without it is one file. `reads` names the tables that its rules look into.
+    are the same row sent twice. Between different contents the later wins: by the column `newest` where there is one,
+    else as `collect.later` says. Of the `guarded` columns the strictest value holds until a time says it is over. `day`
+    is the time whose local date says in which file of the store a row lies; a table without it is one file. `reads`
+    names the tables that its rules look into.
     """
 
     name: str
@@ -134,6 +155,7 @@ class Table:
     rules: tuple[Rule, ...] = ()
     delivery: tuple[str, ...] = ()
     newest: str | None = None
+    guarded: tuple[str, ...] = ()
     day: str | None = None
     reads: tuple[str, ...] = ()
 
@@ -168,6 +190,10 @@ def _money(name: str, meaning: str, required: bool = False) -> Column:
 
 def _enum(name: str, values: str, meaning: str, required: bool = False) -> Column:
     return C(name, "str", meaning, required=required, enum=tuple(values.split()))
+
+
+def _consent(name: str, meaning: str) -> Column:
+    return C(name, "str", meaning, enum=tuple(CONSENT), spellings=CONSENT)
 
 
 def _currency(required: bool) -> Column:
@@ -215,8 +241,8 @@ _TABLES = (
             C("is_test", "bool", "test account, excluded by default", default="false"),
             C("is_staff", "bool", "staff account, excluded by default", default="false"),
             C("is_bot", "bool", "machine, excluded by default", default="false"),
-            _enum("consent_analytics", "granted denied unknown", "consent to analysis"),
-            _enum("consent_marketing", "granted denied unknown", "consent to marketing"),
+            _consent("consent_analytics", "consent to analysis; yes, TRUE, 同意 are granted, no, 0, 拒绝 denied"),
+            _consent("consent_marketing", "consent to marketing; spelt likewise"),
             C(
                 "personalization_opt_out",
                 "bool",
@@ -234,6 +260,7 @@ _TABLES = (
                 "'{value}' invited this user but is no user of the export. Add the inviter, or leave it empty.",
             ),
         ),
+        guarded=("consent_analytics", "consent_marketing", "personalization_opt_out", "under_14", "deleted_at"),
         reads=("users",),
     ),
     Table(

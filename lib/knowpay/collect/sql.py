@@ -5,7 +5,7 @@ import re
 from knowpay.collect.files import Batch, quote
 from knowpay.collect.manifest import Manifest
 from knowpay.collect.privacy.scrub import scrub_sql
-from knowpay.collect.schema import CURRENCIES, SQL_TYPES, TYPE_WORDS, Column, Table
+from knowpay.collect.schema import BOOLEANS, CURRENCIES, SQL_TYPES, TYPE_WORDS, Column, Table
 
 # What tools write for "no value". "NA" is not among them: it is Namibia.
 MISSING = ("", "NULL", "null", "\\N", "NaN", "nan", "NaT", "None", "<NA>", "\u3000", "\u00a0")
@@ -49,21 +49,25 @@ def _raw(source: str, kind: str) -> str:
     return f"CAST({source} AS VARCHAR)"
 
 
+def _spelt(text: str, words: dict[str, tuple[str, ...]], other: str) -> str:
+    """SQL of the word that `text` is a spelling of, in any letter case and with blanks around; else `other`."""
+    plain = f"lower(trim({text}, ' \t\r\n\u3000\u00a0'))"
+    when = " ".join(f"WHEN {plain} IN ({', '.join(map(quote, w))}) THEN {quote(word)}" for word, w in words.items())
+    return f"CASE {when} ELSE {other} END"
+
+
 def _typed(column: Column, raw: str, kind: str, manifest: Manifest) -> str:
     """SQL that turns the raw value into the column's type, or into NULL when that cannot be done."""
     text, zone = f"CAST({raw} AS VARCHAR)", quote(manifest.timezone)
     match column.type:
         case "str":
+            if column.spellings:
+                return _spelt(text, column.spellings, text)
             if kind in ("DOUBLE", "FLOAT"):  # an id that pandas turned into 123.0
                 return f"CASE WHEN {raw} = floor({raw}) THEN CAST(TRY_CAST({raw} AS BIGINT) AS VARCHAR) ELSE {text} END"
             return scrub_sql(text) if column.free_text else text
         case "bool":
-            yes, no = "('true', 't', 'yes', 'y', '1', '1.0')", "('false', 'f', 'no', 'n', '0', '0.0')"
-            return (
-                raw
-                if kind == "BOOLEAN"
-                else f"CASE WHEN lower({text}) IN {yes} THEN true WHEN lower({text}) IN {no} THEN false END"
-            )
+            return raw if kind == "BOOLEAN" else f"CAST({_spelt(text, BOOLEANS, 'NULL')} AS BOOLEAN)"
         case "int":
             number = f"TRY_CAST({text} AS DOUBLE)"
             return f"CASE WHEN {number} = floor({number}) THEN TRY_CAST({text} AS BIGINT) END"
@@ -140,7 +144,10 @@ def checks(table: Table, manifest: Manifest, file: str) -> list[tuple[str, str, 
 
 
 def select(table: Table, batch: Batch, manifest: Manifest) -> tuple[str, list[str]]:
-    """SQL giving source_row, r_<column> (raw), the typed columns; and the required columns that are missing."""
+    """SQL giving source_row, r_<column> (raw), the typed columns; and the required columns that are missing.
+
+    Where `later` asks for them, the times of the row itself are there as well: updated_at and extracted_at.
+    """
     by_name = {n.lower(): n for n in batch.columns}
     rename = {"user_id": manifest.business_user_id_column.lower()}
     used, raws, typed, missing = set(), [], [], []
@@ -159,6 +166,19 @@ def select(table: Table, batch: Batch, manifest: Manifest) -> tuple[str, list[st
         if c.default:
             value = f"CASE WHEN {raw} IS NULL THEN {c.default} ELSE {value} END"
         typed.append(f'{value} AS "{c.name}"')
+
+    for name in () if table.newest else ("updated_at", "extracted_at"):  # they stay in properties, too
+        value, kind = "NULL", "VARCHAR"
+        if source := by_name.get(name) or by_name.get(name.replace("_", "")):
+            value, kind = batch.columns[source]
+        elif source := by_name.get("properties"):
+            said = f"CAST({batch.columns[source][0]} AS VARCHAR)"
+            camel = name.replace("_a", "A")
+            value = f"""coalesce(json_extract_string(CASE WHEN json_valid({said}) THEN {said} END, '$.{name}'),
+                json_extract_string(CASE WHEN json_valid({said}) THEN {said} END, '$.{camel}'))"""
+        raw = f'"r_{name}"'
+        raws.append(f"{_raw(value, kind)} AS {raw}")
+        typed.append(f'{_time(raw, f"CAST({raw} AS VARCHAR)", kind, manifest)} AS "{name}"')
 
     extra = sorted(set(batch.columns) - used)
     pairs = ", ".join(f"{quote(n)}, {batch.columns[n][0]}" for n in extra)
