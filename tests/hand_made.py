@@ -30,8 +30,8 @@ USUAL = {
 def company(folder: Path, manifest: dict | None = None, **tables: pd.DataFrame | list[dict]) -> Dataset:
     """Write the tables as CSV files into a new folder below ``folder`` and open them.
 
-    A table is a frame or a list of rows; columns that it lacks have the values of `USUAL`, its key counts from 1. Without
-    `users` everybody who is named anywhere is one.
+    A table is a frame or a list of rows; columns that it lacks have the values of `USUAL`, its key counts from 1.
+    Without `users` everybody who is named anywhere is one.
     """
     export = folder / f"export-{len(list(folder.iterdir()))}"
     export.mkdir()

@@ -135,8 +135,9 @@ def test_refusals_are_kept_off_the_list(company):
     assert not row(periods, "bob", 1)["contact"] and row(periods, "ann", 1)["contact"]
 
 
-def test_somebody_never_seen_was_silent_for_long(company):
-    assert row(churn.person_periods(company()), "bob", 1)["silent_days"] == churn.LONG_AGO
+def test_somebody_never_seen_was_silent_since_the_registration_and_at_most_half_a_year(company):
+    assert row(churn.person_periods(company()), "bob", 1)["silent_days"] == 160
+    assert row(churn.person_periods(company()), "eve", 1)["silent_days"] == churn.LONG_AGO == 180  # of 184
 
 
 def test_no_memberships_is_said_with_the_columns(company):
@@ -233,4 +234,4 @@ def test_the_next_week_is_a_part_of_the_rest(oulad):
 
 def test_the_margin_of_a_month_is_what_its_orders_leave(company):
     ds = company()
-    assert churn.monthly_margin(ds, share=0.5) == pytest.approx(12.5)  # the order of the plan, not those of courses
+    assert churn.monthly_margin(ds, teacher_share=0.5) == pytest.approx(12.5)  # the plan's order

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-import ibis
 import pandas as pd
 import pytest
+from hand_made import company as written
 from hypothesis import given
 from hypothesis import strategies as st
 from knowpay.analyse import economics
@@ -14,61 +12,65 @@ from knowpay.analyse import economics
 START = pd.Timestamp("2025-01-01", tz="UTC")
 
 
-def company() -> SimpleNamespace:
+def day(number: float) -> str:
+    return (START + pd.Timedelta(days=number)).isoformat()
+
+
+@pytest.fixture(scope="module")
+def ds(tmp_path_factory):
     """Four users on two channels (a staff member among them), 100 days of records, one channel with spend."""
-    days = [0, 10, 80, 0]
-    users = pd.DataFrame({"user_id": list("abcs"), "channel": ["ads", "ads", "ads", "free"]})
-    users["created_at"] = [START + pd.Timedelta(days=d) for d in days]
-    users = users.assign(is_test=False, is_bot=False, under_14=False, is_staff=users["user_id"] == "s")
-    users["deleted_at"] = pd.Series([pd.NaT] * 4, dtype="datetime64[us, UTC]")
-    orders = pd.DataFrame({"user_id": ["a", "a", "a", "b", "s"], "product_id": "p"})
-    orders["status"] = ["paid", "partially_refunded", "paid", "cancelled", "paid"]
-    orders["net_revenue"] = [10.0, 20.0, 40.0, 80.0, 160.0]
-    orders["timestamp"] = [START + pd.Timedelta(days=d) for d in (0.5, 9, 30, 12, 3)]
-    market = pd.DataFrame({"entity": ["ads", "ads", "rival"], "method": ["own_spend", "own_spend", "survey"]})
-    market = market.assign(metric="spend", value=[12.0, 18.0, 1000.0])
-    tables = {name: ibis.memtable(t) for name, t in (("users", users), ("orders", orders), ("market", market))}
-    return SimpleNamespace(**tables, observation_start=START, observation_end=START + pd.Timedelta(days=100))
+    came = zip("abc", (0, 10, 80), strict=True)
+    users = [{"user_id": user, "channel": "paid_search", "created_at": day(number)} for user, number in came]
+    users.append({"user_id": "s", "channel": "organic", "created_at": day(0), "is_staff": True})
+    sold = [("a", "paid", 0.5, 10, 0), ("a", "partially_refunded", 9, 50, 30), ("a", "paid", 30, 40, 0)]
+    sold += [("b", "cancelled", 12, 80, 0), ("b", "created", 13, 80, 0), ("s", "paid", 3, 160, 0)]
+    orders = pd.DataFrame(sold, columns=["user_id", "status", "timestamp", "total", "refund_total"])
+    orders["timestamp"] = orders["timestamp"].map(day)
+    spent = [("paid_search", "own_spend", 12), ("paid_search", "own_spend", 18), ("rival", "survey", 1000)]
+    market = pd.DataFrame(spent, columns=["entity", "method", "value"])
+    market = market.assign(metric="spend", geography=["north", "south", "north"])
+    manifest = {"observation_start": START.isoformat(), "observation_end": day(100), "extracted_at": day(101)}
+    return written(tmp_path_factory.mktemp("economics"), manifest, users=users, orders=orders, market=market)
 
 
-def test_staff_are_no_customers():
-    assert economics.customers(company())["user_id"].tolist() == ["a", "b", "c"]
+def test_staff_are_no_customers(ds):
+    assert economics.customers(ds)["user_id"].tolist() == ["a", "b", "c"]
 
 
-def test_contributions_leave_out_what_was_not_paid_and_take_the_share():
-    paid = economics.contributions(company(), share=0.5).sort_values("day")
+def test_contributions_leave_out_what_was_not_paid_and_take_the_share(ds):
+    paid = economics.contributions(ds, teacher_share=0.5).sort_values("day")
     assert paid["amount"].tolist() == [5.0, 10.0, 20.0] and paid["day"].tolist() == [0.5, 9.0, 30.0]
 
 
-def test_cohort_value_counts_only_users_watched_for_the_whole_horizon():
-    value = economics.cohort_value(company(), share=1.0, horizon=30).set_index("user_id")["value"]
+def test_cohort_value_counts_only_users_watched_for_the_whole_horizon(ds):
+    value = economics.cohort_value(ds, teacher_share=0.0, horizon=30).set_index("user_id")["value"]
     assert value.to_dict() == {"a": 30.0, "b": 0.0}  # c was watched for 20 days; the order of day 30 is one too late
 
 
-def test_acquisition_divides_by_registrations_and_by_payers():
-    row = economics.acquisition(company()).loc["ads"]
+def test_acquisition_divides_by_registrations_and_by_payers(ds):
+    row = economics.acquisition(ds).loc["paid_search"]
     assert (row["spend"], row["registrations"], row["per_registration"]) == (30.0, 3, 10.0)
     assert (row["payers"], row["cac"]) == (1, 30.0)
 
 
-def test_recovered_and_payback_by_hand():
-    paid = economics.contributions(company(), share=1.0)
+def test_recovered_and_payback_by_hand(ds):
+    paid = economics.contributions(ds, teacher_share=0.0)
     curve = economics.recovered(paid, pd.Series(["a", "b"]), horizon=31)
     assert curve.loc[[1, 9, 10, 30, 31]].tolist() == [5.0, 5.0, 15.0, 15.0, 35.0]
     assert [economics.payback(curve, price) for price in (5, 15, 16, 36)] == [1, 10, 31, 0]
 
 
-def test_recovered_ends_at_the_cohort_value():
-    ds, ids = company(), pd.Series(["a", "b"])
-    curve = economics.recovered(economics.contributions(ds, 1.0), ids, horizon=30)
-    assert curve.iloc[-1] == economics.cohort_value(ds, 1.0, horizon=30)["value"].mean()
+def test_recovered_ends_at_the_cohort_value(ds):
+    ids = pd.Series(["a", "b"])
+    curve = economics.recovered(economics.contributions(ds, 0.0), ids, horizon=30)
+    assert curve.iloc[-1] == economics.cohort_value(ds, 0.0, horizon=30)["value"].mean()
 
 
-def test_nothing_to_average_is_an_error():
+def test_nothing_to_average_is_an_error(ds):
     with pytest.raises(ValueError, match="at least one value"):
         economics.mean_interval([])
     with pytest.raises(ValueError, match="at least one user"):
-        economics.recovered(economics.contributions(company(), 1.0), pd.Series(dtype=str), 30)
+        economics.recovered(economics.contributions(ds, 0.0), pd.Series(dtype=str), 30)
 
 
 @given(st.lists(st.integers(0, 100), min_size=1, max_size=30))

@@ -2,10 +2,10 @@
 
 from types import SimpleNamespace
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from hand_made import company as written
 from knowpay.analyse import likeness
 from scipy.stats import ks_2samp, wasserstein_distance
 
@@ -33,24 +33,18 @@ def test_whose_span_is_cut_is_left_out():
     assert likeness.first_days(seen, dataset("2025-02-01"), span=30).index.tolist() == ["cut", "whole"]
 
 
-def test_days_are_local_each_once_and_staff_are_out():
-    tables = {
-        "users": "SELECT 'boss' AS user_id, false AS is_test, true AS is_staff, false AS is_bot",
-        "courses": "SELECT 'vip' AS product_id, 'membership' AS product_type",
-        "events": """SELECT * FROM (VALUES ('a', 'seen', '2025-01-01 15:59:00+00'),
-            ('a', 'seen', '2025-01-01 16:01:00+00'), ('a', 'seen', '2025-01-01 18:00:00+00'),
-            ('a', 'other', '2025-01-09 00:00:00+00'), (NULL, 'seen', '2025-01-01'),
-            ('boss', 'seen', '2025-01-01')) AS e(user_id, event, t)""",
-        "orders": """SELECT * FROM (VALUES ('a', 'paid', 9.0, 'c'), ('b', 'paid', 9.0, 'vip'),
-            ('c', 'refunded', 9.0, 'c'), ('d', 'paid', 0.0, 'c'),
-            ('e', 'paid', 9.0, NULL)) AS o(user_id, status, total, product_id)""",
-    }
-    con = duckdb.connect()
-    con.execute("SET TimeZone = 'UTC'")
-    for name, sql in tables.items():
-        more = {"events": ", t::TIMESTAMPTZ AS timestamp", "orders": ", now() AS timestamp"}.get(name, "")
-        con.execute(f"CREATE VIEW {name} AS SELECT *{more} FROM ({sql})")
-    ds = SimpleNamespace(con=SimpleNamespace(con=con), timezone="Asia/Shanghai")
+def test_days_are_local_each_once_and_staff_are_out(tmp_path):
+    times = ["2025-01-01T15:59Z", "2025-01-01T16:01Z", "2025-01-01T18:00Z"]
+    events = [{"user_id": "a", "event": "seen", "timestamp": t} for t in times]
+    events += [{"user_id": "a", "event": "other", "timestamp": "2025-01-09T00:00Z"}]
+    events += [{"user_id": "boss", "event": "seen", "timestamp": "2025-01-01T00:00Z"}]
+    sold = [("a", "paid", 9, "c"), ("b", "paid", 9, "vip"), ("c", "refunded", 9, "c"), ("d", "paid", 0, "c")]
+    sold += [("e", "partially_refunded", 9, "c"), ("f", "created", 9, "c"), ("boss", "paid", 9, "c")]
+    orders = pd.DataFrame(sold, columns=["user_id", "status", "total", "product_id"])
+    users = [{"user_id": user, "is_staff": user == "boss"} for user in ["a", "b", "c", "d", "e", "f", "boss"]]
+    courses = [{"product_id": "c"}, {"product_id": "vip", "product_type": "membership"}]
+    orders = orders.assign(timestamp="2025-01-01T00:00Z", refund_total=0)
+    ds = written(tmp_path, users=users, courses=courses, events=events, orders=orders)
     seen = likeness.learning(ds, "seen")
     assert seen["user_id"].tolist() == ["a", "a"]
     assert seen["day"].dt.strftime("%F").tolist() == ["2025-01-01", "2025-01-02"]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-import ibis
 import numpy as np
 import pandas as pd
 import pytest
+from hand_made import company as written
 from hypothesis import given
 from hypothesis import strategies as st
 from knowpay.analyse import profiles
@@ -15,40 +13,40 @@ from knowpay.analyse import profiles
 START = pd.Timestamp("2025-01-06", tz="UTC")  # a Monday, 08:00 in Shanghai
 
 
-def company() -> SimpleNamespace:
+@pytest.fixture(scope="module")
+def ds(tmp_path_factory):
     """Two users and one of the staff who open pages of two categories before and after a line on day 10."""
-    users = pd.DataFrame({"user_id": ["u", "v", "s"], "is_staff": [False, None, True]})
-    users = users.assign(is_test=False, is_bot=False, under_14=False).astype({"is_staff": "boolean"})
-    users["deleted_at"] = pd.Series([pd.NaT] * 3, dtype="datetime64[us, UTC]")
     rows = [("u", "product_viewed", "c1", 0), ("u", "product_viewed", "c2", 1), ("u", "product_viewed", "c2", 10)]
-    rows += [("v", "product_viewed", "c1", 2), ("s", "product_viewed", "c1", 2), (None, "product_viewed", "c1", 2)]
-    rows += [("u", "page_viewed", None, 0), ("u", "page_viewed", None, 5), ("v", "page_viewed", None, 12)]
+    rows += [("v", "product_viewed", "c1", 2), ("s", "product_viewed", "c1", 2), ("u", "page_viewed", "c1", 0.02)]
+    rows += [("u", "page_viewed", "c1", 0.1), ("u", "page_viewed", "c1", 5), ("v", "page_viewed", "c1", 12)]
     events = pd.DataFrame(rows, columns=["user_id", "event", "product_id", "day"])
-    events["timestamp"] = START + pd.to_timedelta(events.pop("day"), unit="D")
-    courses = pd.DataFrame({"product_id": ["c1", "c2"], "category": ["art", "law"]})
-    orders = pd.DataFrame({"user_id": ["u", "u"], "status": ["paid", "paid"], "total": [9.0, 90.0]})
-    orders["timestamp"] = [START + pd.Timedelta(days=d) for d in (3, 11)]
-    tables = {"users": users, "events": events, "courses": courses, "orders": orders}
-    return SimpleNamespace(**{k: ibis.memtable(t) for k, t in tables.items()}, timezone="Asia/Shanghai")
+    events["timestamp"] = [(START + pd.Timedelta(days=day)).isoformat() for day in events.pop("day")]
+    orders = pd.DataFrame({"user_id": "u", "status": ["paid", "paid", "created"], "total": [9.0, 90.0, 500.0]})
+    orders["timestamp"] = [(START + pd.Timedelta(days=day)).isoformat() for day in (3, 11, 4)]
+    users = [{"user_id": "u"}, {"user_id": "v"}, {"user_id": "s", "is_staff": True}]
+    courses = [{"product_id": "c1"}, {"product_id": "c2", "category": "law"}]
+    return written(tmp_path_factory.mktemp("profiles"), users=users, events=events, courses=courses, orders=orders)
 
 
 LINE = START + pd.Timedelta(days=10)
 
 
-def test_pages_are_split_by_the_line_and_staff_are_left_out():
-    before = profiles.pages_by_category(company(), until=LINE)
-    after = profiles.pages_by_category(company(), start=LINE)
+def test_pages_are_split_by_the_line_and_staff_are_left_out(ds):
+    before = profiles.pages_by_category(ds, until=LINE)
+    after = profiles.pages_by_category(ds, start=LINE)
     assert before.to_dict("index") == {"u": {"art": 1, "law": 1}, "v": {"art": 1, "law": 0}}
     assert after.to_dict("index") == {"u": {"law": 1}}  # the page at the very moment of the line is after it
 
 
-def test_hours_are_those_of_the_company():
-    assert profiles.visits_by_hour(company())["moment"].dt.hour.tolist() == [8, 8, 8]
+def test_hours_are_those_of_the_company_in_which_visits_began(ds):
+    """Half an hour later is the same visit, two hours later another: u comes twice on day 0."""
+    hours = profiles.visits_by_hour(ds)
+    assert hours["moment"].dt.hour.tolist() == [8, 10, 8, 8, 8, 8, 8] and hours["visits"].tolist() == [1] * 7
 
 
-def test_rfm_counts_only_the_past():
-    row = profiles.rfm(company(), until=LINE)
-    assert row.index.tolist() == ["u"] and row.loc["u"].tolist() == [5.0, 2, 9.0]
+def test_rfm_counts_only_the_past_and_what_was_paid(ds):
+    row = profiles.rfm(ds, until=LINE)
+    assert row.loc["u"].tolist() == [5.0, 4, 9.0] and row.loc["v"].tolist() == [8.0, 1, 0.0]
 
 
 def test_quintiles_give_five_to_the_recent_the_frequent_and_the_generous():

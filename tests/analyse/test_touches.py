@@ -2,66 +2,74 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
-import ibis
 import numpy as np
 import pandas as pd
 import pytest
+from hand_made import company as written
 from knowpay.analyse import touches
 
 NOON = pd.Timestamp("2025-03-10 12:00", tz="UTC")
 
 
-def company(**columns: list) -> SimpleNamespace:
-    """Two people in each of the campaigns named in ``columns``; by default one fair campaign."""
-    n = len(next(iter(columns.values()), [0, 0]))
-    sent = {"touch_id": [f"t{i}" for i in range(n)], "campaign_id": "k1", "user_id": [f"u{i}" for i in range(n)]}
-    sent |= {"assigned_at": NOON, "assignment": "randomised", "variation_id": ["message", "control"] * (n // 2)}
-    sent |= {"propensity": 0.5, "cost": [0.2, None] * (n // 2), "creative": "c1"}
-    orders = [("u0", "c1", 1, "paid"), ("u1", "c1", 15, "paid"), ("u1", "c2", 1, "paid"), ("u1", "c1", 1, "cancelled")]
-    orders = pd.DataFrame(orders, columns=["user_id", "product_id", "timestamp", "status"])
-    events = pd.DataFrame({"user_id": ["u0", "u0", "u0"], "timestamp": [-1, -61, 1], "event": "page_viewed"})
-    frames = {
-        "touches": pd.DataFrame(sent | columns).astype({"propensity": float}),
-        "orders": orders.assign(timestamp=NOON + pd.to_timedelta(orders["timestamp"], unit="D")),
-        "events": events.assign(timestamp=NOON + pd.to_timedelta(events["timestamp"], unit="D")),
-        "courses": pd.DataFrame({"product_id": ["c1"], "price": [99.0]}),
-    }
-    tables = {name: ibis.memtable(frame) for name, frame in frames.items()}
-    return SimpleNamespace(**tables, observation_end=NOON + pd.Timedelta(days=14))
+@pytest.fixture
+def company(tmp_path):
+    """Write two people in each of the campaigns named in the columns given; by default one fair campaign."""
+
+    def make(days: int = 14, **columns: list):
+        n = len(next(iter(columns.values()), [0, 0]))
+        sent = {"user_id": [f"u{i}" for i in range(n)], "touch_id": [f"t{i}" for i in range(n)], "campaign_id": "k1"}
+        sent |= {"assigned_at": NOON.isoformat(), "variation_id": ["message", "control"] * (n // 2)}
+        sent |= {"propensity": 0.5, "cost": [0.2, None] * (n // 2)}
+        orders = [("u0", "c1", 1, "paid"), ("u1", "c1", 15, "paid"), ("u1", "c2", 1, "paid")]
+        orders += [("u1", "c1", 1, "cancelled"), ("u1", "c1", 2, "created")]
+        orders = pd.DataFrame(orders, columns=["user_id", "product_id", "timestamp", "status"])
+        orders["timestamp"] = [(NOON + pd.Timedelta(days=day)).isoformat() for day in orders["timestamp"]]
+        end = {"observation_end": (NOON + pd.Timedelta(days=days)).isoformat()}
+        courses = [{"product_id": "c1", "price": "99.00"}, {"product_id": "c2"}]
+        return written(tmp_path, end, touches=pd.DataFrame(sent | columns), orders=orders, courses=courses)
+
+    return make
 
 
-def test_what_was_bought_and_seen_in_the_windows() -> None:
+def test_what_was_bought_in_the_window(company) -> None:
     found = touches.outcomes(company()).set_index("user_id")
     assert found["bought"].to_dict() == {"u0": True, "u1": False}
-    assert found["visits"].to_dict() == {"u0": 1, "u1": 0}
-    assert found["cost"].to_dict() == {"u0": 0.2, "u1": 0.0}
-    assert touches.outcomes(company(assigned_at=[NOON + pd.Timedelta(seconds=1)] * 2)).empty
+    assert found["cost"].to_dict() == {"u0": 0.2, "u1": 0.0} and found["price"].unique().tolist() == [99.0]
 
 
-def test_propensity_is_that_of_the_message_in_both_arms() -> None:
-    found = touches.outcomes(company(propensity=[0.9, 0.1]))  # as exported: of the arm drawn
-    assert found["propensity"].tolist() == pytest.approx([0.9, 0.9])
+def test_a_window_that_the_end_cuts_is_no_outcome(company) -> None:
+    ds = company(days=13)
+    assert touches.outcomes(ds).empty and touches.left_out(ds).to_dict() == {"watched for less than 14 days": 2}
+    assert len(touches.outcomes(ds, window_days=13)) == 2
+
+
+def test_propensity_is_that_of_the_arm_drawn(company) -> None:
+    found = touches.outcomes(company(propensity=[0.9, 0.1]))
+    assert found["propensity"].tolist() == [0.9, 0.1]
+    assert touches.odds(found)["message"].tolist() == pytest.approx([0.9, 0.9])
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "reason"),
     [
-        {"assignment": ["rule"] * 2, "propensity": [None] * 2},
-        {"assignment": ["unknown"] * 2, "propensity": [None] * 2},
-        {"assignment": ["cluster_randomised"] * 2},
-        {"propensity": [None, None]},
-        {"propensity": [1.0, 0.0]},
-        {"variation_id": ["message", "message"]},  # exported without its controls
-        {"variation_id": ["control", "another"]},
+        ({"assignment": ["rule"] * 2, "propensity": [None] * 2}, "not drawn at random"),
+        ({"assignment": ["unknown"] * 2, "propensity": [None] * 2}, "not drawn at random"),
+        ({"assignment": ["cluster_randomised"] * 2}, "drawn for groups of people, or for periods"),
+        ({"variation_id": ["message", "message"]}, "the campaign has no control arm"),  # exported without its controls
+        ({"variation_id": ["control", "control"]}, "the campaign has no message arm"),
     ],
 )
-def test_a_campaign_without_a_lot_or_without_both_arms_is_left_out(change: dict) -> None:
-    two = {name: ["k1"] * 2 + ["k2"] * 2 for name in ("campaign_id",)}
+def test_what_cannot_be_used_is_left_out_and_counted(change: dict, reason: str, company) -> None:
     usual = {"assignment": ["stratified"] * 2, "propensity": [0.3, 0.7], "variation_id": ["message", "control"]}
     columns = {name: [*values, *change.get(name, values)] for name, values in usual.items()}
-    assert touches.outcomes(company(**two, **columns))["campaign_id"].tolist() == ["k1", "k1"]
+    ds = company(campaign_id=["k1"] * 2 + ["k2"] * 2, stratum=["s"] * 4, **columns)
+    assert touches.outcomes(ds)["campaign_id"].tolist() == ["k1", "k1"]
+    assert touches.left_out(ds).to_dict() == {reason: 2}
+
+
+@pytest.mark.parametrize("arms", [["sms", "control"], ["control", "A"]])
+def test_an_arm_of_any_name_is_a_message(arms: list[str], company) -> None:
+    assert touches.outcomes(company(variation_id=arms))["message"].tolist() == [arm != "control" for arm in arms]
 
 
 def drawn(seed: int, n: int = 6_000) -> pd.DataFrame:
@@ -72,7 +80,9 @@ def drawn(seed: int, n: int = 6_000) -> pd.DataFrame:
     message = rng.random(n) < p
     bought = rng.random(n) < 0.05 + 0.30 * keen + 0.05 * message
     people = np.repeat(np.arange(n // 3), 3)
-    return pd.DataFrame({"user_id": people, "message": message, "propensity": p, "bought": bought})
+    of_the_arm = np.where(message, p, 1 - p)
+    rows = pd.DataFrame({"user_id": people, "message": message, "propensity": of_the_arm, "bought": bought})
+    return rows.assign(campaign_id="k", stratum=np.where(keen, "keen", "cool"), arm=np.where(message, "sms", "control"))
 
 
 def test_difference_and_its_error_by_hand() -> None:
@@ -107,7 +117,7 @@ def test_a_rate_stands_for_everybody() -> None:
 
 
 def test_weights_are_one_under_equal_odds_and_count_effective_people_under_others() -> None:
-    even = pd.DataFrame({"message": [True, True, False], "propensity": 0.9})
+    even = pd.DataFrame({"message": [True, True, False], "propensity": [0.9, 0.9, 0.1]})
     assert touches.weights(even).tolist() == pytest.approx([1, 1, 1])
     odd = pd.DataFrame({"message": [True, True, False], "propensity": [0.5, 0.25, 0.5]})
     assert touches.effective(odd) == pytest.approx([(2 + 4) ** 2 / (4 + 16), 1])

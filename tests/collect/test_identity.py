@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from knowpay.collect import identity
+from knowpay.collect.privacy import permission
 
 START = pd.Timestamp("2025-03-01", tz="UTC")
 COLUMNS = ["message_id", "event", "minute", "anonymous_id", "user_id", "received", "platform"]
@@ -18,7 +19,7 @@ CON.con.execute("SET TimeZone = 'UTC'; SET threads = 1")
 SUPPLIED = ["anonymous_id", "user_id", "first_seen_at", "last_seen_at", "status"]
 
 
-def company(rows, denied=(), supplied=(), orders=()):
+def company(rows, denied=(), supplied=(), orders=(), waits=()):
     """Make a data set of events (event, minute, device, user[, minute of arrival[, platform]])."""
     rows = [(f"m{k}", *r, *[r[1], "web"][len(r) - 4 :]) for k, r in enumerate(rows)]
     events = pd.DataFrame(rows, columns=COLUMNS)
@@ -31,11 +32,14 @@ def company(rows, denied=(), supplied=(), orders=()):
         given_map[name] = START + pd.to_timedelta(given_map[name].astype(float), unit="min")
     sold = pd.DataFrame(list(orders), columns=["user_id", "minute"])
     sold["timestamp"] = START + pd.to_timedelta(sold.pop("minute").astype(float), unit="min")
-    text = {name: "string" for name in (*COLUMNS, *SUPPLIED)}
-    for name, table in (("events", events), ("users", users), ("identity_map", given_map), ("orders", sold)):
+    text = dict.fromkeys((*COLUMNS, *SUPPLIED), "string")
+    waiting = pd.DataFrame({"user_id": list(waits)})
+    tables = {"events": events, "users": users, "waiting_users": waiting, "identity_map": given_map, "orders": sold}
+    for name, table in tables.items():
         CON.con.register("frame", table.astype({c: text[c] for c in table if c in text}))
         kinds = [f"{c} {'TIMESTAMPTZ' if c.endswith(('_at', 'timestamp')) else 'VARCHAR'}" for c in table]
         CON.con.execute(f"CREATE OR REPLACE TABLE {name} ({', '.join(kinds)}); INSERT INTO {name} FROM frame")
+    CON.con.execute(f"CREATE OR REPLACE VIEW not_followed AS {permission.views(False)['not_followed']}")
     return SimpleNamespace(con=CON, events=CON.table("events"))
 
 

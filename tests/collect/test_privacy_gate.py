@@ -11,7 +11,7 @@ import knowpay
 import pandas as pd
 import pytest
 from collect_exports import DAY
-from knowpay.collect.privacy import gate
+from knowpay.collect.privacy import gate, permission
 
 LIB = Path(knowpay.__file__).parent
 KEY = bytes.fromhex("9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")
@@ -47,11 +47,11 @@ def people(*users: str, **columns) -> pd.DataFrame:
 
 @pytest.mark.parametrize(("at", "purpose"), [(1, "personal"), (2, "general"), (3, "analysis")])
 def test_everybody_has_one_reason_or_none(ds, at, purpose):
-    assert gate.reasons(ds, purpose).to_dict() == {user: why[at] for user, why in SAID.items()}
+    assert permission.reasons(ds, purpose).to_dict() == {user: why[at] for user, why in SAID.items()}
 
 
 def test_who_came_later_is_nobody_yet(ds):
-    assert gate.reasons(ds, "personal", pd.Timestamp("2025-02-01", tz="UTC")).empty
+    assert permission.reasons(ds, "personal", pd.Timestamp("2025-02-01", tz="UTC")).empty
 
 
 def test_with_real_people_unknown_is_a_refusal(opened):
@@ -60,12 +60,12 @@ def test_with_real_people_unknown_is_a_refusal(opened):
     )
     users["consent_analytics"] = "granted"
     real = opened(users=users, orders=None, events=None, manifest={"contains_personal_data": "true"})
-    assert gate.reasons(real, "general").tolist() == ["", "marketing refused", "marketing refused"]
+    assert permission.reasons(real, "general").tolist() == ["", "marketing refused", "marketing refused"]
 
 
 def test_an_unknown_purpose_is_refused(ds):
-    with pytest.raises(ValueError, match="no purpose 'fun'; the purposes are analysis, general, personal, aggregate"):
-        gate.reasons(ds, "fun")
+    with pytest.raises(ValueError, match="no purpose 'fun'; the purposes are customer, analysis, profile, gen"):
+        permission.reasons(ds, "fun")
 
 
 @pytest.mark.parametrize("purpose", ["personal", "general", "analysis"])

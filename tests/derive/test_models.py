@@ -34,7 +34,13 @@ def company(n: int = 40_000, uneven: bool = False) -> pd.DataFrame:
     odds = np.where(keen, 0.8, 0.2) if uneven else np.full(n, 0.5)
     message = rng.random(n) < odds
     p = 0.05 + 0.05 * a + 0.20 * keen * uneven + np.where(message, 0.10 * (b == 2), 0.0)
-    columns = {"a": a, "b": b, "message": message, "propensity": odds, "bought": rng.random(n) < p}
+    columns = {
+        "a": a,
+        "b": b,
+        "message": message,
+        "propensity": np.where(message, odds, 1 - odds),
+        "bought": rng.random(n) < p,
+    }
     return pd.DataFrame(columns)
 
 

@@ -13,7 +13,9 @@ def drawn(n: int = 200_000, share: float = 0.8) -> tuple[pd.DataFrame, np.ndarra
     effect = np.where(np.arange(n) % 2, 0.05, -0.01)
     message = rng.random(n) < share
     bought = rng.random(n) < 0.10 + effect * message
-    return pd.DataFrame({"message": message, "bought": bought, "propensity": share}), effect
+    return pd.DataFrame(
+        {"message": message, "bought": bought, "propensity": np.where(message, share, 1 - share)}
+    ), effect
 
 
 def test_profit_is_unbiased_under_an_uneven_draw() -> None:
@@ -27,7 +29,7 @@ def test_profit_is_unbiased_under_an_uneven_draw() -> None:
 
 
 def test_one_touch_by_hand() -> None:
-    rows = pd.DataFrame({"message": [True, False], "bought": [1, 1], "propensity": [0.5, 0.75]})  # of the message
+    rows = pd.DataFrame({"message": [True, False], "bought": [1, 1], "propensity": [0.5, 0.25]})  # of the arm drawn
     assert policy.gains(rows, margin=10.0, cost=0.2).tolist() == pytest.approx([19.8, -40.2])
 
 

@@ -21,7 +21,7 @@ def company(n: int = 40_000, seed: int = 0, uneven: bool = False) -> pd.DataFram
             "user_id": rng.integers(0, n // 4, n).astype(str),
             "assigned_at": moments[np.arange(n) * 6 // n],
             "message": message,
-            "propensity": odds,
+            "propensity": np.where(message, odds, 1 - odds),
             "bought": rng.random(n) < p,
             "active_days": days,
             "recency": rng.exponential(10, n),

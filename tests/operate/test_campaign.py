@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from knowpay.operate import campaign
-from operate_company import MORNING, SEEN, at
+from knowpay.people import money
+from knowpay.people.snapshot import snapshot
+from operate_company import MORNING, SEEN
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +22,8 @@ def tried(small):
     return campaign.evidence(small)
 
 
-def test_features_are_those_known_that_morning(company):
-    known = campaign.features(company(), MORNING).set_index("user_id")
+def test_the_snapshot_is_what_was_known_that_morning(company):
+    known = snapshot(company(), MORNING).set_index("user_id")
     ann = known.loc["ann"]
     assert ann[["active_days", "purchases"]].tolist() == [2, 1]  # the membership and the order to come do not count
     assert ann["recency"] == pytest.approx(1)
@@ -32,12 +34,12 @@ def test_features_are_those_known_that_morning(company):
 
 def test_the_future_changes_no_feature(company):
     later = [("ann", day, "product_viewed", "c3", day) for day in (0.5, 10, 19)]
-    before, after = (campaign.features(company(seen), MORNING) for seen in (SEEN, [*SEEN, *later]))
+    before, after = (snapshot(company(seen), MORNING) for seen in (SEEN, [*SEEN, *later]))
     pd.testing.assert_frame_equal(before, after)
 
 
 def test_behaviour_of_those_who_said_no_is_not_read(company):
-    assert campaign.features(company(), MORNING)["user_id"].tolist() == ["ann", "bob", "dan"]
+    assert campaign.shelf(company(), ["c1"], MORNING, penalty=10.0).users.tolist() == ["ann", "bob", "dan"]
 
 
 def test_nobody_is_given_a_course_they_own_or_one_not_on_sale(company):
@@ -67,9 +69,8 @@ def test_evidence_says_what_is_missing(company):
 
 
 def test_contribution_rate_by_hand(company):
-    assert campaign.contribution_rate(company(), 0.3) == pytest.approx(0.7 * (49 + 99) / (50 + 100))
+    assert money.contribution_rate(company(), 0.3) == pytest.approx(0.7 * (49 + 99) / (50 + 100))
 
 
 def test_quiet_is_days_without_a_visit():
     assert campaign.quiet(pd.DataFrame({"active_days": [0, 30]})).tolist() == [30, 0]
-    assert at(0) == MORNING.isoformat()

@@ -15,6 +15,7 @@ import pytest
 from knowpay.analyse import churn, economics, likeness, neighbours, profiles, touches
 from knowpay.collect import identity
 from knowpay.collect.privacy import gate
+from knowpay.collect.privacy.pseudonyms import new_key
 from knowpay.collect.public import teach
 from knowpay.course import ROOT
 from knowpay.derive import evidence, policy, uplift
@@ -23,9 +24,8 @@ from knowpay.people import money, snapshot, visits
 from knowpay.people.audience import audience
 from knowpay.people.known import log
 from knowpay.train import recommender
+from people_company import ANALYSIS, LATE, NOON, PERSONAL, PROFILE, SAID, at, events
 from scipy import sparse
-
-from conftest import ANALYSIS, LATE, NOON, PERSONAL, PROFILE, SAID, at, events
 
 # --- what is a paid order ----------------------------------------------------------------------------------------
 
@@ -105,10 +105,10 @@ def test_the_gate_and_the_audience_agree(purpose, make, tmp_path):
     for user in sorted(SAID):
         row = pd.DataFrame({"user_id": [user], "product_id": "c1"})
         if user in may:
-            gate.release(ds, row, purpose, tmp_path / "out", "list", key=b"k" * 32)
+            gate.release(ds, row, purpose, tmp_path / "out", "list", key=new_key())
         else:
             with pytest.raises(ValueError, match="must not be"):
-                gate.release(ds, row, purpose, tmp_path / "out", "list", key=b"k" * 32)
+                gate.release(ds, row, purpose, tmp_path / "out", "list", key=new_key())
 
 
 def test_a_refusal_that_waits_is_a_refusal_even_beside_a_row_that_loaded(make, tmp_path):

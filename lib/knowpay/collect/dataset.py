@@ -168,9 +168,6 @@ class Dataset:
             con.raw_sql(f"CREATE VIEW {table.name} AS SELECT {columns} FROM {_parquet(self._files.paths(table.name))}")
         for name, sql in self._aside().items():
             con.raw_sql(f"CREATE VIEW {name} AS {sql}")
-        column = self.manifest["business_user_id_column"]
-        con.raw_sql(f"""CREATE VIEW waiting_users AS SELECT DISTINCT json_extract_string(raw_json, '$."{column}"') AS user_id
-            FROM quarantine WHERE "table" = 'users' AND status = 'waiting'""")
         con.raw_sql(f"CREATE VIEW paid_orders AS FROM orders WHERE status IN {PAID}")
         for name, sql in permission.views(self.manifest["contains_personal_data"]).items():
             con.raw_sql(f"CREATE VIEW {name} AS {sql}")
