@@ -278,7 +278,7 @@ print(f"K in {horizon} days: {k_half_year:.3f} (90 % interval {k_low:.3f} to {k_
 
 # %%
 teacher_share = 0.30
-value = economics.cohort_value(ds, share=1 - teacher_share, horizon=horizon).set_index("user_id")
+value = economics.cohort_value(ds, teacher_share, horizon=horizon).set_index("user_id")
 value["active"] = referral.active_days(ds, people, horizon)
 value["invited"] = inviter.reindex(value.index).notna()
 invited, organic = value[value["invited"]], value[value["channel"] == "organic"]

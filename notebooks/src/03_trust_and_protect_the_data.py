@@ -93,14 +93,15 @@ listed = users.loc[~(users["consent_marketing"] == "denied").fillna(False).astyp
 # - *general*, a message that is the same for all: not after a refusal of marketing (GDPR 21);
 # - *personal*, a message chosen for this person: not after an opt-out of personalisation either (PIPL 24);
 # - *aggregate*, counts: everybody counts, but no count of fewer than ten leaves;
-# - and never: erased accounts, children under 14 (PIPL 28, 31), staff, test accounts, bots.
+# - and never: erased accounts, people whose row waits in quarantine (it may hold a refusal), children under 14 (PIPL 28, 31),
+#   staff, test accounts, bots.
 #
 # The gate reads flags. The test accounts that only their fens betray are added by hand until somebody flags them.
 
 # %% tags=["nbval-check-output"]
-from knowpay.collect.privacy import anonymity, gate
+from knowpay.collect.privacy import anonymity, gate, permission
 
-why = {purpose: gate.reasons(ds, purpose) for purpose in ("analysis", "general", "personal")}
+why = {purpose: permission.reasons(ds, purpose) for purpose in ("analysis", "general", "personal")}
 for found in why.values():
     found[found.index.isin(tests - flagged)] = "test account"
 reasons = pd.DataFrame({purpose: found.value_counts() for purpose, found in why.items()}).fillna(0).astype(int)
@@ -440,13 +441,13 @@ print(*clean, {kind: n for kind, n in kinds.items() if n}, sep="\n")
 # %%
 from knowpay.analyse import touches
 from knowpay.derive import policy
-from knowpay.operate import campaign
+from knowpay.people import money
 
 teacher_share = 0.30
 tried = touches.outcomes(ds)
 if len(tried):
     effect, effect_error = touches.difference(tried, "bought")
-    margin = (tried["price"] * campaign.contribution_rate(ds, teacher_share)).to_numpy()
+    margin = (tried["price"] * money.contribution_rate(ds, teacher_share)).to_numpy()
     earned = policy.profit(np.ones(len(tried)), policy.gains(tried, margin, tried["cost"].max()), tried["user_id"])
 
 # %%

@@ -471,12 +471,10 @@ else:
 
 # %%
 if truth is not None:
-    users = ds.users.to_pandas()
-    tests = users.loc[users["is_test"] | users["is_staff"] | users["is_bot"], "user_id"]
     sold = truth.orders.loc[truth.orders["total"] > truth.orders["refund"], ["order_id"]]
     sold = sold.merge(ds.orders.select("order_id", "user_id", "product_id", "timestamp").to_pandas())
     sold = sold[sold["product_id"].isin(truth.courses["product_id"])]
-    sold = sold[sold["user_id"].notna() & ~sold["user_id"].isin(tests)]
+    sold = sold[sold["user_id"].isin(economics.customers(ds)["user_id"])]
 
 # %%
 if truth is not None:
@@ -516,12 +514,13 @@ teacher_share = 0.30  # assumed
 new_buyers = 1_000  # assumed: planned for a year
 
 # %%
-plans = ds.courses.filter(ds.courses.product_type == "membership").product_id.to_pandas()
-paid = ds.orders.filter(ds.orders.status.isin(["paid", "partially_refunded"]) & (ds.orders.total > 0)).to_pandas()
-paid = paid[paid["user_id"].isin(bought["the company"].index) & ~paid["product_id"].isin(plans)]  # of watched buyers
+from knowpay.people import money
+
+paid = money.course_orders(ds, teacher_share).filter(lambda o: (o.total > 0) & (o.status != "refunded")).to_pandas()
+paid = paid[paid["user_id"].isin(bought["the company"].index)]  # of watched buyers
 day = paid["timestamp"].dt.tz_convert(ds.timezone).dt.tz_localize(None).dt.normalize()
 nth = (day - day.groupby(paid["user_id"]).transform("min")).dt.days
-contribution = (1 - teacher_share) * paid[nth < 180].groupby("user_id")["net_revenue"].sum()  # yuan of each buyer
+contribution = paid[nth < 180].groupby("user_id")["contribution"].sum()  # yuan of each buyer
 purchase = contribution.sum() / bought["the company"].sum()  # yuan that a day with purchases leaves
 
 # %% tags=["nbval-check-output"]

@@ -102,8 +102,9 @@ show.table(lists.rename("users"), "Two lists from two columns")
 # all other users who had not paid.
 
 # %%
-orders = ds.orders.filter((ds.orders.timestamp >= line) & (ds.orders.status != "cancelled"))
-paid_later = table.index.isin(orders.user_id.to_pandas())
+orders = economics.contributions(ds, 0.0).merge(economics.customers(ds)[["user_id", "created_at"]])
+later = orders["created_at"] + pd.to_timedelta(orders["day"], unit="D") >= line
+paid_later = table.index.isin(orders.loc[later, "user_id"])
 not_yet = (table["money"] == 0).to_numpy()
 potential = economics.mean_interval(paid_later[not_yet & busy.to_numpy()], seed=seed)
 others = economics.mean_interval(paid_later[not_yet & ~busy.to_numpy()], seed=seed)
@@ -377,7 +378,7 @@ building = 2_000  # assumed: yuan, once, to make the home page personal
 teacher_share = 0.30
 
 # %%
-paid = economics.contributions(ds, 1 - teacher_share)
+paid = economics.contributions(ds, teacher_share)
 members_only = ds.courses.filter(ds.courses.product_type == "membership").product_id.to_pandas()
 pages = ds.events.filter(ds.events.event == "product_viewed").count().to_pandas()
 spent = paid[~paid["product_id"].isin(members_only)].groupby("user_id")["amount"].sum()

@@ -490,7 +490,7 @@ if truth is not None:
 # model can know the save rate: a prediction is not an effect.
 
 # %%
-margin = churn.monthly_margin(ds, share=1 - 0.30)  # yuan a month after refunds, fees and the teacher's share
+margin = churn.monthly_margin(ds, teacher_share=0.30)  # yuan a month after refunds, fees and the teacher's share
 call = churn_models.Call(cost=1.0, gift=3.0, margin=margin, save=0.20)
 
 # %% [markdown]

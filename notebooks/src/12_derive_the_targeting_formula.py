@@ -58,8 +58,8 @@ except ValueError as reason:
 # %% tags=["remove-input"]
 show.say(
     f"{len(tried):,} touches of {tried['user_id'].nunique():,} people in {tried['campaign'].max()} campaigns; "
-    f"{tried['bought'].sum():,} were followed by an order of the promoted course within 14 days. People who opted out of "
-    "personalisation or refused marketing are left out of everything below, the final list included."
+    f"{tried['bought'].sum():,} were followed by an order of the promoted course within 14 days. People who may "
+    "not be sent something personal (they opted out of it, or refused marketing or analysis) are left out of everything below."
 )
 
 # %% [markdown]
@@ -67,7 +67,7 @@ show.say(
 #
 # Section 4 of the article names a data set $D$, a feature map $f$, a behaviour model $M$ and a marketing model $P$. Each
 # becomes an object with a type and a shape. *Shown* means that the message was sent; $y = 1$ means "bought". $f$ may use
-# only what was known when the lot was drawn: active days in the 56 days before, the share of course pages of the promoted
+# only what was known when the lot was drawn: active days in the 30 days before, the share of course pages of the promoted
 # kind (*interest*), pages opened, pages *alike* the promoted one, how often its own page was *seen*, whether it is *dear*,
 # and the occupation. Each is cut into a few levels.
 
@@ -345,12 +345,15 @@ show.say(
 # %% [markdown]
 # ## From probability to money
 #
-# A purchase leaves its price less the teacher's share: the *margin*. A message costs what the log says. The share is an
-# assumption, declared here and nowhere else.
+# A purchase leaves the *margin*: its list price after discounts, refunds, fees, commission and the teacher's share, counted on past
+# orders as in lesson 00. A message costs what the log says. The teacher's share is the company's contract.
 
 # %%
+from knowpay.people.money import contribution_rate
+
 teacher_share = 0.30
-margin = (test["price"] * (1 - teacher_share)).to_numpy()  # yuan per purchase
+rate = contribution_rate(ds, teacher_share)
+margin = (test["price"] * rate).to_numpy()  # yuan per purchase
 cost = float(tried.loc[tried["message"], "cost"].max())  # yuan per message
 show.say(f"A message of {cost:.2f} yuan pays for itself at an uplift of {cost / margin.mean():.2%} on average.")
 
@@ -484,6 +487,8 @@ if customers is not None:
 # - what sending to everybody earned in the later campaigns, counted by arms, against the true expectation.
 
 # %% tags=["nbval-check-output"]
+from knowpay.analyse import touches
+
 show.check("slope of the simulation error", slope, -0.5, 2.58 * slope_error)
 known = getattr(ds, "truth", None)
 if known is None:
@@ -497,7 +502,7 @@ else:
 if known is not None:
     busy = real["third"] == "busy"
     ours = busy[real["message"] & real["bought"]].mean()
-    exact = real["p_message"] * real["propensity"]  # chance to be shown the course and to buy it
+    exact = real["p_message"] * (1 - touches.odds(real)["control"])  # chance to be shown the course and to buy it
     show.check("busy people among shown buyers", 100 * ours, 100 * exact[busy].sum() / exact.sum(), tolerances, "%")
     for group, rows in {"everybody": real, **dict(tuple(real.groupby("third")))}.items():
         value, _ = formula.counted(rows)
@@ -506,7 +511,9 @@ if known is not None:
 # %% tags=["nbval-check-output"]
 if known is not None:
     chances = test.merge(real[["touch_id", "effect"]], on="touch_id", validate="one_to_one")
-    true_gain = chances["effect"].to_numpy() * margin - cost
+    ledger = known.orders[~known.orders["membership"]].astype({"leaves": float, "listed": float})
+    true_rate = 0.7 * ledger["leaves"].sum() / ledger["listed"].sum()
+    true_gain = (chances["effect"] * chances["price"] * true_rate - cost).to_numpy()
     each = 1000 * earned["everybody"].yuan / len(test)
     show.check("profit per 1,000 touches, everybody", each, 1000 * true_gain.mean(), tolerances, "yuan")
 

@@ -481,15 +481,17 @@ if mooc is not None:
 # message do *for those whose list it was on*, and for everybody?
 #
 # The lists are made again for each campaign from what was known that day, and *contribution* is what the purchase leaves
-# after the teacher's share, at the list price; discounts, refunds and fees would take some more. Rates and yuan count each
-# person by the odds of the lot.
+# after discounts, refunds, fees, commission and the teacher's share, as in lesson 00. Rates and yuan count each person by the
+# odds of the lot.
 
 # %%
 from knowpay.analyse import touches
+from knowpay.people.money import contribution_rate
 
 teacher_share = 0.30
+rate = contribution_rate(ds, teacher_share)
 sent = protocol.places(ds, touches.outcomes(ds, window_days=14), penalty)
-sent["gain"] = sent["bought"] * sent["price"] * (1 - teacher_share) - sent["cost"]
+sent["gain"] = sent["bought"] * sent["price"] * rate - sent["cost"]
 groups = {
     "everybody": sent["own"] > 0,
     "on the popular ten": sent["popular"] <= 10,
@@ -572,7 +574,9 @@ if truth is not None:
     show.check("effect of the message on everybody", effect, 100 * real["effect"].mean(), tolerances, "points")
     told = 100 * listed["p_message"].mean()
     show.check("bought, told about one of their ten", own_row["told, bought %"], told, tolerances, "%")
-    caused = 1000 * (listed["effect"] * listed["price"] * (1 - teacher_share) - sent["cost"].max()).mean()
+    ledger = truth.orders[~truth.orders["membership"]].astype({"leaves": float, "listed": float})
+    true_rate = 0.7 * ledger["leaves"].sum() / ledger["listed"].sum()
+    caused = 1000 * (listed["effect"] * listed["price"] * true_rate - sent["cost"].max()).mean()
     show.check("caused per 1,000 on the own ten", own_row["caused, yuan per 1,000"], caused, tolerances, "yuan")
 
 # %%

@@ -43,8 +43,8 @@ ds = knowpay.open(data, seed=seed, **company)
 # %% [markdown]
 # One row of evidence is one *touch*: a person was on a campaign's list, and a lot decided between message and nothing. The
 # odds of the lot are known and need not be even. Campaigns whose receivers were picked by a rule are no evidence: the picked
-# may be those who buy more anyway. Beside the touch stands what was known about the person **that morning**: days with a
-# visit in the last 30, days since the last one, tenure, mean price of the courses opened, past purchases, device, channel.
+# may be those who buy more anyway. Beside the touch stands what was known about the person **that morning**: days seen
+# in the last 30, days since the last one, tenure, mean price of the courses opened, past purchases, device, channel.
 # An event that had not yet arrived at the server was not known. Without lots there is no effect to learn, and `evidence`
 # says so.
 
@@ -98,8 +98,10 @@ show.say(
 # the teacher's share; all but the last are measured, the share is the company's contract.
 
 # %%
+from knowpay.people import money, snapshot
+
 teacher_share = 0.30
-rate = campaign.contribution_rate(ds, teacher_share)
+rate = money.contribution_rate(ds, teacher_share)
 cost = float(tried["cost"].max())
 margin = (tried["price"] * rate).to_numpy()
 show.say(
@@ -111,8 +113,8 @@ show.say(
 # ## Baseline: one course, everybody allowed
 #
 # First, were the lots drawn as stated? The message arm should hold as many people as the odds promise, give or take chance (a
-# *sample ratio* test). Then the effect is the difference of the arms, each person counted by the odds. With $q$ the chance of
-# the message, the *propensity*, the gain counts a purchase $1/q$ times with the message and $-1/(1-q)$ times without, less the
+# *sample ratio* test). Then the effect is the difference of the arms, each person counted by the odds. With $p$ the chance of
+# the arm drawn, the *propensity*, the gain counts a purchase $1/p$ times with the message and $-1/p$ times without, less the
 # cost.
 
 # %%
@@ -126,7 +128,7 @@ gain = policy.gains(tried, margin, cost)
 everybody = policy.profit(np.ones(len(gain)), gain, tried["user_id"])
 
 # %% tags=["nbval-check-output"]
-share_drawn, promised = tried["message"].mean(), tried["propensity"].mean()
+share_drawn, promised = tried["message"].mean(), 1 - touches.odds(tried)["control"].mean()
 print(f"message arm {share_drawn:.1%} of {len(tried):,} touches, promised {promised:.1%}, p = {fair:.2f}")
 print(f"effect {effect:.2%} ± {1.645 * effect_error:.2%}")
 mean, low, high = (amount / len(gain) for amount in everybody[:3])
@@ -212,7 +214,7 @@ show.table(uplift.by_group(ways, gain, tried["user_id"]).round(2), "Gain per mes
 # ## To whom
 #
 # With a budget, an order of people decides. The dull orders first: a lot; the *best customers first*, as habit has
-# it (most days with a visit in the last 30); and one line the other way round, the quiet ones first. Then the models: the usual *response* model
+# it (seen on most of the last 30 days); and one line the other way round, the quiet ones first. Then the models: the usual *response* model
 # (who buys?), and two models of the *effect*: one logistic regression per arm (T-learner), and one with the message
 # crossed with every feature. All see the same features under the same penalty; each block of later campaigns is scored
 # by a model of the campaigns before it. Each order spends the same budget; because the orders share most of their people,
@@ -309,7 +311,7 @@ show.say(
 
 # %%
 shelf = campaign.shelf(ds, np.sort(tried["product_id"].unique()))
-people = campaign.features(ds).merge(shelf.picks(), on="user_id")
+people = snapshot.snapshot(ds).merge(shelf.picks(), on="user_id")
 people = people[people["user_id"].isin(allowed)].assign(place=1)
 prices = ds.courses.select("product_id", "price").to_pandas().set_index("product_id")["price"]
 people["price"] = people["product_id"].map(prices)
@@ -326,7 +328,7 @@ campaign_id = f"k{ds.touches.campaign_id.nunique().to_pandas() + 1:02d}"
 key = os.environ.get("KNOWPAY_KEY", "for this lesson only")
 sending = {"campaign_id": campaign_id, "send_at": send_at, "channel": "wechat_official", "key": key}
 days = people["active_days"].astype(int).astype(str)
-people["reason"] = people["because"] + "; visited on " + days + " of the last 30 days"
+people["reason"] = people["because"] + "; seen on " + days + " of the last 30 days"
 names = plan.target_list(people[uplift.best(people["score"], share) & (people["score"] >= 0)], **sending)
 columns = ["user_id", "product_id", "arm", "reason"]
 show.table(names.sort_values("score", ascending=False)[columns].head(5).reset_index(drop=True), "The first five names")
@@ -506,16 +508,20 @@ if truth is not None:
 # %%
 from knowpay import world
 
+if truth is not None:
+    ledger = truth.orders[~truth.orders["membership"]].astype({"leaves": float, "listed": float})
+    true_rate = 0.7 * ledger["leaves"].sum() / ledger["listed"].sum()  # of the simulator's own books
+
 
 def true_gain(pairs):
     """Yuan that a message adds for each pair of person and course, after its cost."""
     hidden, shown = world.purchase_probability(truth, pairs["user_id"], pairs["product_id"])
-    return (shown - hidden) * pairs["product_id"].map(prices).to_numpy() * rate - cost
+    return (shown - hidden) * pairs["product_id"].map(prices).to_numpy() * true_rate - cost
 
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
-    usual = (real["effect"] * margin - cost).mean()
+    usual = (real["effect"] * real["price"] * true_rate - cost).mean()
     show.check("gain of one course for all", everybody.yuan / n, usual, tolerances, "yuan a message")
     sent = names[names["arm"] == "message"]
     show.check("gain of the plan", each.yuan, true_gain(sent).mean(), tolerances, "yuan a message")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import secrets
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,6 @@ import pytest
 from knowpay.analyse import churn, economics, likeness, neighbours, profiles, touches
 from knowpay.collect import identity
 from knowpay.collect.privacy import gate
-from knowpay.collect.privacy.pseudonyms import new_key
 from knowpay.collect.public import teach
 from knowpay.course import ROOT
 from knowpay.derive import evidence, policy, uplift
@@ -105,10 +105,10 @@ def test_the_gate_and_the_audience_agree(purpose, make, tmp_path):
     for user in sorted(SAID):
         row = pd.DataFrame({"user_id": [user], "product_id": "c1"})
         if user in may:
-            gate.release(ds, row, purpose, tmp_path / "out", "list", key=new_key())
+            gate.release(ds, row, purpose, tmp_path / "out", "list", key=secrets.token_bytes(32))
         else:
             with pytest.raises(ValueError, match="must not be"):
-                gate.release(ds, row, purpose, tmp_path / "out", "list", key=new_key())
+                gate.release(ds, row, purpose, tmp_path / "out", "list", key=secrets.token_bytes(32))
 
 
 def test_a_refusal_that_waits_is_a_refusal_even_beside_a_row_that_loaded(make, tmp_path):

@@ -136,6 +136,9 @@ def block_tables(company: Company, block: Block, spoiled: pd.DataFrame) -> dict[
                 "total": yuan(clean_total),
                 "refund": yuan(block.orders["refund"]),
                 "order_type": pa.array(block.orders["order_type"].astype(str)),
+                "membership": pa.array((block.orders["course"] < 0).to_numpy()),
+                "listed": yuan(block.orders["subtotal"]),
+                "leaves": yuan(block.orders["total"] - block.orders[["fee", "commission", "refund"]].sum(axis=1)),
             }
         ),
         "spoiled": pa.table(

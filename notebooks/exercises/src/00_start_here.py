@@ -33,8 +33,8 @@ from knowpay.analyse import economics
 
 ds = knowpay.open(data, seed=seed)
 cost = economics.acquisition(ds)["per_registration"]["wechat_official"]
-mature = economics.cohort_value(ds, share=0.7, horizon=180).query("channel == 'wechat_official'")
-paid = economics.contributions(ds, share=0.7)  # user_id, channel, day (since registration), amount
+mature = economics.cohort_value(ds, teacher_share=0.3, horizon=180).query("channel == 'wechat_official'")
+paid = economics.contributions(ds, teacher_share=0.3)  # user_id, channel, day (since registration), amount
 
 
 # %% tags=["solution"]

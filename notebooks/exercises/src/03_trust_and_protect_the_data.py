@@ -29,10 +29,10 @@ seed: int = 0
 
 # %% tags=["given"]
 import knowpay
-from knowpay.collect.privacy import anonymity, gate
+from knowpay.collect.privacy import anonymity, permission
 
 ds = knowpay.open(data, seed=seed)
-why = gate.reasons(ds, "analysis")
+why = permission.reasons(ds, "analysis")
 quasi = ["province", "gender", "occupation_band", "device_os"]
 users = ds.users.to_pandas()
 profiles = users.loc[users["user_id"].map(why) == "", quasi].dropna(ignore_index=True)

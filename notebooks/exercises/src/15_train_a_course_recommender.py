@@ -35,7 +35,7 @@ from knowpay.analyse import neighbours
 ds = knowpay.open(data, seed=seed)
 line = pd.Timestamp("2025-06-01", tz=ds.timezone)
 ten = neighbours.recommend(ds, k=10, until=line)  # user_id, product_id, rank, score, reason
-after = neighbours.interest(ds, since=line, until=line + pd.Timedelta(days=90), events=("product_viewed",))
+after = neighbours.opened(ds, since=line, until=line + pd.Timedelta(days=90))
 after = after[after["user_id"].isin(ten["user_id"])]  # user_id, product_id, n, ...: one row per pair
 
 # %% tags=["solution"]

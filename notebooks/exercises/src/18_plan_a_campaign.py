@@ -23,41 +23,41 @@ seed: int = 0
 # %% [markdown] tags=["exercise"]
 # ## Exercise 1 · What a rule earns (10 minutes)
 #
-# The rule: *write to everybody with at most two page views in the 60 days before.* A purchase of the promoted course
-# leaves 0.62 of its `price`, a message costs 0.20 yuan. `tried` has past touches whose arm was drawn by lot; `propensity`
-# is the probability of the *message*, and it is not the same for all. Set `answer` to what the rule earns against writing
+# The rule: *write to everybody who was seen on at most two of the 30 days before.* A purchase of the promoted course
+# leaves 0.56 of its `price`, a message costs 0.20 yuan. `tried` has past touches whose arm was drawn by lot; `propensity`
+# is the probability of the *arm that was drawn*, and it is not the same for all. Set `answer` to what the rule earns against writing
 # to nobody, in **yuan per person on the list** (those whom the rule leaves alone are on the list too).
 
 # %% tags=["given"]
 import knowpay
 from knowpay.analyse import touches
+from knowpay.people import snapshot
 
 ds = knowpay.open(data, seed=seed)
-tried = touches.outcomes(ds, window_days=14, history_days=60)  # message, bought, propensity, price, visits, ...
-chosen = tried["visits"] <= 2
+tried = touches.outcomes(ds, window_days=14)  # message, bought, propensity, price, ...
+chosen = snapshot.snapshot(ds, tried.rename(columns={"assigned_at": "at"}))["active_days"] <= 2
 
 # %% tags=["solution"]
-q = tried["propensity"]
-count = (1 / q).where(tried["message"], -1 / (1 - q))
-gain = count * tried["bought"] * 0.62 * tried["price"] - 0.20
+count = tried["message"].map({True: 1, False: -1}) / tried["propensity"]
+gain = count * tried["bought"] * 0.56 * tried["price"] - 0.20
 answer = (gain * chosen).mean()
 
 # %% tags=["wrong"]
 # hint: You counted the purchases of the message arm only. Those of the control arm came without a message: take them off.
-gain = tried["message"] * tried["bought"] * 0.62 * tried["price"] / tried["propensity"] - 0.20
+gain = tried["message"] * tried["bought"] * 0.56 * tried["price"] / tried["propensity"] - 0.20
 answer = (gain * chosen).mean()
 
 # %% tags=["wrong"]
-# hint: You divided both arms by the odds of the message. Whoever got none was drawn with 1 - propensity: divide by that.
-sign = tried["message"].map({True: 1, False: -1})
-gain = sign * tried["bought"] * 0.62 * tried["price"] / tried["propensity"] - 0.20
+# hint: You took the propensity for that of the message in both arms. It is that of the arm drawn: divide by it as it stands.
+q = tried["propensity"]
+count = (1 / q).where(tried["message"], -1 / (1 - q))
+gain = count * tried["bought"] * 0.56 * tried["price"] - 0.20
 answer = (gain * chosen).mean()
 
 # %% tags=["wrong"]
 # hint: That is the gain per message. Asked is the gain per person on the list; the people left alone count with 0.
-q = tried["propensity"]
-count = (1 / q).where(tried["message"], -1 / (1 - q))
-gain = count * tried["bought"] * 0.62 * tried["price"] - 0.20
+count = tried["message"].map({True: 1, False: -1}) / tried["propensity"]
+gain = count * tried["bought"] * 0.56 * tried["price"] - 0.20
 answer = gain[chosen].mean()
 
 # %% [markdown] tags=["exercise"]
