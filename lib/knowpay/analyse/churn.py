@@ -13,6 +13,8 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from knowpay.collect import TooLittleData
+
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
 
@@ -46,7 +48,7 @@ def person_periods(ds: Dataset) -> pd.DataFrame:
     30 days), ``silent_days`` (since the last event, at most 180), ``registered_days``, ``courses_bought``.
 
     An event counts when it happened before ``start`` and had arrived before it. Trials, staff, test accounts, bots,
-    under-14s and users erased or without consent to analysis are left out. Raises ValueError when no paid month is
+    under-14s and users erased or without consent to analysis are left out. Raises TooLittleData when no paid month is
     there.
     """
     periods = _periods(ds)
@@ -55,7 +57,7 @@ def person_periods(ds: Dataset) -> pd.DataFrame:
     known = known.left_join(_purchases(ds, at), "membership_id").drop("membership_id_right")
     found = known.to_pandas()
     if found.empty:
-        raise ValueError(
+        raise TooLittleData(
             "There are no paid months of a membership. Send a memberships table with membership_id, user_id, plan_id, "
             "period_no (1 for the first paid period), current_period_start and current_period_end."
         )

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from knowpay.analyse import neighbours, touches
 from knowpay.analyse.neighbours import INTEREST, audience, moment
+from knowpay.collect import TooLittleData
 
 if TYPE_CHECKING:
     from ibis.expr.types import Table
@@ -140,12 +141,12 @@ def evidence(ds: Dataset, window_days: int = 14) -> pd.DataFrame:
     of the promoted course among all promoted courses on the person's own list that morning (1 = goes best with what the
     person had opened).
 
-    Raises ValueError when that is too little to learn from; the sentence says what is missing.
+    Raises TooLittleData when that is too little to learn from; the sentence says what is missing.
     """
     tried = touches.outcomes(ds, window_days=window_days, history_days=1).drop(columns="visits")
     bought = tried.groupby("message")["bought"].sum().reindex([True, False]).fillna(0)
     if tried["assigned_at"].nunique() < 3 or bought.min() < LEAST:
-        raise ValueError(
+        raise TooLittleData(
             f"It has {tried['assigned_at'].nunique()} campaigns drawn by lot and {bought.min():.0f} purchases of the "
             f"promoted course in the poorer arm; 3 campaigns and {LEAST} purchases in each arm are needed."
         )
