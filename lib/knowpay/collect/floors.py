@@ -19,7 +19,7 @@ PAID = "status NOT IN ('created', 'cancelled')"
 PAIRS, BATCH = 1_000, 1_024  # people by courses that a recommender starts from; examples in a batch of lesson 15
 LINE = 0.55  # of the observation lies before the line of lesson 15
 CAMPAIGNS, BUYERS = 3, 5  # drawn by lot; purchases in either arm
-ANSWERS = 10  # months not renewed, and renewed, on either side of the cut of lesson 10
+ANSWERS = 5  # months not renewed, and renewed, on either side of the cut of lesson 10
 
 
 def line(ds: Dataset) -> pd.Timestamp:
