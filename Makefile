@@ -2,7 +2,7 @@
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
 PREFLIGHT := lib/knowpay/course/preflight.py
 # The first Python that will do; without one, python3, to which preflight then says no in a sentence.
-PYTHON ?= $(shell for p in $(BIN)/python python3.13 python3.12 python3.11 python3 python; do \
+PYTHON ?= $(shell unset PYTHONPATH PYTHONHOME; for p in $(BIN)/python python3.13 python3.12 python3.11 python3 python; do \
 	$$p $(PREFLIGHT) python 2>/dev/null && echo $$p && exit; done; echo python3)
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile
 NBVAL := --nbval-lax --nbval-current-env -p xdist.plugin -n 2 --dist loadfile
@@ -11,8 +11,10 @@ export TF_CPP_MIN_LOG_LEVEL := 3
 export PYTHONHASHSEED := 0
 # pip leaves bytecode to the first import (47 s saved on 2 cores, 8 s spent later), so that import must write it.
 unexport PYTHONDONTWRITEBYTECODE
+# Of the reader's other projects: these would put packages elsewhere, or take them from there.
+unexport PIP_USER PIP_TARGET PIP_PREFIX PYTHONPATH PYTHONHOME
 
-.PHONY: course lab test book bench fuzz notebooks clean
+.PHONY: here course lab test book bench fuzz notebooks clean
 
 course: .venv/ready  ## everything: the company, the lessons, the book, the scorecard
 	$(BIN)/knowpay course
@@ -40,8 +42,11 @@ notebooks: .venv/ready  ## execute notebooks/src/*.py and write notebooks/*.ipyn
 clean:  ## what was built and generated; the packages in .venv stay
 	rm -rf build datasets/cache .pytest_cache .ruff_cache .hypothesis
 
-.venv/ready: requirements.lock pyproject.toml
+here:  # an environment that was moved or copied runs the commands of the old folder
 	@command -v "$(PYTHON)" >/dev/null || { echo "There is no Python here: install Python 3.13." >&2; exit 1; }
+	@"$(PYTHON)" $(PREFLIGHT) place
+
+.venv/ready: requirements.lock pyproject.toml | here
 	@"$(PYTHON)" $(PREFLIGHT)
 	@echo "Setting up .venv: a minute or two, and 0.6 GB to download the first time"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv .venv

@@ -57,8 +57,8 @@ n_users = ds.users.count().to_pandas()
 show.say(f"The records run from {begin} to {end} ({ds.timezone}) and know {n_users:,} registered users.")
 
 # %% [markdown]
-# Your own export may carry less. `unlocks` says which lessons it can feed and, where it cannot, what is missing. Its floors
-# are rules of thumb: lesson 10 runs on fewer ended periods as well, and says that its intervals are then wide.
+# Your own export may carry less. `unlocks` says which lessons it can feed and, where it cannot, what is missing. The
+# round figures are rules of thumb.
 
 # %%
 show.table(ds.unlocks(), "Which lessons this data set can carry")

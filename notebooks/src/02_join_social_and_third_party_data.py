@@ -41,7 +41,7 @@ from knowpay.collect import identity
 from scipy.sparse import coo_array, csgraph
 
 ds = knowpay.open(data, seed=seed, **company)
-ds.needs("02")
+ds.needs("02")  # stops here, with a sentence, when the data cannot carry this lesson
 
 # %% [markdown]
 # ## Who is behind a device?

@@ -38,22 +38,18 @@ import knowpay
 from knowpay import show
 
 ds = knowpay.open(data, seed=seed, **company)
+ds.needs("12")  # stops here, with a sentence, when the data cannot carry this lesson
 
 # %% [markdown]
 # One row is one *touch*: a person was on the list of a campaign, and a draw decided whether the message went out. The odds of
 # the draw are known and need not be even: some campaigns left one in ten unwritten, some drew two groups at different odds.
 # Campaigns in which a rule chose are left out. Without draws, and without purchases in both arms, nothing below can be
-# learned, and `load` says so.
+# learned, and the lesson has stopped above.
 
 # %%
 from knowpay.derive import evidence
 
-try:
-    tried = evidence.load(ds)
-except ValueError as reason:
-    show.say(f"**{ds.name} cannot carry this lesson.** {reason} It goes on with the usual simulated company.")
-    ds = knowpay.open("world:small", seed=seed)
-    tried = evidence.load(ds)
+tried = evidence.load(ds)
 
 # %% tags=["remove-input"]
 show.say(

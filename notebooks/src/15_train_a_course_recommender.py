@@ -41,6 +41,7 @@ import pandas as pd
 from knowpay import show
 
 ds = knowpay.open(data, seed=seed, **company)
+ds.needs("15")  # stops here, with a sentence, when the data cannot carry this lesson
 
 # %% [markdown]
 # ## A line through time

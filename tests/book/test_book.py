@@ -185,6 +185,12 @@ def test_links_into_the_repository_become_links_into_the_book():
     assert notebook["cells"][0]["source"] == "[a](exercises/01_x.md) [b](../glossary.md#cac) [c](06_y.ipynb)"
 
 
+def test_a_link_to_a_lesson_that_the_book_lacks_is_text():
+    text = "See [Start here](00_start_here.ipynb) and [the first](01_first.ipynb#top)."
+    (cell,) = book.localise({"cells": [{"cell_type": "markdown", "source": text}]}, ["01_first"])["cells"]
+    assert cell["source"] == "See Start here and [the first](01_first.ipynb#top)."
+
+
 def test_records_of_checks_stay_out_of_the_pages():
     cell = json.loads(json.dumps(check("a", 1, 1, 1)))
     assert book.CHECK not in book.localise({"cells": [cell]})["cells"][0]["outputs"][0]["data"]

@@ -1,12 +1,17 @@
 """knowpay.open: what can be opened, what it says otherwise, where it puts things."""
 
+import errno
+import io
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import knowpay
 import pytest
 from collect_exports import frames, write_manifest, write_table
+from knowpay.collect import ExportError
+from knowpay.collect import ingest as reader
 
 
 @pytest.fixture
@@ -42,6 +47,43 @@ def test_world_is_generated_once(world, tmp_path):
     assert world.calls == [("small", 1)]
     assert not (tmp_path / "world" / "small-s1-v1" / "truth").exists()  # the truth is never among the data
     assert (tmp_path / "truth" / "small-s1-v1" / "users.parquet").exists()
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("stream", "times"), [(Terminal, 1), (io.StringIO, 0)], ids=["terminal", "notebook"])
+def test_a_terminal_shows_that_the_company_is_being_made(world, tmp_path, monkeypatch, stream, times):
+    shown = stream()
+    monkeypatch.setattr(sys, "stderr", shown)
+    knowpay.open("world:small", cache=tmp_path)
+    assert ("Making the company world:small" in shown.getvalue()) == bool(times)
+    monkeypatch.setattr(sys, "stderr", again := stream())
+    knowpay.open("world:small", cache=tmp_path)  # there already: nothing to wait for
+    assert again.getvalue() == ""
+
+
+def test_ctrl_c_in_the_midst_of_a_query_is_ctrl_c(tmp_path, monkeypatch):
+    def query(run):
+        raise RuntimeError("Query interrupted")  # what DuckDB makes of it
+
+    write_manifest(tmp_path / "mine")
+    write_table(frames()["users"], tmp_path / "mine" / "users.csv")
+    monkeypatch.setattr(reader._Run, "follow", query)
+    with pytest.raises(KeyboardInterrupt):
+        knowpay.open(tmp_path / "mine", cache=tmp_path / "cache")
+
+
+def test_a_read_only_cache_is_said_with_the_remedy(world, tmp_path, monkeypatch):
+    def mkdir(folder, *given, **more):
+        raise OSError(errno.EROFS, "Read-only file system", str(folder))
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    for data in ("world:small", tmp_path):
+        with pytest.raises(ExportError, match=r"cannot be written \(Read-only file system\). Set KNOWPAY_CACHE"):
+            knowpay.open(data, cache=tmp_path / "cache")
 
 
 def test_each_seed_and_version_has_its_own_company(world, tmp_path):

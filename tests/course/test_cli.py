@@ -1,3 +1,6 @@
+import errno
+import os
+import signal
 import subprocess
 import sys
 
@@ -69,6 +72,69 @@ def test_ctrl_c_and_exit_codes(capsys):
     assert cli.run(raiser(SystemExit(1))) == 1
     assert cli.run(raiser(SystemExit())) == 0
     assert cli.run(lambda: None) == 0
+
+
+def child(code, *words, **more):
+    """A process of its own that runs `knowpay` with these words after some lines of code."""
+    lines = ["import sys, knowpay", code, f"sys.argv = {['knowpay', *map(str, words)]!r}"]
+    script = "\n".join([*lines, "from knowpay.course.cli import main", "main()"])
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-c", script], text=True, **pipes, **more)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send to another process")
+@pytest.mark.parametrize(
+    "busy",
+    ["duckdb.sql('SELECT sum(a.range * b.range) FROM range(1000000000) a, range(1000000000) b').fetchall()", "wait()"],
+    ids=["in DuckDB", "in an import"],
+)
+def test_ctrl_c_is_one_sentence_whatever_was_being_done(busy):
+    code = f"""
+import duckdb, time
+def wait():
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        raise RuntimeError("Error calling __set_name__")  # what Python makes of it while a class is made
+def slow(folder):
+    print("busy", flush=True)
+    {busy}
+knowpay.open = slow
+"""
+    process = child(code, "ingest", "anything")
+    assert process.stdout.readline() == "busy\n"
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (130, "Stopped. What was done is kept; run the same command to go on.\n")
+
+
+def test_a_console_without_chinese_gets_the_report(tmp_path):
+    said = (
+        "def open(folder):\n    print('课程'), sys.stderr.write('课程')\n    raise SystemExit(0)\nknowpay.open = open"
+    )
+    process = child(said, "ingest", tmp_path, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "\\u8bfe\\u7a0b\n", "\\u8bfe\\u7a0b")
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC])
+def test_a_place_that_cannot_be_written_is_one_sentence(number, capsys):
+    assert cli.run(raiser(OSError(number, os.strerror(number), "build/course"))) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"build/course cannot be written ({os.strerror(number)}): ") and said.count("\n") == 1
+    with pytest.raises(FileNotFoundError):
+        cli.run(raiser(FileNotFoundError(errno.ENOENT, "", "a bug")))
+
+
+def test_a_file_in_place_of_a_folder_is_one_sentence(school, capsys):
+    from knowpay.course import book, runner
+
+    root = school(**{"00_first": ""})
+    (root / "build").write_text("")
+    assert cli.run(lambda: runner.course(root=root)) == 2
+    assert "build/course cannot be written" in capsys.readouterr().err
+    assert cli.run(lambda: book.build(root / "notebooks", root / "build" / "html")) == 2
+    assert "build cannot be written" in capsys.readouterr().err
 
 
 def test_unknown_data_is_the_doors_own_sentence():

@@ -2,7 +2,9 @@
 
 import getpass
 import json
+import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -97,6 +99,56 @@ def test_an_environment_of_another_python_is_refused_and_left_alone(tmp_path, mo
     assert "made by Python 3.10.2" in capsys.readouterr().err and (tmp_path / "pyvenv.cfg").exists()
     (tmp_path / "pyvenv.cfg").write_text(f"version = {sys.version.split()[0]}\n")
     assert preflight.main([], str(tmp_path)) == 0
+
+
+@pytest.fixture
+def copied(tmp_path):
+    """A checkout with an environment that says it was made elsewhere; its command runs what lies there."""
+    for name in ("Makefile", "requirements.lock", "pyproject.toml", "lib/knowpay/course/preflight.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    commands = tmp_path / ".venv" / "bin"
+    commands.mkdir(parents=True)
+    (commands / "python").symlink_to(sys.executable)
+    (commands / "knowpay").write_text("#!/bin/sh\necho the old folder\n")
+    (commands / "knowpay").chmod(0o755)
+
+    def made(command):
+        said = f"version = {sys.version.split()[0]}\ncommand = {command}\n"
+        (tmp_path / ".venv" / "pyvenv.cfg").write_text(said)
+        (tmp_path / ".venv" / "ready").write_text("")
+        return tmp_path
+
+    return made
+
+
+def make_course(folder, **more):
+    environment = {**os.environ, **more}
+    return subprocess.run(["make", "course"], cwd=folder, capture_output=True, text=True, env=environment)
+
+
+def test_a_copied_checkout_does_not_run_the_old_folder(copied):
+    ran = make_course(copied("/usr/bin/python3 -m venv /somewhere/old checkout/.venv"))
+    assert ran.returncode and ran.stdout == ""
+    assert ran.stderr.startswith("The folder .venv was made in /somewhere/old checkout and does not work here: delete")
+
+
+def test_an_environment_in_its_place_or_linked_is_used(copied, tmp_path):
+    folder = copied(f"/usr/bin/python3 -m venv {tmp_path}/.venv")
+    assert make_course(folder).stdout.endswith("the old folder\n")
+    (tmp_path / "real").mkdir()
+    shutil.move(tmp_path / ".venv", tmp_path / "real" / ".venv")
+    (tmp_path / ".venv").symlink_to(tmp_path / "real" / ".venv")
+    assert make_course(copied(f"/usr/bin/python3 -m venv {tmp_path}/real/.venv")).returncode == 0
+    assert make_course(copied("/usr/bin/python3 -m venv --copies /elsewhere/.venv")).returncode == 0  # who knows
+
+
+def test_settings_of_other_projects_do_not_reach_pip(copied, tmp_path):
+    folder = copied(f"/usr/bin/python3 -m venv {tmp_path}/.venv")
+    names = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PYTHONPATH", "PYTHONHOME")
+    (tmp_path / ".venv" / "bin" / "knowpay").write_text("#!/bin/sh\nenv\n")
+    ran = make_course(folder, **dict.fromkeys(names, "elsewhere"))
+    assert ran.returncode == 0 and not set(names) & {line.split("=")[0] for line in ran.stdout.splitlines()}
 
 
 def test_preflight_speaks_before_it_stops(tmp_path, monkeypatch, capsys):
@@ -230,7 +282,10 @@ def test_exit_code_tells_what_is_needed(findings, status, monkeypatch, capsys):
 
 def test_wrong_things_get_a_remedy():
     assert "PYTHON=" in doctor.python_finding((3, 10, 1)).remedy and not doctor.python_finding((3, 12, 1)).remedy
-    assert "--jobs 1" in doctor.memory_finding(2.0).remedy and not doctor.memory_finding(3.9).remedy
+    assert not doctor.memory_finding(3.9).remedy
+    alone, none = doctor.memory_finding(2.0), doctor.memory_finding(1.0)
+    assert "--jobs 1" in alone.remedy and not alone.needed  # what it says is enough: nothing stays wrong
+    assert "larger machine" in none.remedy and none.needed
     assert "delete" in doctor.disk_finding(0.5).remedy and not doctor.disk_finding(1.5).remedy
     assert "fonts-noto-cjk" in doctor.font_finding([]).remedy and not doctor.font_finding(["Noto Sans CJK SC"]).remedy
     assert "chromium" in doctor.browser_finding("").remedy and not doctor.browser_finding("").needed
@@ -239,6 +294,7 @@ def test_wrong_things_get_a_remedy():
 def test_missing_packages_are_named():
     found = doctor.packages_finding(lambda name: "" if name == "pandas" else "1.0")
     assert "Missing: pandas." in found.remedy and found.needed
+    assert ".venv/ready" in found.remedy  # while it is there, make takes the environment for complete
     assert not doctor.packages_finding(lambda name: "" if name == "tensorflow" else "1.0").remedy  # tensorflow-cpu
 
 

@@ -74,6 +74,35 @@ def test_a_course_with_a_failing_lesson_goes_on_says_so_and_is_resumed(school, o
     assert opened[asked:] == [("world:small", 0)] and "ok in" not in capsys.readouterr().out
 
 
+TOO_LITTLE = """# %%
+from knowpay.collect import TooLittleData
+raise TooLittleData("mine cannot carry lesson 01: add the table users.")
+"""
+
+
+def test_data_that_cannot_carry_a_lesson_are_no_failure(school, opened, capsys, tmp_path):
+    after = f"\n# %%\nopen({str(tmp_path / 'later')!r}, 'w').close()"
+    root = school(**{"00_first": CHECK, "01_much": TOO_LITTLE + after, "02_last": CHECK})
+    assert runner.course(root=root) == 3
+    out = capsys.readouterr().out
+    assert "01_much: cannot be carried by these data: mine cannot carry lesson 01: add the table users.\n" in out
+    assert "FAILED" not in out and "doctor" not in out and "2 of 2 checks hold" in out
+    assert opened[-1] == ["00_first.ipynb", "02_last.ipynb"]  # the book of those that ran
+    assert not (tmp_path / "later").exists()
+    assert state(root)["lessons"]["01_much"]["status"] == "too little"
+    assert runner.course(root=root, only=["00"]) == 0  # what was not asked for decides nothing
+
+    school(**{"02_last": BROKEN})
+    assert runner.course(root=root) == 1  # a failure counts for more
+
+
+def test_data_that_carry_nothing_make_no_book(school, opened, capsys):
+    root = school(**{"01_much": TOO_LITTLE})
+    assert runner.course(root=root) == 3
+    assert "There is no book: these data carry none of the lessons." in capsys.readouterr().out
+    assert opened == [("world:small", 0)]
+
+
 def test_another_seed_reaches_the_lesson_and_a_renamed_lesson_does_not_haunt_the_book(school, opened, capsys):
     root = school(**{"00_first": CHECK, "01_second": "# %%\n1 + 1"})
     ghost = root / "build" / "course" / "notebooks" / "09_ghost.ipynb"

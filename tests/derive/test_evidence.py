@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -57,10 +55,3 @@ def test_split_is_in_order_of_time() -> None:
 def test_three_campaigns_are_enough_to_split() -> None:
     parts = evidence.split(pd.DataFrame({"campaign": [1, 2, 3]}))
     assert [len(p) for p in parts] == [1, 1, 1]
-
-
-def test_too_little_is_said_in_a_sentence() -> None:
-    reason = pd.DataFrame([("12_derive_the_targeting_formula", False, "add the table touches")])
-    ds = SimpleNamespace(unlocks=lambda: reason.set_axis(["lesson", "unlocked", "reason"], axis=1))
-    with pytest.raises(ValueError, match="add the table touches"):
-        evidence.load(ds)

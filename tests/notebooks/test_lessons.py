@@ -103,3 +103,15 @@ def test_a_bad_parameter_gives_a_clear_message(lesson, tmp_path):
     task = execute.Task(lesson.name, lesson.source, out, lesson.notebook.parent, {"data": "world:tiny"})
     (done,) = execute.execute([task])
     assert "raised ValueError: There is no company 'world:tiny'. Possible are 'world:small'" in done.error
+
+
+@each
+def test_one_cell_near_the_top_stops_where_the_data_cannot_carry_the_lesson(lesson):
+    nb = pairs.read_source(lesson.source)
+    code = [cell for cell in nb.cells if cell.cell_type == "code"]
+    asking = [at for at, cell in enumerate(code) if ".needs(" in cell.source or "TooLittleData" in cell.source]
+    assert len(asking) == 1 and asking[0] <= 4
+    assert f'ds.needs("{lesson.number}")' in code[asking[0]].source
+    assert not {"remove-input", "remove-cell", "hide-input"} & set(code[asking[0]].metadata.get("tags", []))
+    later = "\n".join(cell.source for cell in code[asking[0] + 1 :])
+    assert not re.search(r"^\s*ds = ", later, re.M)  # no other data in place of those asked for

@@ -96,6 +96,16 @@ def test_every_text_goes_through_label(shown, monkeypatch):
     assert ax.figure.get_suptitle() == "TITLE"
 
 
+def test_a_font_installed_since_matplotlib_looked_is_found(monkeypatch):
+    from matplotlib.font_manager import fontManager
+
+    if not (there := cjk_fonts()):
+        pytest.skip("no font with Chinese characters is installed: apt install fonts-noto-cjk")
+    new = {font.fname for font in fontManager.ttflist if font.name in there}
+    monkeypatch.setattr(fontManager, "ttflist", [font for font in fontManager.ttflist if font.fname not in new])
+    assert cjk_fonts() == there
+
+
 def test_chinese_labels_are_drawn(shown):
     if not cjk_fonts():
         pytest.skip("no font with Chinese characters is installed: apt install fonts-noto-cjk")

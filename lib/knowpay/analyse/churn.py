@@ -13,6 +13,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from knowpay.collect import TooLittleData
 from knowpay.people.money import contributions
 from knowpay.people.snapshot import snapshot
 
@@ -46,11 +47,11 @@ def person_periods(ds: Dataset) -> pd.DataFrame:
     ``start`` (`people.snapshot`): ``log_tenure`` (log of the number of the period), ``visits_30``, ``visits_before``,
     ``lessons_30``, ``silent_days`` (recency, at most 180), ``registered_days`` and ``courses_bought``.
 
-    Trials and people who may not be analysed are left out. Raises ValueError when no paid month is there.
+    Trials and people who may not be analysed are left out. Raises TooLittleData when no paid month is there.
     """
     found = _periods(ds).to_pandas()
     if found.empty:
-        raise ValueError(
+        raise TooLittleData(
             "There are no paid months of a membership. Send a memberships table with membership_id, user_id, plan_id, "
             "period_no (1 for the first paid period), current_period_start and current_period_end."
         )

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from knowpay.collect import TooLittleData
+
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
@@ -66,7 +68,7 @@ class RenewalCurve:
 def fit_sbg(lives: pd.DataFrame) -> RenewalCurve:
     """Fit the renewal curve to `churn.lifetimes` by maximum likelihood; members still there are censored.
 
-    Raises ValueError unless somebody left and somebody renewed.
+    Raises TooLittleData unless somebody left and somebody renewed.
     """
     from scipy.optimize import minimize
 
@@ -75,7 +77,7 @@ def fit_sbg(lives: pd.DataFrame) -> RenewalCurve:
     at_risk = (periods[:, None] >= n).sum(axis=0)
     lost = ((periods[:, None] == n) & (left[:, None] == 1)).sum(axis=0)
     if not 0 < lost.sum() < at_risk.sum():
-        raise ValueError("A renewal curve needs at least one member who left and one who renewed.")
+        raise TooLittleData("A renewal curve needs at least one member who left and one who renewed.")
 
     def loss(logs: np.ndarray) -> float:
         hazard = sbg_hazard(*np.exp(logs), n)
@@ -148,7 +150,7 @@ def boosting(numbers: Sequence[str], kinds: Sequence[str] = ()) -> Pipeline:
 def tune(model: Pipeline, grid: Mapping[str, Sequence], rows: pd.DataFrame, folds: Iterable) -> Pipeline:
     """Return the model of the grid with the least log loss over ``folds``, fitted to all rows (target ``left``).
 
-    A fold in which nobody left, or everybody did, counts like any other. Raises ValueError when that is so of all
+    A fold in which nobody left, or everybody did, counts like any other. Raises TooLittleData when that is so of all
     rows: there is nothing to learn.
     """
     from sklearn.metrics import log_loss, make_scorer
@@ -156,7 +158,7 @@ def tune(model: Pipeline, grid: Mapping[str, Sequence], rows: pd.DataFrame, fold
 
     folds = [(known, asked) for known, asked in folds if rows["left"].iloc[known].nunique() == 2]
     if not folds:
-        raise ValueError(f"{len(rows)} months and {rows['left'].sum():.0f} leavers are too few to learn who leaves.")
+        raise TooLittleData(f"{len(rows)} months and {rows['left'].sum():.0f} leavers are too few to learn who leaves.")
     loss = make_scorer(log_loss, greater_is_better=False, response_method="predict_proba", labels=[0, 1])
     search = GridSearchCV(model, dict(grid), scoring=loss, cv=folds, error_score="raise")
     return search.fit(rows, rows["left"]).best_estimator_

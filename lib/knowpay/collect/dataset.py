@@ -287,7 +287,11 @@ class Dataset:
         """
         import pandas as pd
 
-        return pd.DataFrame(_unlocks(self), columns=["lesson", "unlocked", "reason"])
+        from knowpay.collect.floors import NEEDS, missing
+
+        found = {lesson: missing(self, lesson) for lesson in NEEDS}
+        lines = [(lesson, not reason, reason or "enough") for lesson, reason in found.items()]
+        return pd.DataFrame(lines, columns=["lesson", "unlocked", "reason"])
 
     def needs(self, lesson: str) -> None:
         """Stop with one sentence when these data cannot carry a lesson, given by its number: ds.needs("06").
@@ -297,12 +301,12 @@ class Dataset:
             ValueError: there is no such lesson.
         """
         from knowpay.collect import TooLittleData
+        from knowpay.collect.floors import NEEDS, missing
 
-        found = [line for line in _unlocks(self) if line[0].startswith(f"{lesson}_")]
-        if not found:
+        name = next((name for name in NEEDS if name.startswith(f"{lesson}_")), "")
+        if not name:
             raise ValueError(f"There is no lesson {lesson!r}; ds.unlocks() lists them by number.")
-        name, unlocked, reason = found[0]
-        if not unlocked:
+        if reason := missing(self, name):
             raise TooLittleData(
                 f"{self.name} cannot carry lesson {name}: {reason}. "
                 "ds.unlocks() says which lessons it can carry; 'world:standard' carries all."
@@ -315,79 +319,3 @@ for _name in (*TABLES, "quarantine", "superseded"):
     _table.__doc__ = f"{_meaning} (Ibis table)"
     _table.__set_name__(Dataset, _name)
     setattr(Dataset, _name, _table)
-
-
-def _unlocks(ds: Dataset) -> list[tuple[str, bool, str]]:
-    def number(sql: str) -> int:
-        return ds.con.con.execute(sql).fetchall()[0][0] or 0
-
-    def rows(table: str, floor: int, where: str = "true", what: str = "rows") -> str:
-        """Empty when there are enough rows, else what is missing."""
-        n = number(f"SELECT count(*) FROM {table} WHERE {where}")
-        total = number(f"SELECT count(*) FROM {table}")
-        if total == 0:
-            return f"add the table {table}"
-        return "" if n >= floor else f"{table} has {n:,} {what}; about {floor:,} are needed"
-
-    def propensity() -> str:
-        if number("SELECT count(*) FROM touches") and not number("SELECT count(propensity) FROM touches"):
-            return "add the column propensity to touches: the probability of the arm, drawn at random"
-        drawn = "assignment IN ('randomised', 'stratified', 'cluster_randomised') AND propensity IS NOT NULL"
-        arms = {"treated": "variation_id <> 'control'", "control": "variation_id = 'control'"}
-        missing = [rows("touches", 1000, f"{drawn} AND {w}", f"randomised {a} rows") for a, w in arms.items()]
-        return next((m for m in missing if m), "")
-
-    def taste() -> str:
-        readers = number(
-            "SELECT count(*) FROM (SELECT user_id FROM events WHERE product_id IS NOT NULL AND user_id IS NOT NULL "
-            "GROUP BY user_id HAVING count(DISTINCT product_id) >= 5)"
-        )
-        if not number("SELECT count(*) FROM events WHERE product_id IS NOT NULL"):
-            return "add the column product_id to events"
-        return "" if readers >= 100 else f"{readers:,} users have events on 5 courses or more; about 100 are needed"
-
-    def opened(pages: int, floor: int) -> str:
-        """Empty when enough users opened course pages of a known category, else what is missing."""
-        if not number("SELECT count(category) FROM courses"):
-            return "add the table courses with the column category"
-        readers = number(
-            "SELECT count(*) FROM (SELECT user_id FROM events JOIN courses USING (product_id) WHERE event = "
-            "'product_viewed' AND category IS NOT NULL AND user_id IS NOT NULL "
-            f"GROUP BY user_id HAVING count(*) >= {pages})"
-        )
-        least = f"{pages} course pages or more" if pages > 1 else "a course page (event product_viewed)"
-        return "" if readers >= floor else f"{readers:,} users opened {least}; about {floor:,} are needed"
-
-    def profiles() -> str:
-        if not number("SELECT count(*) FROM events WHERE event = 'page_viewed' AND user_id IS NOT NULL"):
-            return "add the event page_viewed with a user_id to events: one for each page or visit"
-        return opened(10, 200)
-
-    users, events, orders = rows("users", 100), rows("events", 1000), rows("orders", 100)
-    over = f"current_period_end <= '{ds.observation_end.isoformat()}'::TIMESTAMPTZ"
-    renewals = rows("memberships", 30, "period_no = 1 AND status IN ('expired', 'canceled')", "ended first months")
-    spend = rows("market", 1, "method = 'own_spend' AND metric = 'spend'", "rows of own spend by channel")
-    early = f"timestamp <= '{ds.observation_end.isoformat()}'::TIMESTAMPTZ - INTERVAL 180 DAY"
-    links = "user_id IS NOT NULL AND anonymous_id IS NOT NULL"
-    logins = rows("events", 1000, links, "events with both ids")
-    invited = rows("users", 100, "referrer_user_id IS NOT NULL", "users with an inviter")
-    sent = rows("interactions", 1, "action = 'invite'", "invitations sent")
-    known = " + ".join(f"({c} IS NOT NULL)::INT" for c in ("province", "age_band", "gender", "occupation_band"))
-    profile = rows("users", 100, f"{known} >= 2", "users with two of province, age band, gender, occupation band")
-    needs = {
-        "00_start_here": (users, events, orders, spend, renewals, propensity()),
-        "01_collect_app_and_web_events": (events, orders),
-        "02_join_social_and_third_party_data": (users, logins, orders, invited, sent, opened(1, 100)),
-        "03_trust_and_protect_the_data": (users, events, profile),
-        "04_meet_real_data": (events, orders, rows("orders", 30, early, "orders 180 days before the end")),
-        "06_build_user_profiles": (events, orders, profiles()),
-        "10_foresee_who_leaves": (rows("memberships", 500, over, "ended periods"),),
-        "12_derive_the_targeting_formula": (propensity(), orders),
-        "15_train_a_course_recommender": (events, rows("courses", 20), taste()),
-        "18_plan_a_campaign": (propensity(), orders),
-    }
-    lines = []
-    for lesson, found in needs.items():
-        reason = next((f for f in found if f), "")
-        lines.append((lesson, not reason, reason or "enough"))
-    return lines

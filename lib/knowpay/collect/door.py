@@ -3,6 +3,9 @@
 import hashlib
 import os
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from knowpay.collect.dataset import Dataset
@@ -76,6 +79,19 @@ def _store(source: Path, root: Path) -> Path:
     return root / "ingested" / f"export-{place}-{version()}"
 
 
+@contextmanager
+def _waiting(what: str) -> Iterator[None]:
+    """Say what takes so long, with the seconds gone; on a terminal only, so that no notebook keeps it."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), "{task.description}", TimeElapsedColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
+        progress.add_task(what, total=None)
+        yield
+
+
 def _open_world(size: str, seed: int, root: Path, company: dict[str, float]) -> Dataset:
     from knowpay import world
     from knowpay.collect.ingest import ingest, version
@@ -102,8 +118,10 @@ def _open_world(size: str, seed: int, root: Path, company: dict[str, float]) -> 
 
     if data.exists() and not truth.exists():  # data without their truth: made anew
         shutil.rmtree(data, ignore_errors=True)
-    build(data, make)
-    store = ingest(data, root / "ingested" / f"world-{name}-{version()}")
+    store = root / "ingested" / f"world-{name}-{version()}"
+    with _waiting(f"Making the company world:{size}") if not store.exists() else nullcontext():
+        build(data, make)
+        ingest(data, store)
     turned = [
         k for k in world.KNOBS if k in company and world.label(size, 0, **{k: company[k]}) != world.label(size, 0)
     ]

@@ -635,7 +635,7 @@ class _Run:
 
 @contextmanager
 def _run(source: Path, store: Path) -> Iterator[_Run]:
-    with writable(store.parent):
+    with _stoppable(), writable(store.parent):
         store.parent.mkdir(parents=True, exist_ok=True)
         with only_one(store):
             run = _Run(source, Store(store))
@@ -643,6 +643,17 @@ def _run(source: Path, store: Path) -> Iterator[_Run]:
                 yield run
             finally:
                 run.close()
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let Ctrl-C be Ctrl-C: DuckDB turns it into a RuntimeError, "Query interrupted"."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "interrupted" not in str(error):
+            raise
+        raise KeyboardInterrupt from None
 
 
 def ingest(source: Path, store: Path) -> Path:

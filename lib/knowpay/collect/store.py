@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     import duckdb
 
 ROOT = Path(__file__).parents[3]
+# No permission, a disk that is read only, a file where a folder should be.
+UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
 
 
 def cache_folder(cache: str | Path | None = None) -> Path:
@@ -67,13 +70,13 @@ def writable(folder: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
-        raise ExportError(
-            f"The cache {folder} cannot be written ({error.strerror}). "
-            "Set KNOWPAY_CACHE to a folder that you may write."
-        ) from error
     except OSError as error:
-        if error.errno != 28:  # ENOSPC
+        if error.errno in UNWRITABLE:
+            raise ExportError(
+                f"The cache {folder} cannot be written ({error.strerror}). "
+                "Set KNOWPAY_CACHE to a folder that you may write."
+            ) from error
+        if error.errno != errno.ENOSPC:
             raise
         raise ExportError(
             f"The disk of {folder} is full. Free some space, or set KNOWPAY_CACHE to another disk."

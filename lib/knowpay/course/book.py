@@ -18,6 +18,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -423,18 +424,24 @@ def toc(lessons: list[Lesson], exercises: list[str]) -> dict[str, Any]:
     return {"format": "jb-book", "root": "index", "parts": parts}
 
 
-def localise(notebook: dict[str, Any]) -> dict[str, Any]:
+def localise(notebook: dict[str, Any], known: Collection[str] | None = None) -> dict[str, Any]:
     """Make a lesson's notebook a page: links into the repository point at pages of the book, in place.
 
     Exercises are notebooks in the repository and pages with folded solutions here; pages of book/ lie one
-    folder up in both, but under another name. The typed records of checks, which no page shows, are left out.
+    folder up in both, but under another name. A link to a lesson that is not among the ``known``, when these are
+    given, becomes plain text. The typed records of checks, which no page shows, are left out.
     """
     for cell in notebook["cells"]:
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(CHECK, None)
         if cell["cell_type"] == "markdown":
             text = re.sub(r"\]\((?:\./)?(exercises/\d\d_\w+)\.ipynb", r"](\1.md", _text(cell))
-            cell["source"] = re.sub(r"\]\(\.\./book/", "](../", text)
+            text = re.sub(r"\]\(\.\./book/", "](../", text)
+            cell["source"] = re.sub(
+                r"\[([^\]]*)\]\((\d\d_\w+)\.ipynb[^)]*\)",
+                lambda link: link[0] if known is None or link[2] in known else link[1],
+                text,
+            )
     return notebook
 
 
@@ -448,10 +455,10 @@ def stage(notebooks: Path, folder: Path) -> None:
     lessons, state = read_lessons(notebooks), read_state(notebooks)
     shutil.copytree(PAGES, folder, ignore=shutil.ignore_patterns("_build", "__pycache__", "locales"))
     (folder / "notebooks" / "exercises").mkdir(parents=True)
-    for lesson in lessons:
-        notebook = localise(json.loads((notebooks / f"{lesson.name}.ipynb").read_text("utf-8")))
-        _write(folder / "notebooks" / f"{lesson.name}.ipynb", json.dumps(notebook, ensure_ascii=False, indent=1))
     known = {lesson.name for lesson in lessons}
+    for lesson in lessons:
+        notebook = localise(json.loads((notebooks / f"{lesson.name}.ipynb").read_text("utf-8")), known)
+        _write(folder / "notebooks" / f"{lesson.name}.ipynb", json.dumps(notebook, ensure_ascii=False, indent=1))
     counts = {}
     for path in (one for one in exercises.sources(ROOT) if one.stem in known):
         counts[path.stem] = len(exercises.load(path.stem[:2]).exercises)

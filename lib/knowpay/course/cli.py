@@ -264,6 +264,8 @@ def _report(found: list[str], well: str) -> None:
 
 def main() -> None:
     """Run the command line; what the reader can mend is said in one sentence, without a traceback (status 2)."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # a console that has no Chinese shows \u8bfe, and no traceback
     sys.exit(run(app))
 
 
@@ -271,23 +273,47 @@ def run(command: Callable[[], None]) -> int:
     """Run and return the exit status: 2 after a sentence of our own, 130 after Ctrl-C."""
     import signal
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop in order, as with Ctrl-C
+    stops = []
+
+    def stop(number: int, frame: object) -> None:
+        stops.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)  # stop in order, as with Ctrl-C
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where Ctrl-C is ignored
+        signal.signal(signal.SIGINT, stop)
     try:
         command()
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    except KeyboardInterrupt:
-        print("Stopped. What was done is kept; run the same command to go on.", file=sys.stderr)
-        return 130
-    except Exception as error:
-        if not _ours(error):
+    except BaseException as error:
+        # What was being done may turn the interrupt into an error of its own: DuckDB, an import and typer do.
+        if stops or isinstance(error, KeyboardInterrupt):
+            print("Stopped. What was done is kept; run the same command to go on.", file=sys.stderr)
+            return 130
+        if isinstance(error, SystemExit):
+            return error.code if isinstance(error.code, int) else int(error.code is not None)
+        sentence = _unwritable(error) or (str(error) if _ours(error) else "")
+        if not sentence:
             raise
-        print(error, file=sys.stderr)
+        print(sentence, file=sys.stderr)
         return 2
     return 0
 
 
-def _ours(error: Exception) -> bool:
+def _unwritable(error: BaseException) -> str:
+    """What to do about a place that cannot be written, in a sentence; "" for any other error."""
+    import errno
+
+    from knowpay.collect.store import UNWRITABLE
+
+    if not isinstance(error, OSError) or not error.filename or error.errno not in (*UNWRITABLE, errno.ENOSPC):
+        return ""
+    return (
+        f"{error.filename} cannot be written ({error.strerror}): make room or give yourself leave there, or copy the "
+        "course to a folder of your own and run the command in it."
+    )
+
+
+def _ours(error: BaseException) -> bool:
     """Whether our own code said this: a class of ours, or a ValueError that a line of ours raised."""
     if type(error).__module__.split(".")[0] == "knowpay":
         return True

@@ -37,9 +37,9 @@ MAIN = [
     "tensorflow",
 ]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")  # as tests/book drives
-MEMORY = 4.0  # GB that two lessons at a time need
+MEMORY, ALONE = 4.0, 2.0  # GB that two lessons at a time need, and one
 DISK = 1.0  # GB that the generated company, the outputs and the book need
-RUN = "Run `make course`: it installs what requirements.lock names."
+RUN = "Delete the file .venv/ready and run `make course`: it installs what requirements.lock names."
 
 
 @dataclass(frozen=True)
@@ -176,9 +176,10 @@ def lock_finding(lock: Path, look: Callable[[str], str]) -> Finding:
 
 def memory_finding(total: float) -> Finding:
     """`total` is in GB; a machine sold with 4 GB reports a little less, so a tenth is forgiven."""
-    small = total < 0.9 * MEMORY
-    remedy = f"The course needs {MEMORY:.0f} GB: use a larger machine, or run one lesson at a time with `--jobs 1`."
-    return Finding("Memory", f"{total:.1f} GB", remedy if small else "")
+    remedy = f"Two lessons at a time need {MEMORY:.0f} GB: run one at a time, with `knowpay course --jobs 1`."
+    if total < 0.9 * ALONE:
+        remedy = f"A lesson needs {ALONE:.0f} GB: use a larger machine."
+    return Finding("Memory", f"{total:.1f} GB", remedy if total < 0.9 * MEMORY else "", needed=total < 0.9 * ALONE)
 
 
 def disk_finding(free: float) -> Finding:

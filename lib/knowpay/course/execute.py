@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from knowpay.collect import TooLittleData
 from knowpay.course import CourseError
 from knowpay.course.notebooks import normalise, read, read_source, write
 
@@ -40,6 +41,9 @@ ENVIRONMENT = {
 }
 
 
+TOO_LITTLE = 3  # exit status of a process whose lesson cannot be carried by the data
+
+
 @dataclass
 class Task:
     """One notebook to execute: what, where to, with which parameters; then what came of it."""
@@ -52,6 +56,7 @@ class Task:
     seconds: float = 0.0
     memory_mb: float = 0.0  # peak of the process and its kernel, resident, sampled
     error: str = ""  # one sentence; empty when it ran
+    too_little: bool = False  # the sentence is that the data cannot carry it
 
 
 def execute(tasks: list[Task], jobs: int = 1, tell: Callable[[Task], None] | None = None) -> Iterator[Task]:
@@ -80,6 +85,7 @@ def execute(tasks: list[Task], jobs: int = 1, tell: Callable[[Task], None] | Non
                     if process.poll() is not None:
                         running.remove(entry)
                         task.error = _error(process.returncode, log)
+                        task.too_little = process.returncode == TOO_LITTLE
                         yield task
         finally:
             for _, process, _, _ in running:
@@ -143,7 +149,7 @@ def run_one(source: Path, output: Path, cwd: Path, parameters: dict[str, Any]) -
     """Execute one notebook with papermill in this process and write it, normalised, to `output`.
 
     A cell that raises leaves the notebook as far as it came, and CourseError gives the cell's number and the
-    last line of its error.
+    last line of its error; TooLittleData goes on as it is.
     """
     logging.getLogger("papermill").setLevel(logging.ERROR)
     import papermill
@@ -157,6 +163,8 @@ def run_one(source: Path, output: Path, cwd: Path, parameters: dict[str, Any]) -
             papermill.execute_notebook(before, after, parameters, kernel_name="python3", cwd=cwd, progress_bar=False)
         except papermill.PapermillExecutionError as error:
             write(normalise(read(after)), output)
+            if error.ename == TooLittleData.__name__:
+                raise TooLittleData(error.evalue) from None
             last = ([line.strip() for line in error.evalue.splitlines() if line.strip()] or [""])[-1]
             raise CourseError(f"cell [{error.exec_count}] raised {error.ename}: {last}") from None
         except DeadKernelError:
@@ -168,6 +176,6 @@ if __name__ == "__main__":
     job = json.loads(sys.argv[1])
     try:
         run_one(Path(job["source"]), Path(job["output"]), Path(job["cwd"]), job["parameters"])
-    except CourseError as sentence:
+    except (CourseError, TooLittleData) as sentence:
         print(sentence)
-        sys.exit(1)
+        sys.exit(TOO_LITTLE if isinstance(sentence, TooLittleData) else 1)

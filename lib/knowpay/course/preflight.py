@@ -71,29 +71,49 @@ def wrong_venv(made_by: str, version: tuple) -> str:
     return f"The folder .venv was made by Python {made_by} and this is {here}: delete the folder to change to this one."
 
 
-def maker(folder: str) -> str:
-    """Version of the Python that made a virtual environment, as "3.11.7"; "" when there is none."""
+def wrong_place(made_at: str, folder: str) -> str:
+    """Say that the virtual environment `folder` was moved or copied: its commands run what lies where it was made.
+
+    `made_at` is that folder, as an absolute path; any other text means that nobody knows.
+    """
+    if not os.path.isabs(made_at) or os.path.realpath(made_at) == os.path.realpath(folder):
+        return ""
+    return (
+        f"The folder .venv was made in {os.path.dirname(made_at)} and does not work here: delete the folder .venv, "
+        "then run the same command again."
+    )
+
+
+def maker(folder: str, word: str = "version") -> str:
+    """Version of the Python that made a virtual environment, as "3.11.7", or another word of it; "" without one."""
     try:
         with open(os.path.join(folder, "pyvenv.cfg"), encoding="utf-8") as file:
-            found = [line.split("=")[1].strip() for line in file if line.startswith("version")]
+            found = [line.split("=", 1)[1].strip() for line in file if line.startswith(word)]
     except OSError:
         return ""
     return found[0] if found else ""
 
 
 def main(words: list, venv: str = ".venv") -> int:
-    """Print the first thing that is wrong and return 1. With the word "python" only Python itself is looked at."""
+    """Print the first thing that is wrong and return 1.
+
+    With the word "python" only Python itself is looked at, with "place" only whether the environment was moved.
+    """
     version = tuple(sys.version_info)
     python = wrong_python(version, 64 if sys.maxsize > 2**32 else 32)
     if words == ["python"]:
         return 1 if python else 0
-    wrong = (
-        python
-        or wrong_machine(platform.system(), platform.machine())
-        or wrong_parts(importlib.util.find_spec("ensurepip") is not None)
-        or wrong_venv(maker(venv), version)
-        or wrong_room(shutil.disk_usage(".").free / 1e9, weight(venv))
-    )
+    place = wrong_place(maker(venv, "command").partition(" -m venv ")[2], venv)
+    wrong = place
+    if words != ["place"]:
+        wrong = (
+            python
+            or place
+            or wrong_machine(platform.system(), platform.machine())
+            or wrong_parts(importlib.util.find_spec("ensurepip") is not None)
+            or wrong_venv(maker(venv), version)
+            or wrong_room(shutil.disk_usage(".").free / 1e9, weight(venv))
+        )
     if wrong:
         print(wrong, file=sys.stderr)
     return 1 if wrong else 0

@@ -38,7 +38,8 @@ def course(
     root: Path = ROOT,
     company: Mapping[str, float] | None = None,
 ) -> int:
-    """Run the lessons and render the book; return the exit status, 1 when a lesson failed.
+    """Run the lessons and render the book; return the exit status: 1 when a lesson failed, 3 when the data cannot
+    carry some lessons and all others ran.
 
     `jobs` lessons run at a time (0: two, or one on a single core). `company` turns the knobs of the simulated
     company. Raises CourseError when there is nothing to run or no room to run it in, and lets the door's own errors
@@ -81,10 +82,12 @@ def course(
     digests = {lesson.name: digest([lesson.source], common) for lesson in everything}
     _forget(build / "notebooks", {lesson.name for lesson in everything})
 
-    def current(lesson: Lesson) -> bool:
+    def ended(lesson: Lesson, status: str) -> bool:
         known = state.data["lessons"].get(lesson.name, {})
-        there = (build / "notebooks" / f"{lesson.name}.ipynb").exists()
-        return there and known.get("status") == "ok" and known.get("digest") == digests[lesson.name]
+        return known.get("status") == status and known.get("digest") == digests[lesson.name]
+
+    def current(lesson: Lesson) -> bool:
+        return ended(lesson, "ok") and (build / "notebooks" / f"{lesson.name}.ipynb").exists()
 
     for lesson in filter(current, chosen):
         console.print(f"{lesson.name}: unchanged since its last run, kept", markup=False)
@@ -103,17 +106,19 @@ def course(
     if failed:
         return 1
     fresh = {lesson.name for lesson in everything if current(lesson)}
-    missing = [lesson.number for lesson in everything if lesson.name not in fresh]
+    missing = [one.number for one in everything if one.name not in fresh and not ended(one, "too little")]
     checks = [check for check in scorecard.collect(build / "notebooks") if check.lesson in fresh]
     (build / "scorecard.md").write_text(scorecard.markdown(checks), encoding="utf-8", newline="\n")
     try:
-        if missing:
+        if not fresh:
+            console.print("There is no book: these data carry none of the lessons.", markup=False)
+        elif missing:
             console.print(f"The book waits for lessons {', '.join(missing)}: run `knowpay course`.", markup=False)
         else:
             _book(build, state, root, digests, console)
     finally:  # a book that does not render takes nothing away from what the lessons found
         console.print(scorecard.terminal(checks))
-    return 0
+    return 3 if any(ended(lesson, "too little") for lesson in chosen) else 0
 
 
 class _State:
@@ -201,13 +206,16 @@ def _run(tasks: list[Task], jobs: int, state: _State, digests: dict[str, str], c
                     seconds=round(task.seconds, 1),
                     memory_mb=round(task.memory_mb),
                     digest=digests[task.name],
-                    status="failed" if task.error else "ok",
+                    status="too little" if task.too_little else "failed" if task.error else "ok",
                 )
-                if task.error:
-                    failed.append(_failure(task))
                 said = "FAILED" if task.error else "ok"
                 line = f"{task.name}: {said} in {task.seconds:.1f} s, {task.memory_mb:,.0f} MB at the most"
-                progress.console.print(line, markup=False)
+                if task.too_little:
+                    task.output.unlink(missing_ok=True)
+                    line = f"{task.name}: cannot be carried by these data: {task.error}"
+                elif task.error:
+                    failed.append(_failure(task))
+                progress.console.print(line, markup=False, soft_wrap=True)
     for sentence in failed:
         console.print(sentence, markup=False, soft_wrap=True)
     return failed

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from knowpay.analyse import touches
+from knowpay.collect import TooLittleData
 from knowpay.people.known import log
 from knowpay.people.snapshot import snapshot
 
@@ -34,23 +35,20 @@ def load(ds: Dataset) -> pd.DataFrame:
     Columns of ``analyse.touches.outcomes`` and `at_touch`, and ``campaign`` (1, 2, ... in order of time).
 
     Raises:
-        ValueError: too little to learn from; the sentence says what is missing.
+        TooLittleData: too little to learn from; the sentence says what is missing.
     """
-    needs = ds.unlocks().set_index("lesson").loc["12_derive_the_targeting_formula"]
-    if not needs["unlocked"]:
-        raise ValueError(f"{needs['reason']}.")
     tried = touches.outcomes(ds)
     campaigns = tried["assigned_at"].groupby(tried["campaign_id"]).min().rank(method="first").astype(int)
     tried = tried.assign(campaign=tried["campaign_id"].map(campaigns))
     fewest = tried.groupby("message")["bought"].sum().reindex([True, False]).fillna(0).min()
     if len(campaigns) < 3 or fewest < LEAST:
-        raise ValueError(
+        raise TooLittleData(
             f"It has {len(campaigns)} campaigns drawn by lot and {fewest:.0f} purchases of the promoted course in the "
             f"poorer arm; 3 campaigns and {LEAST} purchases in each arm are needed."
         )
     last = split(tried)[2]
     if not (last["message"] & last["bought"]).any():
-        raise ValueError("In the last third of its campaigns nobody who was written to bought the promoted course.")
+        raise TooLittleData("In the last third of its campaigns nobody who was written to bought the promoted course.")
     return at_touch(ds, tried)
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from knowpay.analyse import neighbours, touches
+from knowpay.collect import TooLittleData
 from knowpay.people.audience import audience
 from knowpay.people.known import moment
 from knowpay.people.snapshot import RECENT_DAYS, snapshot
@@ -86,12 +87,12 @@ def evidence(ds: Dataset, window_days: int = touches.WINDOW_DAYS) -> pd.DataFram
     course among all promoted courses on the person's own list that morning (1 = goes best with what the person had
     opened).
 
-    Raises ValueError when that is too little to learn from; the sentence says what is missing.
+    Raises TooLittleData when that is too little to learn from; the sentence says what is missing.
     """
     tried = touches.outcomes(ds, window_days)
     bought = tried.groupby("message")["bought"].sum().reindex([True, False]).fillna(0)
     if tried["assigned_at"].nunique() < 3 or bought.min() < LEAST:
-        raise ValueError(
+        raise TooLittleData(
             f"It has {tried['assigned_at'].nunique()} campaigns drawn by lot and {bought.min():.0f} purchases of the "
             f"promoted course in the poorer arm; 3 campaigns and {LEAST} purchases in each arm are needed."
         )

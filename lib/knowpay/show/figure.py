@@ -8,7 +8,7 @@ import io
 import textwrap
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from knowpay.show.text import emit, label
@@ -46,11 +46,21 @@ class MissingGlyphs(UserWarning):
 
 
 def cjk_fonts() -> list[str]:
-    """Names of the installed fonts that can draw Chinese, best first."""
-    from matplotlib.font_manager import fontManager
+    """Names of the installed fonts that can draw Chinese, best first.
 
-    installed = {font.name for font in fontManager.ttflist}
-    return [name for name in CJK_FONTS if name in installed]
+    Matplotlib keeps a list of the fonts it once found; without a Chinese one among them, newer ones are looked for.
+    """
+    from matplotlib.font_manager import findSystemFonts, fontManager
+
+    def installed() -> list[str]:
+        names = {font.name for font in fontManager.ttflist}
+        return [name for name in CJK_FONTS if name in names]
+
+    if not installed():
+        for path in sorted({*findSystemFonts()} - {font.fname for font in fontManager.ttflist}):
+            with suppress(Exception):  # a font that cannot be read is as good as none
+                fontManager.addfont(path)
+    return installed()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import sparse
 
 from knowpay.analyse import neighbours
+from knowpay.collect import TooLittleData
 from knowpay.people.known import log, moment
 from knowpay.people.snapshot import INTEREST
 
@@ -59,7 +60,7 @@ class Split:
 
 
 def split(ds: Any, at: Any, days: int = 90) -> Split:
-    """Cut a data set at a time. Raises ValueError when too little lies before or nothing after it."""
+    """Cut a data set at a time. Raises TooLittleData when too little lies before or nothing after it."""
     at = moment(ds, at)
     end = at + pd.Timedelta(days=days)
     people = neighbours.shown(ds, end)
@@ -70,12 +71,12 @@ def split(ds: Any, at: Any, days: int = 90) -> Split:
     after = neighbours.opened(ds, since=at, until=end)
     x = neighbours.matrix(before, users, items)
     if x.nnz < MIN_PAIRS:
-        raise ValueError(
+        raise TooLittleData(
             f"Only {x.nnz} pairs of a person and a course lie before {at:%Y-%m-%d}; {MIN_PAIRS} are the least to learn "
             "from. Send more product_viewed events with a user_id, or cut later."
         )
     if after.empty:
-        raise ValueError(f"Nobody opened a course page in the {days} days after {at:%Y-%m-%d}: cut earlier.")
+        raise TooLittleData(f"Nobody opened a course page in the {days} days after {at:%Y-%m-%d}: cut earlier.")
     bought = neighbours.matrix(neighbours.owned(ds, at), users, items).toarray() > 0
     early = (courses["published_at"] > at).to_numpy()
     barred = sparse.csr_matrix((bought | early).astype(float))

@@ -1,0 +1,123 @@
+"""The floor of a lesson counts what its rooms learn from: data that pass it do not stop the lesson later."""
+
+from types import MappingProxyType
+
+import knowpay
+import pandas as pd
+import pytest
+from knowpay.analyse import churn
+from knowpay.collect import TooLittleData, floors
+from knowpay.course import notebooks
+from knowpay.derive import evidence
+from knowpay.operate import campaign
+from knowpay.train import recommender
+
+CAMPAIGNS = """campaign_id IN (SELECT campaign_id FROM all_touches WHERE assignment IN ('randomised', 'stratified')
+    GROUP BY 1 ORDER BY min(assigned_at) LIMIT {} OFFSET {})"""
+LESSON = {lesson.number: lesson.name for lesson in notebooks.lessons()}
+
+
+MOMENTS = {
+    "users": "created_at",
+    "events": "timestamp",
+    "orders": "timestamp",
+    "memberships": "current_period_start",
+    "touches": "assigned_at",
+}
+
+
+@pytest.fixture
+def company():
+    """Open world:small with some rows only: company(orders="total > 50"); with end=0.6 it is seen for 60 % of the time.
+
+    `all_TABLE` has the other rows too.
+    """
+
+    def make(end: float = 1, **kept: str):
+        ds = knowpay.open("world:small")
+        until = (ds.observation_start + end * (ds.observation_end - ds.observation_start)).floor("D")
+        if end < 1:
+            ds.manifest = MappingProxyType({**ds.manifest, "observation_end": until.isoformat()})
+        for table, moment in MOMENTS.items():
+            where = f"{moment} < '{until.isoformat()}'::TIMESTAMPTZ AND {kept.get(table, 'true')}"
+            if end < 1 or table in kept:
+                ds.con.raw_sql(f"CREATE TABLE all_{table} AS SELECT * FROM {table}")
+                ds.con.raw_sql(f"CREATE OR REPLACE VIEW {table} AS SELECT * FROM all_{table} WHERE {where}")
+        return ds
+
+    return make
+
+
+def test_every_lesson_has_a_floor_and_the_usual_company_passes_them_all(company):
+    assert set(floors.NEEDS) == set(LESSON.values())
+    found = company().unlocks().set_index("lesson")
+    assert found.loc[~found["unlocked"], "reason"].to_dict() == {}
+
+
+@pytest.mark.parametrize(
+    ("few", "said"),
+    [
+        ({"touches": CAMPAIGNS.format(2, 10)}, "2 campaigns were drawn by lot"),
+        ({"touches": CAMPAIGNS.format(3, 12)}, "bought 4 times in the poorer arm; 3 campaigns and 5 purchases"),
+        ({"touches": CAMPAIGNS.format(3, 10)}, ""),
+        ({"touches": "assignment = 'cluster_randomised'"}, "0 campaigns were drawn by lot"),
+        ({"touches": "assignment = 'rule'"}, "add the column propensity"),
+        ({"touches": "false"}, "add the table touches"),
+        ({"orders": "timestamp < '2025-06-01'"}, "in the last third of the campaigns nobody who was written to bought"),
+    ],
+    ids=["two", "few purchases", "enough", "clusters", "rules", "none", "no later purchase"],
+)
+def test_campaigns_are_counted_as_lessons_12_and_18_learn_from_them(company, few, said):
+    ds = company(**few)
+    for lesson, load in (("12", evidence.load), ("18", campaign.evidence)):
+        found = floors.missing(ds, LESSON[lesson])
+        assert said in found and bool(said) == bool(found)
+        if not said:
+            assert len(load(ds)) > 1_000
+        elif lesson == "12":
+            with pytest.raises(TooLittleData):
+                load(ds)
+
+
+def test_a_promoted_course_without_a_price_is_said(company):
+    ds = company()
+    ds.con.raw_sql("CREATE TABLE all_courses AS SELECT * FROM courses")
+    ds.con.raw_sql("CREATE OR REPLACE VIEW courses AS SELECT * REPLACE (NULL::DOUBLE AS price) FROM all_courses")
+    assert "add the column creative to touches" in floors.missing(ds, LESSON["12"])
+    ds.con.raw_sql("""CREATE OR REPLACE VIEW courses AS SELECT * FROM all_courses
+        WHERE product_id <> (SELECT min(creative) FROM touches WHERE assignment = 'randomised')""")
+    assert "promote a course without a price" in floors.missing(ds, LESSON["18"])
+
+
+@pytest.mark.parametrize("part", [1, 2, 4, 8])
+def test_months_are_counted_as_lesson_10_splits_them(company, part):
+    ds = company(memberships=f"hash(user_id) % {part} = 0")
+    train, test = churn.split_by_time(churn.person_periods(ds))
+    counts = [int((side["left"] == left).sum()) for side in (train, test) for left in (1, 0)]
+    said = floors.missing(ds, LESSON["10"])
+    assert bool(said) == (min(counts) < floors.ANSWERS)
+    if said:
+        before, after = (
+            "{} before it were not renewed and {} were".format(*counts),
+            "{} and {} after".format(*counts[2:]),
+        )
+        assert before in said and after in said
+
+
+@pytest.mark.parametrize(("end", "part"), [(1, 1), (0.3, 6), (0.08, 1)])
+def test_pairs_are_counted_as_lesson_15_cuts_them(company, end, part):
+    ds = company(end, events=f"user_id IS NULL OR hash(user_id) % {part} = 0")
+    said = floors.missing(ds, LESSON["15"])
+    try:
+        pairs = recommender.split(ds, floors.line(ds)).x.nnz
+    except TooLittleData as reason:
+        pairs = int(str(reason).split()[1])
+    assert f"{pairs:,} pairs" in said if said else pairs >= floors.PAIRS
+
+
+def test_lesson_15_cuts_where_its_floor_does(company):
+    source = notebooks.Lesson(LESSON["15"]).source.read_text("utf-8")
+    line = next(row for row in source.splitlines() if row.startswith("line = "))
+    space = {"ds": company()}
+    exec(line, space)
+    assert space["line"] == floors.line(space["ds"]) and isinstance(space["line"], pd.Timestamp)
