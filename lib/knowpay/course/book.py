@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from knowpay.collect import stored
 from knowpay.course import ROOT, CourseError
 
 PAGES = ROOT / "book"
@@ -438,6 +439,14 @@ def localise(notebook: dict[str, Any]) -> dict[str, Any]:
     return notebook
 
 
+def _marked(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Mark, in place, the outputs that were stored with a set which is not here. What ran here was marked then."""
+    for cell in notebook["cells"]:
+        if "as_run" in cell["metadata"]:
+            cell["outputs"] = stored.shown(cell)
+    return notebook
+
+
 def stage(notebooks: Path, folder: Path) -> None:
     """Write the whole source of the book to `folder`. Raises CourseError when there is no lesson."""
     import yaml
@@ -449,7 +458,7 @@ def stage(notebooks: Path, folder: Path) -> None:
     shutil.copytree(PAGES, folder, ignore=shutil.ignore_patterns("_build", "__pycache__", "locales"))
     (folder / "notebooks" / "exercises").mkdir(parents=True)
     for lesson in lessons:
-        notebook = localise(json.loads((notebooks / f"{lesson.name}.ipynb").read_text("utf-8")))
+        notebook = localise(_marked(json.loads((notebooks / f"{lesson.name}.ipynb").read_text("utf-8"))))
         _write(folder / "notebooks" / f"{lesson.name}.ipynb", json.dumps(notebook, ensure_ascii=False, indent=1))
     known = {lesson.name for lesson in lessons}
     counts = {}
