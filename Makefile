@@ -12,7 +12,7 @@ export PYTHONHASHSEED := 0
 # pip leaves bytecode to the first import (47 s saved on 2 cores, 8 s spent later), so that import must write it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: course lab test book bench fuzz notebooks clean
+.PHONY: course lab test real book bench fuzz notebooks clean
 
 course: .venv/ready  ## everything: the company, the lessons, the book, the scorecard
 	$(BIN)/knowpay course
@@ -22,6 +22,10 @@ lab: .venv/ready  ## the lessons in JupyterLab
 
 test: .venv/ready  ## unit tests, then every lesson run and compared with its stored output
 	$(BIN)/python -m pytest -n 2 tests
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p nbval.plugin $(NBVAL) notebooks/*.ipynb
+
+real: .venv/ready  ## what needs real data: its tests, and the lessons; KNOWPAY_DATA says where the data are
+	$(BIN)/python -m pytest -n 2 -m real_data tests
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p nbval.plugin $(NBVAL) notebooks/*.ipynb
 
 book: .venv/ready  ## the book alone, from lessons already run

@@ -12,7 +12,18 @@ from knowpay.collect.public import (
     oulad,
     upworthy,
 )
-from knowpay.collect.public.base import Archive, File, PublicSet, checksum, convert, counts, open_public
+from knowpay.collect.public.base import (
+    Archive,
+    File,
+    PublicSet,
+    checksum,
+    convert,
+    counts,
+    find,
+    get,
+    open_public,
+    where,
+)
 
 _LEARNING = (
     oulad.OULAD,
@@ -33,4 +44,17 @@ _COMMERCE = (
 SETS: dict[str, PublicSet] = {s.name: s for s in (*_LEARNING, *_COMMERCE)}
 LISTED: dict[str, PublicSet] = SETS | {upworthy.UPWORTHY.name: upworthy.UPWORTHY}
 
-__all__ = ["LISTED", "SETS", "Archive", "File", "PublicSet", "checksum", "convert", "counts", "open_public"]
+__all__ = [
+    "LISTED",
+    "SETS",
+    "Archive",
+    "File",
+    "PublicSet",
+    "checksum",
+    "convert",
+    "counts",
+    "find",
+    "get",
+    "open_public",
+    "where",
+]

@@ -219,6 +219,20 @@ def fetch(dataset: PublicSet, root: Path | None = None) -> dict[str, Path]:
     return {a.file: download(a.url, folder / a.file, a.sha256, a.size, dataset.remedy()) for a in dataset.archives}
 
 
+def get(dataset: PublicSet, root: Path | None = None) -> str:
+    """Fetch the set unless it is here, compare its files with those published, and say where it is.
+
+    Raises:
+        DownloadError: it cannot be fetched, or what is here is not what was published; the message says what to do.
+    """
+    for name, path in find(dataset, root).items():
+        check(dataset, name, path)
+    if here := where(dataset, root):
+        return f"already here, in {here}"
+    fetch(dataset, root)
+    return f"fetched into {where(dataset, root)}"
+
+
 def _unpack(dataset: PublicSet, fetched: dict[str, Path], unpacked: Path) -> dict[str, Path]:
     """The files of the set, from its archives."""
     files = {}
