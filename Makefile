@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Of the reader's other projects: these would put packages elsewhere, or take them from there.
 unexport PIP_USER PIP_TARGET PIP_PREFIX PYTHONPATH PYTHONHOME
 
-.PHONY: here course lab test book bench fuzz notebooks clean
+.PHONY: here course lab test real book bench fuzz notebooks clean
 
 course: .venv/ready  ## everything: the company, the lessons, the book, the scorecard
 	$(BIN)/knowpay course
@@ -24,6 +24,10 @@ lab: .venv/ready  ## the lessons in JupyterLab
 
 test: .venv/ready  ## unit tests, then every lesson run and compared with its stored output
 	$(BIN)/python -m pytest -n 2 tests
+	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p nbval.plugin $(NBVAL) notebooks/*.ipynb
+
+real: .venv/ready  ## what needs real data: its tests, and the lessons; KNOWPAY_DATA says where the data are
+	$(BIN)/python -m pytest -n 2 -m real_data tests
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p nbval.plugin $(NBVAL) notebooks/*.ipynb
 
 book: .venv/ready  ## the book alone, from lessons already run

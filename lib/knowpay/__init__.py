@@ -21,5 +21,7 @@ def open(data: str | Path, seed: int = 0, cache: str | Path | None = None, **com
     arguments and errors.
     """
     from knowpay.collect.door import open_data
+    from knowpay.collect.stored import watch
 
+    watch()
     return open_data(data, seed, cache, **company)

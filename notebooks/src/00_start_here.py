@@ -327,27 +327,23 @@ show.say(
 # The same door opens the Open University Learning Analytics Dataset: real learners, real withdrawals, no marketing and
 # no prices. Its enrolments arrive as memberships, its assessment results and clicks as events.
 
-# %%
-from knowpay.collect.local import if_here
+# %% data="oulad"
+oulad = knowpay.open("oulad")
 
-oulad = if_here(lambda: knowpay.open("oulad"))
+# %% data="oulad" tags=["nbval-check-output"]
+published = {"enrolments": 32_593, "assessment results": 173_912, "withdrawn": 10_156}
+ended = oulad.memberships.group_by("status").agg(n=oulad.memberships.count()).to_pandas().set_index("status")["n"]
+results = oulad.events.filter(oulad.events.event == "lesson_completed").count().to_pandas()
+ours = {"enrolments": ended.sum(), "assessment results": results, "withdrawn": ended["canceled"]}
+show.table(
+    pd.DataFrame({"here": ours, "published": published}), "OULAD through the same door, and the published counts"
+)
 
-# %% tags=["nbval-check-output"]
-if oulad is not None:
-    published = {"enrolments": 32_593, "assessment results": 173_912, "withdrawn": 10_156}
-    ended = oulad.memberships.group_by("status").agg(n=oulad.memberships.count()).to_pandas().set_index("status")["n"]
-    results = oulad.events.filter(oulad.events.event == "lesson_completed").count().to_pandas()
-    ours = {"enrolments": ended.sum(), "assessment results": results, "withdrawn": ended["canceled"]}
-    show.table(
-        pd.DataFrame({"here": ours, "published": published}), "OULAD through the same door, and the published counts"
-    )
-
-# %% tags=["remove-input"]
-if oulad is not None:
-    show.say(
-        f"{ended['canceled'] / ended.sum():.0%} of the enrolments ended in withdrawal. There is no price and no randomised "
-        "message in it, so it can teach lesson 10 (who leaves) and nothing about what a message earns."
-    )
+# %% data="oulad" tags=["remove-input"]
+show.say(
+    f"{ended['canceled'] / ended.sum():.0%} of the enrolments ended in withdrawal. There is no price and no randomised "
+    "message in it, so it can teach lesson 10 (who leaves) and nothing about what a message earns."
+)
 
 # %% [markdown]
 # ## Check against the truth

@@ -483,24 +483,21 @@ print(f"{len(waiting)} orders wait: {held:,.2f} yuan if the largest are in fen, 
 # kept, each with an id made from its content and its occurrence, and the choice is stated. Where only a part of the clicks is
 # at hand, the table says so.
 
-# %% tags=["nbval-check-output"]
+# %% data="oulad" tags=["nbval-check-output"]
 from knowpay.collect import public
-from knowpay.collect.local import if_here
 
-oulad = if_here(lambda: knowpay.open("oulad"))
-if oulad is not None:
-    show.table(public.counts(oulad), "OULAD: rows read beside the published numbers of rows")
+oulad = knowpay.open("oulad")
+show.table(public.counts(oulad), "OULAD: rows read beside the published numbers of rows")
 
-# %% tags=["nbval-check-output", "remove-input"]
-if oulad is not None:
-    clicks = oulad.events.filter(oulad.events.event == "page_viewed")
-    site = clicks.properties.re_extract('"site":"([^"]*)"', 1)
-    kinds = clicks.select("user_id", "product_id", "timestamp", site=site).distinct().count().to_pandas()
-    rows = clicks.count().to_pandas()
-    show.say(
-        f"Of {rows:,} rows of clicks, {rows - kinds:,} ({(rows - kinds) / rows:.0%}) name a student, a page and a day that another "
-        "row has named already: so much hangs on the answer."
-    )
+# %% data="oulad" tags=["nbval-check-output", "remove-input"]
+clicks = oulad.events.filter(oulad.events.event == "page_viewed")
+site = clicks.properties.re_extract('"site":"([^"]*)"', 1)
+kinds = clicks.select("user_id", "product_id", "timestamp", site=site).distinct().count().to_pandas()
+rows = clicks.count().to_pandas()
+show.say(
+    f"Of {rows:,} rows of clicks, {rows - kinds:,} ({(rows - kinds) / rows:.0%}) name a student, a page and a day that another "
+    "row has named already: so much hangs on the answer."
+)
 
 # %% [markdown]
 # ## Check against the truth

@@ -390,19 +390,17 @@ if len(sizes) > 1 and len(quoted):
 # What a competitor asks is a third-party figure that one can count oneself: a catalogue of Udemy, 2011 to 2017. Do our counts
 # agree with those on its card (`datasets/udemy.md`)?
 
-# %%
+# %% data="udemy"
 from knowpay.collect import public
-from knowpay.collect.local import if_here
 
-udemy = if_here(lambda: knowpay.open("udemy"))
+udemy = knowpay.open("udemy")
 
-# %% tags=["nbval-check-output"]
-if udemy is not None:
-    show.table(public.counts(udemy), "Udemy: rows read beside the published numbers")
-    listed = udemy.courses.select("category", "price").to_pandas()
-    paid = listed[listed["price"] > 0].groupby("category")["price"].quantile([0.1, 0.5, 0.9]).unstack()
-    paid["free, %"] = 100 * (listed["price"] == 0).groupby(listed["category"]).mean()
-    show.table(paid.round(1), "List prices of paid courses in US dollars: tenth, median and ninetieth percentile")
+# %% data="udemy" tags=["nbval-check-output"]
+show.table(public.counts(udemy), "Udemy: rows read beside the published numbers")
+listed = udemy.courses.select("category", "price").to_pandas()
+paid = listed[listed["price"] > 0].groupby("category")["price"].quantile([0.1, 0.5, 0.9]).unstack()
+paid["free, %"] = 100 * (listed["price"] == 0).groupby(listed["category"]).mean()
+show.table(paid.round(1), "List prices of paid courses in US dollars: tenth, median and ninetieth percentile")
 
 # %% [markdown]
 # Before it becomes a row of `market`, grade it. It is a count (good) of *list* prices in a shop that sells mostly at a
@@ -410,24 +408,22 @@ if udemy is not None:
 # shape: each price over the median of its shop. The title reads both curves at one point, half the median (the dotted line);
 # what the rest of a curve says is not in it.
 
-# %%
-if udemy is not None:
-    ours = ds.courses.filter(ds.courses.product_type != "membership").price.to_pandas()
-    shapes = {"this company": ours[ours > 0], "Udemy": listed.loc[listed["price"] > 0, "price"]}
-    relative = {name: np.sort(price / price.median()) for name, price in shapes.items()}
-    words = ", ".join(f"{np.mean(price <= 0.5):.0%} in {name}" for name, price in relative.items())
+# %% data="udemy"
+ours = ds.courses.filter(ds.courses.product_type != "membership").price.to_pandas()
+shapes = {"this company": ours[ours > 0], "Udemy": listed.loc[listed["price"] > 0, "price"]}
+relative = {name: np.sort(price / price.median()) for name, price in shapes.items()}
+words = ", ".join(f"{np.mean(price <= 0.5):.0%} in {name}" for name, price in relative.items())
 
-# %%
-if udemy is not None:
-    with show.figure(
-        f"Paid courses at half the median price or less: {words}",
-        x="list price, as a multiple of the median",
-        y="share of courses at or below",
-        alt=f"Two cumulative curves of list prices relative to the median. At half the median or less: {words}.",
-    ) as ax:
-        for (name, price), style in zip(relative.items(), show.LINES, strict=False):
-            ax.plot(price, np.arange(1, len(price) + 1) / len(price), linestyle=style, label=name)
-        ax.axvline(0.5, linestyle=":", color="black")
+# %% data="udemy"
+with show.figure(
+    f"Paid courses at half the median price or less: {words}",
+    x="list price, as a multiple of the median",
+    y="share of courses at or below",
+    alt=f"Two cumulative curves of list prices relative to the median. At half the median or less: {words}.",
+) as ax:
+    for (name, price), style in zip(relative.items(), show.LINES, strict=False):
+        ax.plot(price, np.arange(1, len(price) + 1) / len(price), linestyle=style, label=name)
+    ax.axvline(0.5, linestyle=":", color="black")
 
 # %% [markdown]
 # ## Check against the truth

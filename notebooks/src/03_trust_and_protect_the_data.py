@@ -475,25 +475,22 @@ else:
 # OULAD was published after its makers had made it less identifiable. How well does it hide its students? We know of no
 # published k to compare with, so ours stands alone: a fact about the file, in columns that a neighbour would know.
 
-# %% tags=["nbval-check-output", "aside"]
-from knowpay.collect.local import if_here
+# %% data="oulad" tags=["nbval-check-output", "aside"]
+oulad = knowpay.open("oulad")
+students = anonymity.classes(oulad.users.to_pandas(), ["gender", "age_band", "province"])["people"]
+print(f"{students.sum():,} students; by gender, age and region k = {students.min()}")
+clicks = oulad.events.filter(oulad.events.event == "page_viewed")
+page, day = clicks.properties.re_extract('"site":"([0-9]+)"', 1), clicks.timestamp.date()
+clicks = clicks.select("user_id", page=page, day=day).distinct().to_pandas()
+alone = anonymity.singled_out(clicks, ["page", "day"], [1, 2, 4], seed=seed)
 
-if (oulad := if_here(lambda: knowpay.open("oulad"))) is not None:
-    students = anonymity.classes(oulad.users.to_pandas(), ["gender", "age_band", "province"])["people"]
-    print(f"{students.sum():,} students; by gender, age and region k = {students.min()}")
-    clicks = oulad.events.filter(oulad.events.event == "page_viewed")
-    page, day = clicks.properties.re_extract('"site":"([0-9]+)"', 1), clicks.timestamp.date()
-    clicks = clicks.select("user_id", page=page, day=day).distinct().to_pandas()
-    alone = anonymity.singled_out(clicks, ["page", "day"], [1, 2, 4], seed=seed)
-
-# %% tags=["remove-input", "aside"]
-if oulad is not None:
-    show.say(
-        f"By gender, age band and region {students[students < 10].sum()} students are in a class under ten, and the smallest has "
-        f"{students.min()}. What they opened is another matter: one page with its day singles out {alone[1]:.0%}, two "
-        f"**{alone[2]:.0%}**, four **{alone[4]:.0%}** of those whose clicks are in the files at hand. The names are gone for good and "
-        "the makers took care; still, treat such a file as pseudonymised, and do not try to find anybody."
-    )
+# %% data="oulad" tags=["remove-input", "aside"]
+show.say(
+    f"By gender, age band and region {students[students < 10].sum()} students are in a class under ten, and the smallest has "
+    f"{students.min()}. What they opened is another matter: one page with its day singles out {alone[1]:.0%}, two "
+    f"**{alone[2]:.0%}**, four **{alone[4]:.0%}** of those whose clicks are in the files at hand. The names are gone for good and "
+    "the makers took care; still, treat such a file as pseudonymised, and do not try to find anybody."
+)
 
 # %% [markdown]
 # ## Check against the truth

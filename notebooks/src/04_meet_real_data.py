@@ -39,6 +39,7 @@ import knowpay
 import numpy as np
 import pandas as pd
 from knowpay import show
+from knowpay.collect.public import SETS, counts
 
 ds = knowpay.open(data, seed=seed, **company)
 ds.needs("04")  # stops here, with a sentence, when the data cannot carry this lesson
@@ -48,33 +49,28 @@ ds.needs("04")  # stops here, with a sentence, when the data cannot carry this l
 #
 # A public set is declared once: its files with their checksums, its licence, its citation, and the SQL that turns its
 # columns into the course's tables. Then it is an export like yours: the same checks, the same quarantine. A file that is
-# not there is fetched, or the error says from where to get it. Each set has a card among
+# not there is fetched, or the error says from where to get it. A set that your computer lacks stops nothing here: its cells show
+# what they showed when this page was made, and say so. Each set has a card among
 # [the data sets](../datasets/README.md): which column became which, and which constant stands where the set knows nothing.
 
-# %%
-from contextlib import suppress
+# %% data=["oulad", "mooccube", "udemy", "online_retail_ii", "hillstrom", "cdnow", "open_bandit", "bank_marketing"]
+learners, shops = ["oulad", "mooccube"], ["udemy", "online_retail_ii", "cdnow"]
+campaigns = ["hillstrom", "open_bandit", "bank_marketing"]
+real = {name: knowpay.open(name) for name in SETS if name in [*learners, *shops, *campaigns]}
 
-from knowpay.collect import DownloadError
-from knowpay.collect.public import SETS, counts
-
-real = {}
-for name in SETS:
-    with suppress(DownloadError):
-        real[name] = knowpay.open(name)
-
-# %% tags=["nbval-check-output"]
+# %% data=["oulad", "mooccube", "udemy", "online_retail_ii", "hillstrom", "cdnow", "open_bandit", "bank_marketing"] tags=["nbval-check-output"]
 import re
 
 loaded = {n: d.report.rows.query("loaded > 0") for n, d in real.items()}
 there = {n: ", ".join(f"{t} {k:,}" for t, k in zip(r["table"], r["loaded"], strict=True)) for n, r in loaded.items()}
 short = {n: re.split(r",| \(", s.licence)[0] for n, s in SETS.items()}
-sets = pd.DataFrame({n: {"licence": short[n], "rows": there.get(n, "not here")} for n in SETS})
+sets = pd.DataFrame({n: {"licence": short[n], "rows": there.get(n, "not read here")} for n in SETS})
 show.table(sets.T, "The public sets that the door knows, and what stands in their tables")
 
-# %% tags=["remove-input"]
+# %% data=["oulad", "mooccube", "udemy", "online_retail_ii", "hillstrom", "cdnow", "open_bandit", "bank_marketing"] tags=["remove-input"]
 lost = sum(int(d.report.rows["quarantined"].sum()) for d in real.values())
 show.say(
-    f"{len(real)} of {len(SETS)} sets are on this machine; {lost:,} of their rows wait in quarantine "
+    f"{len(real)} of {len(SETS)} sets were read; {lost:,} of their rows wait in quarantine "
     "(`real[name].report.rows` says of which set, `real[name].quarantine` which rule each one broke). For the others, "
     '`knowpay.open("name")` says where they are to be had.'
 )
@@ -84,55 +80,48 @@ show.say(
 #
 # First of all: is this what was published? Count, and put the published number beside it.
 
-# %% tags=["nbval-check-output"]
-from knowpay.collect.local import if_here
+# %% data="oulad" tags=["nbval-check-output"]
+oulad = knowpay.open("oulad")
+print(SETS["oulad"].citation, "Licence:", SETS["oulad"].licence)
+show.table(counts(oulad), "OULAD: rows read, beside the published ones")
 
-oulad = if_here(lambda: knowpay.open("oulad"))
-if oulad is not None:
-    print(SETS["oulad"].citation, "Licence:", SETS["oulad"].licence)
-    show.table(counts(oulad), "OULAD: rows read, beside the published ones")
-
-# %%
+# %% data="oulad"
 import json
 
-if oulad is not None:
-    enrolled = oulad.memberships.to_pandas()
-    more = pd.json_normalize(enrolled["properties"].map(json.loads).tolist())
-    result = more["final_result"].value_counts(normalize=True)
-    per_person = enrolled.groupby("user_id").size()
-    clicks = oulad.events.filter(oulad.events.event == "page_viewed")
-    clicked = clicks.user_id.nunique().to_pandas()
+enrolled = oulad.memberships.to_pandas()
+more = pd.json_normalize(enrolled["properties"].map(json.loads).tolist())
+result = more["final_result"].value_counts(normalize=True)
+per_person = enrolled.groupby("user_id").size()
+clicks = oulad.events.filter(oulad.events.event == "page_viewed")
+clicked = clicks.user_id.nunique().to_pandas()
 
-# %% tags=["remove-input"]
-if oulad is not None:
-    show.say(
-        f"{len(per_person):,} people enrolled {len(enrolled):,} times: **{result['Withdrawn']:.0%}** withdrew, {result['Fail']:.0%} failed, "
-        f"{result['Pass'] + result['Distinction']:.0%} passed. Days with clicks are here of "
-        f"{clicked:,} people, as far as the file of clicks goes (the table above says whether it is complete). What they paid is not in the "
-        "data, and leaving a module is not cancelling a subscription."
-    )
+# %% data="oulad" tags=["remove-input"]
+show.say(
+    f"{len(per_person):,} people enrolled {len(enrolled):,} times: **{result['Withdrawn']:.0%}** withdrew, {result['Fail']:.0%} failed, "
+    f"{result['Pass'] + result['Distinction']:.0%} passed. Days with clicks are here of "
+    f"{clicked:,} people, as far as the file of clicks goes (the table above says whether it is complete). What they paid is not in the "
+    "data, and leaving a module is not cancelling a subscription."
+)
 
 # %% [markdown]
 # ## MOOCCube: what learners of a Chinese platform took and watched
 #
 # The same two questions: is it what was published, and who is in it?
 
-# %% tags=["nbval-check-output"]
-mooc = if_here(lambda: knowpay.open("mooccube"))
-if mooc is not None:
-    print(SETS["mooccube"].citation, "Licence:", SETS["mooccube"].licence)
-    show.table(counts(mooc), "MOOCCube, the subset: rows read, beside the published ones")
+# %% data="mooccube" tags=["nbval-check-output"]
+mooc = knowpay.open("mooccube")
+print(SETS["mooccube"].citation, "Licence:", SETS["mooccube"].licence)
+show.table(counts(mooc), "MOOCCube, the subset: rows read, beside the published ones")
 
-# %% tags=["remove-input"]
-if mooc is not None:
-    took = mooc.memberships.to_pandas().groupby("user_id").size()
-    dated = mooc.events.user_id.nunique().to_pandas()
-    twice = mooc.report.rows.set_index("table").loc["events", "duplicate"]
-    show.say(
-        f"{len(took):,} learners took {took.mean():.1f} courses each, at least {took.min()} and at most {took.max()}. Only {dated:,} of them "
-        f"have dated video views; {twice:,} of those rows repeat another exactly, and the door kept one of each. Everything is free "
-        "of charge, and the enrolments have no dates: a constant stands there, and the card says so."
-    )
+# %% data="mooccube" tags=["remove-input"]
+took = mooc.memberships.to_pandas().groupby("user_id").size()
+dated = mooc.events.user_id.nunique().to_pandas()
+twice = mooc.report.rows.set_index("table").loc["events", "duplicate"]
+show.say(
+    f"{len(took):,} learners took {took.mean():.1f} courses each, at least {took.min()} and at most {took.max()}. Only {dated:,} of them "
+    f"have dated video views; {twice:,} of those rows repeat another exactly, and the door kept one of each. Everything is free "
+    "of charge, and the enrolments have no dates: a constant stands there, and the card says so."
+)
 
 # %% [markdown]
 # ## What each can teach, and what it cannot
@@ -142,17 +131,16 @@ if mooc is not None:
 # and enough without it, by lot and with known odds. How many are enough is a rule of thumb for each question; they stand in
 # `QUESTIONS` of `knowpay.collect.public.teach`.
 
-# %%
+# %% data=["oulad", "mooccube", "udemy", "online_retail_ii", "hillstrom", "cdnow", "open_bandit", "bank_marketing"]
 from knowpay.collect.public.teach import can_teach
 
 teaches = pd.DataFrame({name: can_teach(one) for name, one in {"the company": ds, **real}.items()}).T
 answered = teaches.drop(index="the company")
-most = answered.sum(axis=1).max() if len(answered) else 0
+most = answered.sum(axis=1).max()
 said = "; ".join(f"{name}: {', '.join(row[row].index) or 'none'}" for name, row in teaches.iterrows())
 
-# %%
+# %% data=["oulad", "mooccube", "udemy", "online_retail_ii", "hillstrom", "cdnow", "open_bandit", "bank_marketing"]
 title = f"No public set here answers more than {most} of the {teaches.shape[1]} questions"
-title = title if real else f"The company can answer {int(teaches.sum().sum())} questions; no public set is here"
 alt = f"Tiles of data sets by questions, marked where the rows can carry an answer. {said}."
 with show.figure(title, x="", y="", alt=alt, size=(8, 4.4)) as ax:
     ax.imshow(teaches.astype(float), cmap="Blues", vmin=0, vmax=1.6, aspect="auto")
@@ -162,12 +150,11 @@ with show.figure(title, x="", y="", alt=alt, size=(8, 4.4)) as ax:
     ax.set_yticks(range(len(teaches)), teaches.index)
     ax.grid(visible=False)
 
-# %% tags=["remove-input"]
+# %% data=["oulad", "mooccube", "udemy", "online_retail_ii", "hillstrom", "cdnow", "open_bandit", "bank_marketing"] tags=["remove-input"]
 nowhere = [q for q in teaches if not answered[q].any()]
 told = "each question has a set" if not nowhere else f"no public set here tells **{', '.join(nowhere)}**"
 show.say(
-    (f"Read the columns: {told}. " if real else "No public set is here, so there are no columns to compare. ")
-    + "No public set has prices, purchases, learning and messages of the *same* people: that is what your own records are for, and "
+    f"Read the columns: {told}. No public set has prices, purchases, learning and messages of the *same* people: that is what your own records are for, and "
     "what the company imitates. *Yes* means that there is something to estimate, not that it holds for you."
 )
 
@@ -181,17 +168,20 @@ show.say(
 # views of some videos only.
 
 # %%
-from knowpay.analyse import likeness
+from knowpay.analyse import economics, likeness
 
-event = {"the company": "lesson_started", "oulad": "page_viewed", "mooccube": "lesson_started"}
-opened = {"the company": ds, **real}
-learn = {
-    n: likeness.first_days(likeness.learning(opened[n], e), opened[n], 90) for n, e in event.items() if n in opened
-}
-shops = [n for n in ("the company", "cdnow", "online_retail_ii") if n in opened]
-bought = {n: likeness.first_days(likeness.buying(opened[n]), opened[n], 180)["days"] for n in shops}
+own_learning = likeness.first_days(likeness.learning(ds, "lesson_started"), ds, 90)
+own_buying = likeness.first_days(likeness.buying(ds), ds, 180)["days"]
 
-# %%
+# %% data=["cdnow", "online_retail_ii"]
+stores = {n: knowpay.open(n) for n in ("cdnow", "online_retail_ii")}
+theirs = {n: likeness.first_days(likeness.buying(d), d, 180)["days"] for n, d in stores.items()}
+bought = {"the company": own_buying, **theirs}
+
+# %% data=["oulad", "mooccube", "cdnow", "online_retail_ii"]
+learn = {"the company": own_learning}
+for n, one, event in (("oulad", oulad, "page_viewed"), ("mooccube", mooc, "lesson_started")):
+    learn[n] = likeness.first_days(likeness.learning(one, event), one, 90)
 samples = {
     "learning days": {n: f["days"] for n, f in learn.items()},
     "usual gap": {n: f["gap"] for n, f in learn.items()},
@@ -200,12 +190,12 @@ samples = {
 }
 samples = {m: {n: s for n, s in by.items() if s.count() >= 20} for m, by in samples.items()}
 
-# %% tags=["nbval-check-output"]
+# %% data=["oulad", "mooccube", "cdnow", "online_retail_ii"] tags=["nbval-check-output"]
 means = pd.DataFrame({m: {n: s.mean() for n, s in by.items()} for m, by in samples.items()})
 people = pd.DataFrame({f"{m}, people": {n: s.count() for n, s in by.items()} for m, by in samples.items()})
 show.table(means.round(2), "Averages per person, in days")
 
-# %% tags=["remove-input"]
+# %% data=["oulad", "mooccube", "cdnow", "online_retail_ii"] tags=["remove-input"]
 inside = [m for m in means if {"oulad", "mooccube"} <= set(samples[m]) and "the company" in samples[m]]
 inside = [m for m in inside if means[m].drop("the company").min() <= means.loc["the company", m] <= means[m].max()]
 show.say(
@@ -229,36 +219,31 @@ show.say(
 # How far is too far? Let the real sets set the bar: **the company passes when it is no farther from a real set than two real
 # sets are from each other**; *yes* when its whole interval is within the bar, *perhaps* when only the distance itself is. The
 # rule is lenient: the nearest real set counts, and the two that set the bar may be very unlike. To pass is not to be alike.
-
-# %% [markdown]
+#
 # Prices go in too, each divided by the median of its shop, since yuan and dollars differ. Only one catalogue has prices, so
 # its two largest subjects serve as two shops. They share one platform and its price rules, which makes this a strict bar.
 
-# %%
+# %% data="udemy"
 wares = ds.courses.filter(ds.courses.product_type != "membership")
 asked = {"the company": wares.filter(wares.price > 0).price.to_pandas()}
-if "udemy" in real:
-    shelf = real["udemy"].courses.to_pandas().query("price > 0")
-    subjects = shelf["category"].value_counts().index[:2]
-    asked |= {c: shelf.loc[shelf["category"] == c, "price"] for c in subjects}
-samples["list price over median"] = {n: s / s.median() for n, s in asked.items()}
+shelf = knowpay.open("udemy").courses.to_pandas().query("price > 0")
+subjects = shelf["category"].value_counts().index[:2]
+asked |= {c: shelf.loc[shelf["category"] == c, "price"] for c in subjects}
 
-# %%
+# %% data=["oulad", "mooccube", "cdnow", "online_retail_ii", "udemy"]
 from itertools import combinations
 
+samples["list price over median"] = {n: s / s.median() for n, s in asked.items()}
 pairs = [(m, a, b) for m, by in samples.items() for a, b in combinations(by, 2)]
 apart = pd.DataFrame(pairs, columns=["measure", "one", "other"])
 found = [likeness.distance(samples[m][a], samples[m][b], seed=seed) for m, a, b in pairs]
 apart = apart.join(pd.DataFrame(found, columns=["ks", "ks_low", "ks_high", "noise", "w", "w_low", "w_high"]))
 
-# %% tags=["nbval-check-output"]
-if len(apart):
-    numbers = apart.drop(columns=["w_low", "w_high"]).round(2)
-    show.table(numbers, "How far apart; w is in days, for prices in medians of the shop")
-else:
-    show.say("No real set with one of these measures is here, so there is nothing to lay the company beside.")
+# %% data=["oulad", "mooccube", "cdnow", "online_retail_ii", "udemy"] tags=["nbval-check-output"]
+numbers = apart.drop(columns=["w_low", "w_high"]).round(2)
+show.table(numbers, "How far apart; w is in days, for prices in medians of the shop")
 
-# %%
+# %% data=["oulad", "mooccube", "cdnow", "online_retail_ii", "udemy"]
 ours = apart["one"] == "the company"
 bar = apart[~ours].groupby("measure")["ks"].max()
 nearest = apart[ours].sort_values("ks").groupby("measure").first()[["other", "ks", "ks_high", "w"]]
@@ -266,44 +251,36 @@ verdict = nearest.join(bar.rename("bar"), how="inner")
 within = [verdict["ks_high"] <= verdict["bar"], verdict["ks"] <= verdict["bar"]]
 verdict["passes"] = np.select(within, ["yes", "perhaps"], "no")
 
-# %% tags=["nbval-check-output"]
-if len(verdict):
-    show.table(verdict.round(2), "The nearest real set, and the bar: how far the two real sets are from each other")
-elif len(apart):
-    show.say("No measure of the company is in two real sets here, so there is no bar.")
+# %% data=["oulad", "mooccube", "cdnow", "online_retail_ii", "udemy"] tags=["nbval-check-output"]
+show.table(verdict.round(2), "The nearest real set, and the bar: how far the two real sets are from each other")
 
-# %%
+# %% data=["oulad", "mooccube", "cdnow", "online_retail_ii", "udemy"]
 named = [f"{r.measure}: {r.other if r.one == 'the company' else f'{r.one} – {r.other}'}" for r in apart.itertuples()]
 spots = ", ".join(f"{name} {ks:.2f}" for name, ks in zip(named, apart["ks"], strict=True))
 left_of, right_of = apart["ks"] - apart["ks_low"], apart["ks_high"] - apart["ks"]
 error = np.clip([left_of, right_of], 0, None)  # a percentile interval of a distance may lie to the right of it
 alt = f"Points with intervals, one row for each pair: round for the company and a real set, square for two real sets. {spots}."
 title = f"In {(verdict['ks'] <= verdict['bar']).sum()} of {len(verdict)} measures the company is within the bar of the real sets"
-title = title if len(verdict) else "How far the company and the real sets are from each other"
 
-# %%
-if len(apart):
-    with show.figure(
-        title, x="KS distance (0 the same, 1 no overlap), 90 % interval", y="", alt=alt, size=(8, 4.6)
-    ) as ax:
-        for which, name, marker in ((ours, "the company and a real set", "o"), (~ours, "two real sets", "s")):
-            rows = np.flatnonzero(which)
-            ax.errorbar(apart["ks"][rows], -rows, xerr=error[:, rows], fmt=marker, capsize=3, label=name)
-        ax.set_yticks(-apart.index, named)
-        ax.set_xlim(0, 1)
-        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+# %% data=["oulad", "mooccube", "cdnow", "online_retail_ii", "udemy"]
+with show.figure(title, x="KS distance (0 the same, 1 no overlap), 90 % interval", y="", alt=alt, size=(8, 4.6)) as ax:
+    for which, name, marker in ((ours, "the company and a real set", "o"), (~ours, "two real sets", "s")):
+        rows = np.flatnonzero(which)
+        ax.errorbar(apart["ks"][rows], -rows, xerr=error[:, rows], fmt=marker, capsize=3, label=name)
+    ax.set_yticks(-apart.index, named)
+    ax.set_xlim(0, 1)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
-# %% tags=["remove-input"]
-if len(verdict):
-    good, bad = verdict.index[verdict["passes"] != "no"], verdict.index[verdict["passes"] == "no"]
-    far = apart[ours].sort_values("ks").iloc[-1]
-    show.say(
-        f"**Within the bar:** {', '.join(good) or 'nothing'}. **Beyond it:** {', '.join(bad) or 'nothing'}. The company is farthest from "
-        f"{far['other']} in *{far['measure']}* (KS {far['ks']:.2f}), and two real sets are up to {verdict['bar'].max():.2f} from each other "
-        f"(*{verdict['bar'].idxmax()}*). There is no one real behaviour to be like; there are platforms."
-    )
+# %% data=["oulad", "mooccube", "cdnow", "online_retail_ii", "udemy"] tags=["remove-input"]
+good, bad = verdict.index[verdict["passes"] != "no"], verdict.index[verdict["passes"] == "no"]
+far = apart[ours].sort_values("ks").iloc[-1]
+show.say(
+    f"**Within the bar:** {', '.join(good) or 'nothing'}. **Beyond it:** {', '.join(bad) or 'nothing'}. The company is farthest from "
+    f"{far['other']} in *{far['measure']}* (KS {far['ks']:.2f}), and two real sets are up to {verdict['bar'].max():.2f} from each other "
+    f"(*{verdict['bar'].idxmax()}*). There is no one real behaviour to be like; there are platforms."
+)
 
-# %%
+# %% data=["oulad", "mooccube", "cdnow", "online_retail_ii"]
 day = np.arange(90)
 curves = {n: [(s >= d).mean() for d in day] for n, s in samples["last learning day"].items()}
 title = "Who will still learn again after 30 days: " + ", ".join(f"{n} {c[30]:.0%}" for n, c in curves.items())
@@ -327,14 +304,12 @@ with show.figure(
 months = ds.memberships.filter(ds.memberships.interval == "month").to_pandas()
 again = set(months.loc[months["period_no"] == 2, "user_id"])
 first = months[(months["period_no"] == 1) & (months["current_period_end"] <= ds.observation_end)]
-left = {"the company: first paid month not renewed": ~first["user_id"].isin(again)}
-if oulad is not None:
-    day_left = (enrolled["canceled_at"] - enrolled["current_period_start"]).dt.days
-    left["oulad: withdrawn by day 30, of those enrolled on day 0"] = (day_left <= 30)[~(day_left <= 0)]
+own_left = ~first["user_id"].isin(again)
 
-# %% tags=["nbval-check-output"]
-from knowpay.analyse import economics
-
+# %% data="oulad" tags=["nbval-check-output"]
+left = {"the company: first paid month not renewed": own_left}
+day_left = (enrolled["canceled_at"] - enrolled["current_period_start"]).dt.days
+left["oulad: withdrawn by day 30, of those enrolled on day 0"] = (day_left <= 30)[~(day_left <= 0)]
 leaves = {n: [len(s), *(100 * v for v in economics.mean_interval(s, seed=seed))] for n, s in left.items() if len(s)}
 columns = ["people", "%", "low", "high"]
 show.table(pd.DataFrame(leaves, index=columns).T.round(1).astype({"people": int}), "Leaving, with 90 % intervals")
@@ -353,21 +328,23 @@ from knowpay.analyse import touches
 
 lots = touches.outcomes(ds)
 lots = lots[lots["propensity"] == 0.5]
-arms = {"the company: message": lots.groupby("message")["bought"].agg(["sum", "size"])} if len(lots) else {}
-if "hillstrom" in real:
-    mails = real["hillstrom"].touches.select("user_id", "variation_id").to_pandas()
-    mails["bought"] = mails["user_id"].isin(real["hillstrom"].orders.user_id.to_pandas())
-    by_arm = mails.groupby("variation_id")["bought"].agg(["sum", "size"])
-    arms |= {f"hillstrom: {a}": by_arm.loc[["control", a]] for a in by_arm.index.drop("control")}
+own_arms = {"the company: message": lots.groupby("message")["bought"].agg(["sum", "size"])} if len(lots) else {}
 
-# %% tags=["nbval-check-output"]
+# %% data="hillstrom"
+trial = knowpay.open("hillstrom")
+mails = trial.touches.select("user_id", "variation_id").to_pandas()
+mails["bought"] = mails["user_id"].isin(trial.orders.user_id.to_pandas())
+by_arm = mails.groupby("variation_id")["bought"].agg(["sum", "size"])
+arms = own_arms | {f"hillstrom: {a}": by_arm.loc[["control", a]] for a in by_arm.index.drop("control")}
+
+# %% data="hillstrom" tags=["nbval-check-output"]
 ratios = {n: (*a.iloc[1], *a.iloc[0]) for n, a in arms.items()}  # buyers and people with the message, then without
 ratios = {n: [*v, *likeness.risk_ratio(*v)] for n, v in ratios.items() if min(v[0], v[2]) > 0}
 columns = ["with: bought", "with: drawn", "without: bought", "without: drawn", "times as often", "low", "high"]
 show.table(pd.DataFrame(ratios, index=columns).T.round(2), "What a message does to purchases, with 90 % intervals")
 
-# %% tags=["remove-input"]
-if "the company: message" in ratios and len(ratios) > 1:
+# %% data="hillstrom" tags=["remove-input"]
+if "the company: message" in ratios:
     own = ratios["the company: message"]
     overlap = [n for n, v in ratios.items() if v is not own and v[5] <= own[6] and own[5] <= v[6]]
     show.say(
@@ -386,45 +363,35 @@ if "the company: message" in ratios and len(ratios) > 1:
 # until day 28 look useful, too, until those who had already left by then are taken out. (The first is judged on all
 # enrolments, the other two on the modules whose clicks are here.)
 
-# %%
+# %% data="oulad"
 from sklearn.metrics import roc_auc_score
 
-if oulad is not None:
-    left_oulad = enrolled["status"] == "canceled"
-    has_day = roc_auc_score(left_oulad, enrolled["canceled_at"].notna())
-    seen = clicks.select("user_id", "product_id", "timestamp").to_pandas()
-    known = enrolled[enrolled["plan_id"].isin(seen["product_id"].unique())].rename(columns={"plan_id": "product_id"})
-    seen = seen.merge(known[["user_id", "product_id", "current_period_start"]])
-    seen = seen[(seen["timestamp"] - seen["current_period_start"]).dt.days <= 28]
+left_oulad = enrolled["status"] == "canceled"
+has_day = roc_auc_score(left_oulad, enrolled["canceled_at"].notna())
+seen = clicks.select("user_id", "product_id", "timestamp").to_pandas()
+known = enrolled[enrolled["plan_id"].isin(seen["product_id"].unique())].rename(columns={"plan_id": "product_id"})
+seen = seen.merge(known[["user_id", "product_id", "current_period_start"]])
+seen = seen[(seen["timestamp"] - seen["current_period_start"]).dt.days <= 28]
 
-# %%
-if oulad is not None:
-    active = seen.groupby(["user_id", "product_id"])["timestamp"].nunique().rename("active").reset_index()
-    known = known.merge(active, how="left").fillna({"active": 0})
-    gone = (known["canceled_at"] - known["current_period_start"]).dt.days <= 28
-    quits = known["status"] == "canceled"
-    auc = {"has a day of withdrawal": has_day, "few active days, everybody": roc_auc_score(quits, -known["active"])}
-    auc["few active days, still enrolled on day 28"] = roc_auc_score(quits[~gone], -known.loc[~gone, "active"])
+# %% data="oulad"
+active = seen.groupby(["user_id", "product_id"])["timestamp"].nunique().rename("active").reset_index()
+known = known.merge(active, how="left").fillna({"active": 0})
+gone = (known["canceled_at"] - known["current_period_start"]).dt.days <= 28
+quits = known["status"] == "canceled"
+auc = {"has a day of withdrawal": has_day, "few active days, everybody": roc_auc_score(quits, -known["active"])}
+auc["few active days, still enrolled on day 28"] = roc_auc_score(quits[~gone], -known.loc[~gone, "active"])
 
-# %% tags=["nbval-check-output"]
-if oulad is not None:
-    show.table(
-        pd.Series(auc, name="AUC").round(3), "OULAD: three ways to foresee a withdrawal; only the last one foresees"
-    )
+# %% data="oulad" tags=["nbval-check-output"]
+show.table(pd.Series(auc, name="AUC").round(3), "OULAD: three ways to foresee a withdrawal; only the last one foresees")
 
 # %% [markdown]
 # **A selection that nobody mentions.** Everybody in the MOOCCube subset has two enrolments or more. What does such a
 # choice do to an average? Do it to data where everybody is there.
 
-# %%
-whole = {"the company, purchase days": bought["the company"]}
-if oulad is not None:
-    whole["oulad, enrolments"] = per_person
+# %% data=["oulad", "mooccube"] tags=["nbval-check-output"]
+whole = {"the company, purchase days": own_buying, "oulad, enrolments": per_person}
 chosen = {n: {"everybody": s.mean(), "two or more only": s[s >= 2].mean()} for n, s in whole.items()}
-if mooc is not None:
-    chosen["mooccube, enrolments"] = {"everybody": np.nan, "two or more only": took.mean()}
-
-# %% tags=["nbval-check-output"]
+chosen["mooccube, enrolments"] = {"everybody": np.nan, "two or more only": took.mean()}
 show.table(
     pd.DataFrame(chosen).T.round(2), "The same measure, before and after a selection that a file does not mention"
 )
@@ -433,22 +400,22 @@ show.table(
 # **A counter that grows with age.** Udemy's file has a number of subscribers for each course, counted on one day. An old
 # course has had more years to collect them.
 
-# %% tags=["nbval-check-output"]
-if "udemy" in real:
-    shelf["subscribers"] = [json.loads(p)["subscribers"] for p in shelf["properties"]]
-    shelf["year"] = shelf["published_at"].dt.year
-    by_year = shelf.groupby("year")["subscribers"].agg(["size", "median", "mean"])
-    show.table(by_year.round(0).astype(int), "Udemy, paid courses: subscribers by the year of publication")
+# %% data="udemy" tags=["nbval-check-output"]
+import json
 
-# %% tags=["remove-input"]
-if "udemy" in real:
-    old, new = by_year["mean"].loc[2013], by_year["mean"].loc[2017]
-    rank = shelf["subscribers"].corr(shelf["published_at"].astype("int64"), method="spearman")
-    show.say(
-        f"A course of 2013 has {old / new:.1f} times the subscribers of one of 2017, on average (rank correlation of subscribers and date "
-        f"{rank:.2f}). Whoever asks what sells and does not hold the age fixed reads part of the calendar. And whether failed courses "
-        "were taken down before the file was made, it does not say."
-    )
+shelf["subscribers"] = [json.loads(p)["subscribers"] for p in shelf["properties"]]
+shelf["year"] = shelf["published_at"].dt.year
+by_year = shelf.groupby("year")["subscribers"].agg(["size", "median", "mean"])
+show.table(by_year.round(0).astype(int), "Udemy, paid courses: subscribers by the year of publication")
+
+# %% data="udemy" tags=["remove-input"]
+old, new = by_year["mean"].loc[2013], by_year["mean"].loc[2017]
+rank = shelf["subscribers"].corr(shelf["published_at"].astype("int64"), method="spearman")
+show.say(
+    f"A course of 2013 has {old / new:.1f} times the subscribers of one of 2017, on average (rank correlation of subscribers and date "
+    f"{rank:.2f}). Whoever asks what sells and does not hold the age fixed reads part of the calendar. And whether failed courses "
+    "were taken down before the file was made, it does not say."
+)
 
 # %% [markdown]
 # ## Check against the truth
@@ -489,8 +456,8 @@ if truth is not None:
     effect = lots.groupby("message")["bought"].mean()
     really = 100 * (lot["p_message"] - lot["p_control"]).mean()
     show.check("effect of a message", 100 * (effect[True] - effect[False]), really, tolerances, "points")
-    show.check("first paid month not renewed", leaves[next(iter(leaves))][1], 100 * planted.mean(), tolerances, "%")
-    show.check("purchase days of a buyer", bought["the company"].mean(), happened.mean(), tolerances, "days")
+    show.check("first paid month not renewed", 100 * own_left.mean(), 100 * planted.mean(), tolerances, "%")
+    show.check("purchase days of a buyer", own_buying.mean(), happened.mean(), tolerances, "days")
 
 # %% tags=["remove-input"]
 may_miss = tolerances.get("effect of a message", 0) if truth is not None else 0  # 0: not replicated yet
@@ -517,13 +484,16 @@ new_buyers = 1_000  # assumed: planned for a year
 from knowpay.people import money
 
 paid = money.course_orders(ds, teacher_share).filter(lambda o: (o.total > 0) & (o.status != "refunded")).to_pandas()
-paid = paid[paid["user_id"].isin(bought["the company"].index)]  # of watched buyers
+paid = paid[paid["user_id"].isin(own_buying.index)]  # of watched buyers
 day = paid["timestamp"].dt.tz_convert(ds.timezone).dt.tz_localize(None).dt.normalize()
 nth = (day - day.groupby(paid["user_id"]).transform("min")).dt.days
 contribution = paid[nth < 180].groupby("user_id")["contribution"].sum()  # yuan of each buyer
-purchase = contribution.sum() / bought["the company"].sum()  # yuan that a day with purchases leaves
+purchase = contribution.sum() / own_buying.sum()  # yuan that a day with purchases leaves
 
-# %% tags=["nbval-check-output"]
+ceiling = economics.mean_interval(own_buying, seed=seed)[0] * purchase
+worth, worth_low, worth_high = economics.mean_interval(contribution, seed=seed)
+
+# %% data=["cdnow", "online_retail_ii"] tags=["nbval-check-output"]
 limit = pd.DataFrame(
     {n: economics.mean_interval(s, seed=seed) for n, s in bought.items()}, index=["days", "low", "high"]
 ).T
@@ -540,16 +510,24 @@ show.table(
 # borrowed number, so that the answer is on the safe side. When the borrowed number lies inside your interval, your buyers
 # cannot yet tell the two apart, and no number of them follows.
 
-# %%
+# %% data=["cdnow", "online_retail_ii"]
 own, rest = limit.loc["the company"], limit.drop(index="the company")
-spread = bought["the company"].std()
+spread = own_buying.std()
 outside = {n: max(r["days"] - own["high"], own["low"] - r["days"]) for n, r in rest.iterrows()}  # negative: inside
 enough = {n: max(2, int(np.ceil((spread / far) ** 2))) for n, far in outside.items() if far > 0}
-worth, worth_low, worth_high = economics.mean_interval(contribution, seed=seed)
 bids = rest["may cost, yuan"].items()
 excess = {n: [new_buyers * (bid - v) for v in (worth, worth_high, worth_low)] for n, bid in bids}
 
 # %% tags=["remove-input"]
+show.say(
+    f"**Decision.** A new buyer may cost at most **{ceiling:,.0f} yuan** ({worth_low:,.0f} to "
+    f"{worth_high:,.0f}), from {len(own_buying)} own buyers watched for 180 days, {purchase:,.0f} yuan that a day with purchases "
+    f"leaves, and a teacher's share of {teacher_share:.0%}. The interval is that of the mean of what each buyer leaves; a bid is a given "
+    "sum, so what it loses is as uncertain as what buyers leave. Plan from your own repeat. What would change it: courses of another "
+    "price, or buyers of another channel."
+)
+
+# %% data=["cdnow", "online_retail_ii"] tags=["remove-input"]
 loss = [
     f"with {n} you would bid up to {rest.loc[n, 'may cost, yuan']:,.0f} yuan, which is **{abs(mid):,.0f} yuan** a year too "
     f"{'much' if mid > 0 else 'little'} (difference {mid:+,.0f}, 90 % interval {low:+,.0f} to {high:+,.0f}"
@@ -561,21 +539,9 @@ loss = [
     )
     for n, (mid, low, high) in excess.items()
 ]
-show.say(
-    f"**Decision.** A new buyer may cost at most **{own['may cost, yuan']:,.0f} yuan** ({worth_low:,.0f} to "
-    f"{worth_high:,.0f}), from {int(own['people'])} own buyers watched for 180 days, {purchase:,.0f} yuan that a day with purchases "
-    f"leaves, and a teacher's share of {teacher_share:.0%}. The interval is that of the mean of what each buyer leaves; a bid is a given "
-    "sum, so what it loses is as uncertain as what buyers leave. "
-    "Plan from your own repeat: "
-    + (
-        f"for {new_buyers:,} buyers at the whole ceiling, " + "; ".join(loss)
-        if loss
-        else "no shop to borrow it from is here"
-    )
-    + ". What would change it: courses of another price, or buyers of another channel."
-)
+show.say(f"And the borrowed repeat? For {new_buyers:,} buyers at the whole ceiling, " + "; ".join(loss) + ".")
 
-# %% tags=["remove-input"]
+# %% data=["oulad", "mooccube", "udemy", "online_retail_ii", "hillstrom", "cdnow", "open_bandit", "bank_marketing"] tags=["remove-input"]
 use = {q: [n for n in teaches.index if teaches.loc[n, q] and n != "the company"] for q in teaches}
 lines = [
     f"- *{q}*: {', '.join(names) if names else 'no public set here; only your own records'}" for q, names in use.items()
@@ -592,8 +558,7 @@ show.say("Which set for which question, from the rows of the matrix:\n\n" + "\n"
 #
 # Three exercises with checks that explain are in [exercises/04_meet_real_data](exercises/04_meet_real_data.ipynb): the same
 # measure over another span, what a selection does, and which claims a borrowed set can carry.
-
-# %% [markdown]
+#
 # ## Summary
 #
 # - A public set goes through the same door as your export; its card says which columns are constants.

@@ -291,28 +291,25 @@ show.say(
 # Online Retail II: every invoice line of a British gift shop for a year; goods, not courses, and many wholesalers. It has
 # no topics, so only the RFM habit can be tried, as hundreds of tutorials do.
 
-# %%
-from knowpay.collect.local import if_here
+# %% data="online_retail_ii"
 from knowpay.collect.public.online_retail import customers, online_retail
 
-lines = if_here(online_retail)
-shop = customers(lines) if lines is not None else None
+lines = online_retail()
+shop = customers(lines)
 
-# %% tags=["nbval-check-output"]
-if shop is not None:
-    logged = profiles.standard(np.log1p(shop))
-    found = profiles.gap(logged, most=5, draws=8)
-    shop_shape = silhouette_score(logged, profiles.cluster(logged, 4), sample_size=2_000, random_state=0)
-    print(f"lines {len(lines):,} (published 525,461), customers {lines['Customer ID'].nunique():,} (published 4,383)")
-    print(f"k = 4: silhouette {shop_shape:.2f}; groups by the gap: {profiles.choose(found)}")
+# %% data="online_retail_ii" tags=["nbval-check-output"]
+logged = profiles.standard(np.log1p(shop))
+found = profiles.gap(logged, most=5, draws=8)
+shop_shape = silhouette_score(logged, profiles.cluster(logged, 4), sample_size=2_000, random_state=0)
+print(f"lines {len(lines):,} (published 525,461), customers {lines['Customer ID'].nunique():,} (published 4,383)")
+print(f"k = 4: silhouette {shop_shape:.2f}; groups by the gap: {profiles.choose(found)}")
 
-# %% tags=["remove-input"]
-if shop is not None:
-    show.say(
-        f"With k = 4, as the tutorials have it, the silhouette is {shop_shape:.2f}; noise without groups had {noise_shape:.2f}. "
-        f"Against a cloud of its own shape, the gap finds **{profiles.choose(found)}**. Nobody publishes the true number of "
-        "customer groups of a shop, so this is where real data fall silent and a company with known truth helps."
-    )
+# %% data="online_retail_ii" tags=["remove-input"]
+show.say(
+    f"With k = 4, as the tutorials have it, the silhouette is {shop_shape:.2f}; noise without groups had {noise_shape:.2f}. "
+    f"Against a cloud of its own shape, the gap finds **{profiles.choose(found)}**. Nobody publishes the true number of "
+    "customer groups of a shop, so this is where real data fall silent and a company with known truth helps."
+)
 
 # %% [markdown]
 # ## Check against the truth

@@ -250,50 +250,41 @@ show.say(
 # University (Kuzilek and others 2017), with the day each learner registered, handed in work and withdrew. Withdrawal is a
 # study outcome, not a lapsed subscription; the method is the same.
 
-# %%
-from knowpay.collect import DownloadError
-
-try:
-    oulad = knowpay.open("oulad")
-except DownloadError:
-    oulad = None
-    show.say("OULAD is not on this machine and cannot be fetched: the cells of this section stay empty.")
+# %% data="oulad"
+oulad = knowpay.open("oulad")
 
 # %% [markdown]
 # First the clock: of those still registered at the start of a week, how many withdraw in it?
 
-# %%
-if oulad:
-    weekly = churn.oulad_weekly(oulad)
-    peak, later = weekly.loc[weekly["hazard"].idxmax()], weekly.loc[weekly["week"] > 4, "hazard"].max()
-    with show.figure(
-        f"Withdrawal peaks in week {peak['week']:.0f} ({peak['hazard']:.1%}); after week 4 it is never above {later:.1%}",
-        x="week of the course",
-        y="share of those there who withdraw",
-        alt="Bars of weekly withdrawal: a tall peak in the first two weeks, then a low level over the rest of the course.",
-    ) as ax:
-        ax.bar(weekly["week"], weekly["hazard"])
+# %% data="oulad"
+weekly = churn.oulad_weekly(oulad)
+peak, later = weekly.loc[weekly["hazard"].idxmax()], weekly.loc[weekly["week"] > 4, "hazard"].max()
+with show.figure(
+    f"Withdrawal peaks in week {peak['week']:.0f} ({peak['hazard']:.1%}); after week 4 it is never above {later:.1%}",
+    x="week of the course",
+    y="share of those there who withdraw",
+    alt="Bars of weekly withdrawal: a tall peak in the first two weeks, then a low level over the rest of the course.",
+) as ax:
+    ax.bar(weekly["week"], weekly["hazard"])
 
 # %% [markdown]
 # Now the question. **Population:** still registered on day 28. **Horizon:** until the end. **Leakage:** the date of
 # unregistration is the label and nothing dated after day 28 enters. **Split:** presentations of 2013 and February 2014 train,
 # October 2014 tests. A withdrawal without a date (nobody knows when) counts as staying.
 
-# %% tags=["nbval-check-output"]
-if oulad:
-    day28 = churn.oulad_at_day(oulad, 28).assign(enrolments=1.0)
-    day28["with_clicks"] = day28["clicks"].notna().astype(float)
-    counts = day28.groupby("presentation")[["enrolments", "left", "undated", "with_clicks"]].sum()
-    show.table(counts.astype(int), "Still registered on day 28, who withdraws later, and who is in the click table")
+# %% data="oulad" tags=["nbval-check-output"]
+day28 = churn.oulad_at_day(oulad, 28).assign(enrolments=1.0)
+day28["with_clicks"] = day28["clicks"].notna().astype(float)
+counts = day28.groupby("presentation")[["enrolments", "left", "undated", "with_clicks"]].sum()
+show.table(counts.astype(int), "Still registered on day 28, who withdraws later, and who is in the click table")
 
 # %% [markdown]
 # Before the first fit, look at the features of the test side, without its labels. How many first marks are below 10 of 100?
 
-# %% tags=["nbval-check-output"]
-if oulad:
-    marked = day28[day28["score_all"].notna()]
-    low_marks = marked.assign(low=marked["score_all"] < 10).pivot_table("low", "module", "presentation")
-    show.table(low_marks.round(3), "Share of marks below 10 by day 28: one module changed its ways in October 2014")
+# %% data="oulad" tags=["nbval-check-output"]
+marked = day28[day28["score_all"].notna()]
+low_marks = marked.assign(low=marked["score_all"] < 10).pivot_table("low", "module", "presentation")
+show.table(low_marks.round(3), "Share of marks below 10 by day 28: one module changed its ways in October 2014")
 
 # %% [markdown]
 # In October 2014 the first assignment of module BBB has weight 0 and is ticked off with 1 or 100. The plan of the course says so on
@@ -302,37 +293,34 @@ if oulad:
 # The dull rule: *flag whoever has handed in nothing although something was due.* Both models are tuned on February 2014 and
 # then fitted to all three training presentations.
 
-# %%
-if oulad:
-    numbers, kinds = list(churn.OULAD_NUMBERS), list(churn.OULAD_KINDS)
-    past = day28[day28["presentation"] < "2014J"].reset_index(drop=True)
-    late = (past["presentation"] == "2014B").to_numpy()
-    fold = [(np.flatnonzero(~late), np.flatnonzero(late))]
-    ways = {"model__C": [0.001, 0.003, 0.01, 0.03, 0.1, 1]}
-    plain = churn_models.tune(churn_models.logistic(numbers, kinds), ways, past, fold)
-    ways = {"model__max_iter": [100, 200, 400], "model__max_leaf_nodes": [4, 8]}
-    trees = churn_models.tune(churn_models.boosting(numbers, kinds), ways, past, fold)
+# %% data="oulad"
+numbers, kinds = list(churn.OULAD_NUMBERS), list(churn.OULAD_KINDS)
+past = day28[day28["presentation"] < "2014J"].reset_index(drop=True)
+late = (past["presentation"] == "2014B").to_numpy()
+fold = [(np.flatnonzero(~late), np.flatnonzero(late))]
+ways = {"model__C": [0.001, 0.003, 0.01, 0.03, 0.1, 1]}
+plain = churn_models.tune(churn_models.logistic(numbers, kinds), ways, past, fold)
+ways = {"model__max_iter": [100, 200, 400], "model__max_leaf_nodes": [4, 8]}
+trees = churn_models.tune(churn_models.boosting(numbers, kinds), ways, past, fold)
 
-# %%
-if oulad:
-    measure, c = churn_models.auc, plain["model"].C
-    then = day28[day28["presentation"] == "2014J"].reset_index(drop=True)
-    silent = ((then["submitted"] == 0) & (then["missed"] > 0)).astype(float)
-    risks = {k: m.predict_proba(then)[:, 1] for k, m in {"logistic": plain, "boosting": trees}.items()}
-    risks = {"nothing handed in": silent} | risks
-    real = churn_models.scores(then["left"], risks, then["student"], seed=seed)
-    show.table(churn_models.as_text(real), "Withdrawal after day 28 of those still there, October 2014, 90 % intervals")
+# %% data="oulad"
+measure, c = churn_models.auc, plain["model"].C
+then = day28[day28["presentation"] == "2014J"].reset_index(drop=True)
+silent = ((then["submitted"] == 0) & (then["missed"] > 0)).astype(float)
+risks = {k: m.predict_proba(then)[:, 1] for k, m in {"logistic": plain, "boosting": trees}.items()}
+risks = {"nothing handed in": silent} | risks
+real = churn_models.scores(then["left"], risks, then["student"], seed=seed)
+show.table(churn_models.as_text(real), "Withdrawal after day 28 of those still there, October 2014, 90 % intervals")
 
-# %% tags=["remove-input"]
-if oulad:
-    best, low, high = churn_models.gain(then["left"], risks["boosting"], risks["logistic"], then["student"])
-    flagged = real["value"][(real["model"] == "logistic") & real["score"].str.startswith("precision")].item()
-    verdict = "a tie" if low < 0 < high else "a difference"
-    show.say(
-        f"{then['left'].mean():.0%} of {len(then):,} withdraw; among the tenth flagged first it is {flagged:.0%}. Boosting is "
-        f"{best:+.3f} AUC from the logistic regression (90 % interval {low:+.3f} to {high:+.3f}): {verdict}. These are modest "
-        "numbers, and they are what day 28 knows."
-    )
+# %% data="oulad" tags=["remove-input"]
+best, low, high = churn_models.gain(then["left"], risks["boosting"], risks["logistic"], then["student"])
+flagged = real["value"][(real["model"] == "logistic") & real["score"].str.startswith("precision")].item()
+verdict = "a tie" if low < 0 < high else "a difference"
+show.say(
+    f"{then['left'].mean():.0%} of {len(then):,} withdraw; among the tenth flagged first it is {flagged:.0%}. Boosting is "
+    f"{best:+.3f} AUC from the logistic regression (90 % interval {low:+.3f} to {high:+.3f}): {verdict}. These are modest "
+    "numbers, and they are what day 28 knows."
+)
 
 # %% [markdown]
 # ### Would other choices change it?
@@ -345,33 +333,31 @@ if oulad:
 # deprivation may be left out, which a company should prefer; the ticked marks may be taken at face value.
 
 
-# %% tags=["nbval-check-output"]
-if oulad:
-    new = ~then["student"].isin(past["student"])
-    raw = ["score_all" if name == "score" else name for name in numbers]
-    bare = churn_models.forecast(churn_models.logistic(numbers, ["standing", "module"], strength=c), day28, "2014J")[1]
-    naive = churn_models.forecast(churn_models.logistic(raw, kinds, strength=c), day28, "2014J")[1]
-    p, left = risks["logistic"], then["left"]
-    choices = {"as above": measure(left, p), f"{new.sum():,} learners not seen in training": measure(left[new], p[new])}
-    choices["undated withdrawals count as leaving"] = measure(np.maximum(left, then["undated"]), p)
-    choices |= {"without personal traits": measure(left, bare), "ticked marks at face value": measure(left, naive)}
-    show.table(pd.Series(choices, name="AUC").round(2), "The logistic regression under other choices")
+# %% data="oulad" tags=["nbval-check-output"]
+new = ~then["student"].isin(past["student"])
+raw = ["score_all" if name == "score" else name for name in numbers]
+bare = churn_models.forecast(churn_models.logistic(numbers, ["standing", "module"], strength=c), day28, "2014J")[1]
+naive = churn_models.forecast(churn_models.logistic(raw, kinds, strength=c), day28, "2014J")[1]
+p, left = risks["logistic"], then["left"]
+choices = {"as above": measure(left, p), f"{new.sum():,} learners not seen in training": measure(left[new], p[new])}
+choices["undated withdrawals count as leaving"] = measure(np.maximum(left, then["undated"]), p)
+choices |= {"without personal traits": measure(left, bare), "ticked marks at face value": measure(left, naive)}
+show.table(pd.Series(choices, name="AUC").round(2), "The logistic regression under other choices")
 
 # %% [markdown]
 # Clicks should help: they say what somebody does between two assignments. Where the click table is present, ask again. Where
 # it covers three presentations only, a few dozen withdrawals cannot say what clicks are worth.
 
-# %%
-if oulad:
-    seen = day28[day28["clicks"].notna()]
-    sets = {"without clicks": numbers, "with clicks": [*numbers, *churn.OULAD_CLICKS]}
-    fits = {k: churn_models.logistic(v, kinds, strength=c) for k, v in sets.items()}
-    asked = {k: churn_models.forecast(model, seen, "2014J") for k, model in fits.items()}
-    few = asked["with clicks"][0]
-    table = churn_models.scores(few["left"], {k: p for k, (_, p) in asked.items()}, few["student"], seed=seed)
-    plans = ", ".join(sorted(seen["plan"].unique())[:3])
-    covered = f"The same enrolments without and with clicks ({plans}): {int(few['left'].sum())} withdrawals in the test"
-    show.table(churn_models.as_text(table), covered)
+# %% data="oulad"
+seen = day28[day28["clicks"].notna()]
+sets = {"without clicks": numbers, "with clicks": [*numbers, *churn.OULAD_CLICKS]}
+fits = {k: churn_models.logistic(v, kinds, strength=c) for k, v in sets.items()}
+asked = {k: churn_models.forecast(model, seen, "2014J") for k, model in fits.items()}
+few = asked["with clicks"][0]
+table = churn_models.scores(few["left"], {k: p for k, (_, p) in asked.items()}, few["student"], seed=seed)
+plans = ", ".join(sorted(seen["plan"].unique())[:3])
+covered = f"The same enrolments without and with clicks ({plans}): {int(few['left'].sum())} withdrawals in the test"
+show.table(churn_models.as_text(table), covered)
 
 # %% [markdown]
 # ### The trap: 0.91 at day 28
@@ -380,56 +366,51 @@ if oulad:
 # what is asked of whom. *Fail-or-withdraw* is an easier label. Then those who **had already left** by day 28 come back in: they have handed in
 # nothing, because they are gone. Last, a column tells the model that they are.
 
-# %%
-if oulad:
-    everybody = churn.oulad_at_day(oulad, 28, keep_gone=True)
-    bad = churn.fail_or_withdraw(day28), churn.fail_or_withdraw(everybody)
-    told = [*numbers, "gone"]
-    rungs = {"withdraw later, still there": (day28, numbers), "fail or withdraw, still there": (bad[0], numbers)}
-    rungs |= {"fail or withdraw, with those gone": (bad[1], numbers), "the same, told who is gone": (bad[1], told)}
+# %% data="oulad"
+everybody = churn.oulad_at_day(oulad, 28, keep_gone=True)
+bad = churn.fail_or_withdraw(day28), churn.fail_or_withdraw(everybody)
+told = [*numbers, "gone"]
+rungs = {"withdraw later, still there": (day28, numbers), "fail or withdraw, still there": (bad[0], numbers)}
+rungs |= {"fail or withdraw, with those gone": (bad[1], numbers), "the same, told who is gone": (bad[1], told)}
 
-# %% tags=["nbval-check-output"]
-if oulad:
-    ladder = {}
-    for name, (rows, columns) in rungs.items():
-        t, p = churn_models.forecast(churn_models.logistic(columns, kinds, strength=c), rows, "2014J")
-        ladder[name] = (len(t), t["left"].mean().round(3), int(t["gone"].sum()), round(measure(t["left"], p), 2))
-    ladder = pd.DataFrame(ladder, index=["tested", "share positive", "already gone", "AUC"]).T
-    show.table(ladder, "The same model, four questions")
+# %% data="oulad" tags=["nbval-check-output"]
+ladder = {}
+for name, (rows, columns) in rungs.items():
+    t, p = churn_models.forecast(churn_models.logistic(columns, kinds, strength=c), rows, "2014J")
+    ladder[name] = (len(t), t["left"].mean().round(3), int(t["gone"].sum()), round(measure(t["left"], p), 2))
+ladder = pd.DataFrame(ladder, index=["tested", "share positive", "already gone", "AUC"]).T
+show.table(ladder, "The same model, four questions")
 
-# %% tags=["remove-input"]
-if oulad:
-    jump = ladder["AUC"].iloc[3] - ladder["AUC"].iloc[1]
-    show.say(
-        f"Counting {int(ladder['already gone'].iloc[2]):,} people who have left, and saying so, adds {jump:.2f} AUC and helps "
-        "nobody: they cannot be called back from a course they are not in. From the first rung to the last, definitions alone add "
-        f"{ladder['AUC'].iloc[3] - ladder['AUC'].iloc[0]:.2f} of the {0.91 - ladder['AUC'].iloc[0]:.2f} that separate our first rung "
-        "from the published 0.91; the rest (clicks, another model) we cannot reproduce without the clicks."
-    )
+# %% data="oulad" tags=["remove-input"]
+jump = ladder["AUC"].iloc[3] - ladder["AUC"].iloc[1]
+show.say(
+    f"Counting {int(ladder['already gone'].iloc[2]):,} people who have left, and saying so, adds {jump:.2f} AUC and helps "
+    "nobody: they cannot be called back from a course they are not in. From the first rung to the last, definitions alone add "
+    f"{ladder['AUC'].iloc[3] - ladder['AUC'].iloc[0]:.2f} of the {0.91 - ladder['AUC'].iloc[0]:.2f} that separate our first rung "
+    "from the published 0.91; the rest (clicks, another model) we cannot reproduce without the clicks."
+)
 
 # %% [markdown]
 # Two more definitions, both fair: *who withdraws next week*, asked in weeks 1 to 10 of those still there, which looks good
 # because the first weeks are so different; and fail-or-withdraw asked on day 14.
 
-# %% tags=["nbval-check-output"]
-if oulad:
-    weeks = [churn.oulad_at_day(oulad, 7 * week, horizon=7).assign(week=float(week)) for week in range(1, 11)]
-    weeks = pd.concat(weeks, ignore_index=True)
-    coming, p = churn_models.forecast(churn_models.logistic([*numbers, "week"], kinds, strength=c), weeks, "2014J")
-    next_week, share = measure(coming["left"], p), weeks["left"].mean()
-    print(f"{len(weeks):,} person-weeks, {share:.2%} withdraw in the next; AUC on October 2014 {next_week:.2f}")
+# %% data="oulad" tags=["nbval-check-output"]
+weeks = [churn.oulad_at_day(oulad, 7 * week, horizon=7).assign(week=float(week)) for week in range(1, 11)]
+weeks = pd.concat(weeks, ignore_index=True)
+coming, p = churn_models.forecast(churn_models.logistic([*numbers, "week"], kinds, strength=c), weeks, "2014J")
+next_week, share = measure(coming["left"], p), weeks["left"].mean()
+print(f"{len(weeks):,} person-weeks, {share:.2%} withdraw in the next; AUC on October 2014 {next_week:.2f}")
 
-# %%
-if oulad:
-    day14 = churn.fail_or_withdraw(churn.oulad_at_day(oulad, 14))
-    soon, p = churn_models.forecast(churn_models.logistic(numbers, kinds, strength=c), day14, "2014J")
-    names = {"withdraws next week, weeks 1–10; with clicks; folds by student [1]": "0.844"}
-    names["fail or withdraw, day 14; with clicks [2]"] = "0.789"
-    names["fail or withdraw, day 28, those gone included; with clicks [3]"] = "0.910"
-    names["withdraws after day 28, still there; split by time"] = "none known"
-    ours = [round(x, 2) for x in (next_week, measure(soon["left"], p), *ladder["AUC"].iloc[[3, 0]])]
-    frame = pd.DataFrame({"published AUC": names.values(), "ours, without clicks": ours}, index=list(names))
-    show.table(frame.rename_axis("definition"), "Published figures beside ours; [1] to [3]: see the references")
+# %% data="oulad"
+day14 = churn.fail_or_withdraw(churn.oulad_at_day(oulad, 14))
+soon, p = churn_models.forecast(churn_models.logistic(numbers, kinds, strength=c), day14, "2014J")
+names = {"withdraws next week, weeks 1–10; with clicks; folds by student [1]": "0.844"}
+names["fail or withdraw, day 14; with clicks [2]"] = "0.789"
+names["fail or withdraw, day 28, those gone included; with clicks [3]"] = "0.910"
+names["withdraws after day 28, still there; split by time"] = "none known"
+ours = [round(x, 2) for x in (next_week, measure(soon["left"], p), *ladder["AUC"].iloc[[3, 0]])]
+frame = pd.DataFrame({"published AUC": names.values(), "ours, without clicks": ours}, index=list(names))
+show.table(frame.rename_axis("definition"), "Published figures beside ours; [1] to [3]: see the references")
 
 # %% [markdown]
 # ## Check against the truth

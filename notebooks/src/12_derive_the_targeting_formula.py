@@ -419,55 +419,44 @@ show.say(
 # once before writing the lesson: eight discrete columns (the arm is one), ten random halves, 32,000 test customers, default
 # settings. Those figures stand beside ours as *first run*, so that a later change of code or library shows.
 
-# %%
-from knowpay.collect import DownloadError
+# %% data="hillstrom"
 from knowpay.collect.public.hillstrom import hillstrom
 from knowpay.derive import benchmark
 
-try:
-    customers = hillstrom()
-except DownloadError as reason:
-    customers = None
-    show.say(f"This section is skipped. {reason}")
+customers = hillstrom()
 
-# %%
-if customers is not None:
-    means = customers[["visit", "conversion", "spend"]].mean()
-    outcomes = pd.DataFrame({"here": means, "published": [0.1468, 0.00903, 1.05]}).round(5)
-    show.table(
-        outcomes, "All 64,000: share who visit, share who buy, dollars spent; published: documentation of pyuplift"
-    )
+# %% data="hillstrom"
+means = customers[["visit", "conversion", "spend"]].mean()
+outcomes = pd.DataFrame({"here": means, "published": [0.1468, 0.00903, 1.05]}).round(5)
+show.table(outcomes, "All 64,000: share who visit, share who buy, dollars spent; published: documentation of pyuplift")
 
-# %%
-if customers is not None:
-    ten = benchmark.beside_first_run(benchmark.splits(customers))
-    show.table(ten.round(4), "Hillstrom, P(visit), means of ten splits; top: over-prediction of the best tenth")
-    twice = benchmark.splits(customers, count=3, twice=True).groupby("model")["top"].mean()
-    show.say(
-        f"The best tenth by naive Bayes is over-predicted by {ten.loc['naive Bayes', 'top here']:.0%}, by logistic regression "
-        f"by {ten.loc['logistic', 'top here']:.0%}. Say one thing twice, by adding the tenths of `history` that "
-        f"`history_segment` already tells: {twice['naive Bayes']:.0%} and {twice['logistic']:.0%}."
-    )
+# %% data="hillstrom"
+ten = benchmark.beside_first_run(benchmark.splits(customers))
+show.table(ten.round(4), "Hillstrom, P(visit), means of ten splits; top: over-prediction of the best tenth")
+twice = benchmark.splits(customers, count=3, twice=True).groupby("model")["top"].mean()
+show.say(
+    f"The best tenth by naive Bayes is over-predicted by {ten.loc['naive Bayes', 'top here']:.0%}, by logistic regression "
+    f"by {ten.loc['logistic', 'top here']:.0%}. Say one thing twice, by adding the tenths of `history` that "
+    f"`history_segment` already tells: {twice['naive Bayes']:.0%} and {twice['logistic']:.0%}."
+)
 
 # %% [markdown]
 # And the money? Take the women's e-mail against none. Suppose a visit is worth 2 dollars and a mail costs 0.10: the data
 # hold neither, and the break-even uplift of five points is what matters. The dull rule: customers who bought women's goods.
 
-# %%
-if customers is not None:
-    mailed, two = benchmark.dollars(customers, value=2.0, cost=0.10)
-    show.table(mailed.round(2), "Profit per 1,000 test customers against nobody, dollars, 90 % interval")
+# %% data="hillstrom"
+mailed, two = benchmark.dollars(customers, value=2.0, cost=0.10)
+show.table(mailed.round(2), "Profit per 1,000 test customers against nobody, dollars, 90 % interval")
 
-# %% tags=["remove-input"]
-if customers is not None:
-    usd = mailed["dollars"]
-    show.say(
-        f"Response times value mails {mailed.loc['response, logistic', 'share mailed']:.0%} and earns "
-        f"{usd['response, logistic']:.0f}; the uplift rules earn {usd['uplift, naive Bayes']:.0f} and "
-        f"{usd['uplift, logistic']:.0f}, the dull rule {usd.iloc[1]:.0f}: "
-        f"{'no model earns more, and it stays' if usd.idxmax() == usd.index[1] else 'best here is ' + str(usd.idxmax())}. Uplift by "
-        f"naive Bayes minus by logistic regression: {two.yuan:.0f} ({two.low:.0f} to {two.high:.0f}), which {two.verdict()}."
-    )
+# %% data="hillstrom" tags=["remove-input"]
+usd = mailed["dollars"]
+show.say(
+    f"Response times value mails {mailed.loc['response, logistic', 'share mailed']:.0%} and earns "
+    f"{usd['response, logistic']:.0f}; the uplift rules earn {usd['uplift, naive Bayes']:.0f} and "
+    f"{usd['uplift, logistic']:.0f}, the dull rule {usd.iloc[1]:.0f}: "
+    f"{'no model earns more, and it stays' if usd.idxmax() == usd.index[1] else 'best here is ' + str(usd.idxmax())}. Uplift by "
+    f"naive Bayes minus by logistic regression: {two.yuan:.0f} ({two.low:.0f} to {two.high:.0f}), which {two.verdict()}."
+)
 
 # %% [markdown]
 # ## Check against the truth

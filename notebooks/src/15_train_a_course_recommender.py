@@ -433,27 +433,24 @@ with show.figure(
 # **Enrolments** carry no date, so nobody can split them by time. The usual protocol is left: hide one random course of each
 # learner, rank all others. The two-tower sees the history and the words of the course names.
 
-# %%
-from knowpay.collect.local import if_here
+# %% data="mooccube"
 from knowpay.collect.public.mooccube import open_mooccube
 
-mooc = if_here(open_mooccube)
-if mooc is not None:
-    merged, sampled = enrolments.contest(mooc, "course", seed)
-    apart, _ = enrolments.contest(mooc, "run", seed)
-    real = protocol.table(merged, seed=seed)
-    real["nDCG@10, runs not merged"] = protocol.table(apart, seed=seed)["nDCG@10"]
-    show.table(real.round(3), f"{merged['EASE']['ndcg'].count():,} learners, one hidden course each, full ranking")
+mooc = open_mooccube()
+merged, sampled = enrolments.contest(mooc, "course", seed)
+apart, _ = enrolments.contest(mooc, "run", seed)
+real = protocol.table(merged, seed=seed)
+real["nDCG@10, runs not merged"] = protocol.table(apart, seed=seed)["nDCG@10"]
+show.table(real.round(3), f"{merged['EASE']['ndcg'].count():,} learners, one hidden course each, full ranking")
 
-# %% tags=["remove-input"]
-if mooc is not None:
-    first, e, p = real["nDCG@10"].idxmax(), real.loc["EASE"], real.loc["popular"]
-    show.say(
-        f"*{first}* comes first in nDCG. Among these alike learners *popular* is hard to beat: recall {p['recall@10']:.2f} "
-        f"against {e['recall@10']:.2f} for EASE, which puts the right course higher (nDCG {e['nDCG@10']:.3f} against "
-        f"{p['nDCG@10']:.3f}). Not merging the runs would have given EASE {e['nDCG@10, runs not merged'] - e['nDCG@10']:+.3f} "
-        f"nDCG for nothing; 99 sampled negatives would show its recall@10 as {sampled['recall'].mean():.2f}."
-    )
+# %% data="mooccube" tags=["remove-input"]
+first, e, p = real["nDCG@10"].idxmax(), real.loc["EASE"], real.loc["popular"]
+show.say(
+    f"*{first}* comes first in nDCG. Among these alike learners *popular* is hard to beat: recall {p['recall@10']:.2f} "
+    f"against {e['recall@10']:.2f} for EASE, which puts the right course higher (nDCG {e['nDCG@10']:.3f} against "
+    f"{p['nDCG@10']:.3f}). Not merging the runs would have given EASE {e['nDCG@10, runs not merged'] - e['nDCG@10']:+.3f} "
+    f"nDCG for nothing; 99 sampled negatives would show its recall@10 as {sampled['recall'].mean():.2f}."
+)
 
 # %% [markdown]
 # Published numbers from the same platform, none of them the same task: on XuetangX with a random 80/10/10 split per learner
@@ -466,12 +463,11 @@ if mooc is not None:
 # **Dated views** allow the honest split. They cover ten courses, all of computing, so the list has three places, and they
 # are too few for a network to learn from, so none was trained.
 
-# %%
-if mooc is not None:
-    day, views = enrolments.dated_contest(mooc)
-    dated = protocol.table(views, k=3, seed=seed)
-    caption = f"{len(views['EASE']):,} learners with views before and after {day:%d %B %Y}, courses new to them"
-    show.table(dated.round(2), caption)
+# %% data="mooccube"
+day, views = enrolments.dated_contest(mooc)
+dated = protocol.table(views, k=3, seed=seed)
+caption = f"{len(views['EASE']):,} learners with views before and after {day:%d %B %Y}, courses new to them"
+show.table(dated.round(2), caption)
 
 # %% [markdown]
 # ## From pages to money

@@ -9,10 +9,8 @@ import pytest
 import yaml
 from knowpay.analyse import churn
 from knowpay.collect.manifest import EXAMPLE
-from knowpay.collect.store import ROOT
 from statsmodels.duration.survfunc import SurvfuncRight
 
-REAL = ROOT.parent / "shared" / "datasets" / "oulad"
 MARCH = pd.Timestamp("2025-03-01T00:00:00+08:00")
 
 
@@ -184,7 +182,7 @@ def test_the_simulated_company_agrees_with_what_it_knows():
         churn.oulad_at_day(ds, 28)
 
 
-needs_oulad = pytest.mark.skipif(not REAL.is_dir(), reason=f"the files of OULAD are not in {REAL}")
+needs_oulad = pytest.mark.real_data("oulad")
 
 
 @pytest.fixture(scope="module")

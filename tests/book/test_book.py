@@ -1,5 +1,6 @@
 """What the book says, and that only a whole book takes the place of the old one."""
 
+import hashlib
 import json
 import math
 import re
@@ -10,7 +11,7 @@ import nbformat
 import pytest
 from book_lessons import check, lesson
 from book_site import faults, pages
-from knowpay.course import ROOT, CourseError, book, exercises
+from knowpay.course import CourseError, book, exercises
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 
@@ -149,13 +150,8 @@ def test_the_audit_of_the_log_is_computed():
 
 
 def test_the_log_is_the_articles():
-    article = ROOT.parent / "shared" / "source-article.md"
-    if not article.exists():
-        pytest.skip("the article is not beside this checkout")
-    printed = re.findall(
-        r"loss: ([\d.]+) - accuracy: ([\d.]+) - val_loss: ([\d.]+) - val_accuracy: ([\d.]+)", article.read_text("utf-8")
-    )
-    assert tuple(tuple(map(float, row)) for row in printed) == book.LOG
+    # The article is not ours to ship: this is the digest of the figures in its section 5.4, as read from it.
+    assert hashlib.sha256(repr(book.LOG).encode()).hexdigest()[:16] == "227934a64bc47343"
 
 
 def test_measurements_without_a_run_say_so():

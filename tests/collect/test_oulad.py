@@ -12,10 +12,8 @@ from collect_exports import report
 from knowpay.collect import DownloadError
 from knowpay.collect.public import base, counts, open_public
 from knowpay.collect.public.oulad import OULAD, PART
-from knowpay.collect.store import ROOT
 
-REAL = ROOT.parent / "shared" / "datasets" / "oulad"
-pytestmark = pytest.mark.skipif(not REAL.is_dir(), reason=f"the files of OULAD are not in {REAL}")
+pytestmark = pytest.mark.real_data("oulad")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +65,7 @@ def test_second_opening_uses_the_cache(oulad, monkeypatch):
 
 
 def _copy(folder):
-    for path in REAL.glob("*.csv*"):
+    for path in base.find(OULAD).values():
         shutil.copy(path, folder / path.name)
 
 
@@ -96,13 +94,13 @@ def test_publishers_archive_gives_the_same_data(oulad, tmp_path, monkeypatch):
     archive = tmp_path / "cache" / "downloads" / "oulad" / OULAD.archives[0].url.rsplit("/", 1)[1]
     archive.parent.mkdir(parents=True)
     with zipfile.ZipFile(archive, "w") as zipped:
-        for path in REAL.glob("*.csv*"):
+        for path in base.find(OULAD).values():
             name = "studentVle" if path.name.startswith("studentVle") else path.name.split(".")[0]
             data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
             zipped.writestr(f"anonymisedData/{name}.csv", data)
     part = replace(OULAD.files[PART], instead_of=None)
     alone = replace(OULAD, files={n: f for n, f in OULAD.files.items() if n != PART} | {"studentVle.csv": part})
-    monkeypatch.setattr(base, "find", lambda dataset: {})
+    monkeypatch.setattr(base, "find", lambda *_: {})
     monkeypatch.setattr(base, "ingest", lambda source, store: shutil.copytree(oulad.store, store))  # tested above
     made = open_public(alone, tmp_path / "cache").source
     names = sorted(p.name for p in oulad.source.glob("*.parquet"))

@@ -13,9 +13,7 @@ import knowpay
 import pytest
 from knowpay.collect import DownloadError
 from knowpay.collect.public import SETS, Archive, File, PublicSet, base, counts, open_public
-from knowpay.collect.store import ROOT
 
-REAL = ROOT.parent / "shared" / "datasets"
 CARDS = Path(__file__).parents[2] / "datasets"
 
 
@@ -34,7 +32,7 @@ def unpinned(dataset: PublicSet) -> PublicSet:
 def data(tmp_path, monkeypatch):
     """The folder that KNOWPAY_DATA names; nothing else is looked at."""
     monkeypatch.setenv("KNOWPAY_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr("knowpay.collect.local.ROOT", tmp_path / "checkout" / "of" / "nobody")
+    monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path / "cache"))
     return tmp_path / "data"
 
 
@@ -348,10 +346,8 @@ def test_coursera(data, tmp_path):
 # --- the real files ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["mooccube", "udemy"])
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.real_data(n)) for n in ("mooccube", "udemy")])
 def test_real_files_have_the_published_counts_and_lose_nothing(name, tmp_path):
-    if not (REAL / SETS[name].folder).is_dir():
-        pytest.skip(f"the files of {name} are not in {REAL / SETS[name].folder}")
     ds = knowpay.open(name, cache=tmp_path)
     assert counts(ds)["complete"].all()
     assert ds.report.rows["quarantined"].sum() == 0

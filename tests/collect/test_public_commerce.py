@@ -19,8 +19,8 @@ import knowpay
 import numpy as np
 import pandas as pd
 import pytest
-from knowpay.collect import DownloadError, local
-from knowpay.collect.public import SETS, counts, open_public
+from knowpay.collect import DownloadError
+from knowpay.collect.public import SETS, counts, find, open_public
 from knowpay.collect.public import bank_marketing as bank
 from knowpay.collect.public import cdnow as cd
 from knowpay.collect.public import hillstrom as mail
@@ -30,7 +30,6 @@ from knowpay.collect.public import upworthy as headlines
 from knowpay.collect.store import ROOT
 from scipy.special import betaln, gammaln
 
-REAL = ROOT.parent / "shared" / "datasets"
 CARDS = ROOT / "datasets"
 
 
@@ -38,7 +37,7 @@ CARDS = ROOT / "datasets"
 def made(tmp_path, monkeypatch):
     """Open a set on made files: made("cdnow", {"CDNOW_master.txt": "..."}); nothing else is looked at."""
     monkeypatch.setenv("KNOWPAY_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(local, "ROOT", tmp_path / "checkout" / "of" / "nobody")
+    monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path / "cache"))
 
     def open_made(name, files):
         dataset = SETS[name]
@@ -55,12 +54,6 @@ def made(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory):
     return tmp_path_factory.mktemp("cache")
-
-
-def real(name: str, cache):
-    if not (REAL / SETS[name].folder).is_dir():
-        pytest.skip(f"the files of {name} are not in {REAL / SETS[name].folder}")
-    return knowpay.open(name, cache=cache)
 
 
 def rows(ds) -> dict[str, tuple[int, int]]:
@@ -102,8 +95,9 @@ def test_hillstrom_is_a_trial_with_its_control_and_its_odds(made):
     assert (window < pd.Timedelta("14D")).all() and (window > pd.Timedelta(0)).all()
 
 
+@pytest.mark.real_data("hillstrom")
 def test_hillstrom_has_the_published_rates(cache):
-    ds = real("hillstrom", cache)
+    ds = knowpay.open("hillstrom", cache=cache)
     assert counts(ds)["complete"].all()
     assert rows(ds) == {"events": (9_394, 0), "orders": (578, 0), "touches": (64_000, 0)}
     people = ds.touches.to_pandas().set_index("user_id")[["variation_id"]]
@@ -156,8 +150,9 @@ def test_online_retail_keeps_every_line(made):
     ]
 
 
+@pytest.mark.real_data("online_retail_ii")
 def test_online_retail_has_the_published_sums(cache):
-    ds = real("online_retail_ii", cache)
+    ds = knowpay.open("online_retail_ii", cache=cache)
     assert counts(ds)["complete"].all()
     lines = retail.online_retail()
     assert len(lines) == 525_461 and lines["Customer ID"].isna().sum() == 107_927
@@ -207,14 +202,12 @@ def workbook(path: Path, lines: list[list[str]]) -> None:
         )
 
 
-@pytest.mark.parametrize("source", ["made", "real"])
+@pytest.mark.parametrize("source", ["made", pytest.param("real", marks=pytest.mark.real_data("online_retail_ii"))])
 def test_online_retail_is_made_from_the_publishers_workbook(source, tmp_path, monkeypatch):
     text = INVOICES.replace(",0,", ",0.0,").replace("2.10", "2.1").replace(" FRAME", "  FRAME & CO ")
     if source == "real":
-        path = REAL / "online_retail_ii" / f"{retail.FILE}.gz"
-        if not path.is_file():
-            pytest.skip(f"there is no {path}")
-        with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        path = find(retail.ONLINE_RETAIL)[retail.FILE]
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8", newline="") as file:
             text = "".join(islice(file, 3_000))
     book = tmp_path / "online_retail_II.xlsx"
     workbook(book, list(csv.reader(io.StringIO(text))))
@@ -250,8 +243,9 @@ def test_cdnow_reads_fixed_width_and_keeps_zeros_and_repetitions(made):
     assert days.iloc[0] == "1997-01-01 00:00:00" and days.iloc[-1] == "1998-06-30 00:00:00"
 
 
+@pytest.mark.real_data("cdnow")
 def test_cdnow_has_the_published_counts(cache):
-    ds = real("cdnow", cache)
+    ds = knowpay.open("cdnow", cache=cache)
     assert counts(ds)["complete"].all() and rows(ds) == {"orders": (69_659, 0)}
     master, sample = cd.cdnow(), cd.cdnow(sample=True)
     assert (len(master), master["customer"].nunique()) == (69_659, 23_570)
@@ -265,9 +259,10 @@ def test_cdnow_has_the_published_counts(cache):
     assert first.max() < pd.Timestamp("1997-04-01", tz="America/New_York")  # a cohort of one quarter
 
 
+@pytest.mark.real_data("cdnow")
 def test_cdnow_sample_gives_the_published_likelihood(cache):
     """BG/NBD of Fader, Hardie and Lee (2005) at their parameters, from the orders that `knowpay.open` gives."""
-    orders = real("cdnow", cache).orders.to_pandas()
+    orders = knowpay.open("cdnow", cache=cache).orders.to_pandas()
     orders = orders[properties(orders)["sample"].notna()]
     day = (
         orders["timestamp"].dt.tz_convert("America/New_York").dt.tz_localize(None) - pd.Timestamp("1997-01-01")
@@ -332,7 +327,6 @@ def test_open_bandit_is_assignments_with_the_probability_of_each_place(made):
 
 def test_open_bandit_is_fetched_file_by_file_under_names_that_differ(tmp_path, monkeypatch):
     """At the publisher two files are called men.csv and two women.csv; here a local server stands for it."""
-    monkeypatch.setattr(local, "ROOT", tmp_path / "checkout" / "of" / "nobody")
     monkeypatch.delenv("KNOWPAY_DATA", raising=False)
     monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path / "cache"))
     texts, archives, files = logs(), [], {}
@@ -364,8 +358,9 @@ class QuietHandler(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+@pytest.mark.real_data("open_bandit")
 def test_open_bandit_has_the_published_rows_and_clicks(cache):
-    ds = real("open_bandit", cache)
+    ds = knowpay.open("open_bandit", cache=cache)
     assert counts(ds)["complete"].all() and rows(ds) == {"touches": (40_000, 0)}
     touches = ds.touches.to_pandas()
     groups = touches.groupby("campaign_id")
@@ -426,8 +421,9 @@ def test_bank_marketing_takes_the_year_from_the_order_of_the_rows(made):
     assert set(said["event"]) == {"order_completed"} and len(ds.orders.to_pandas()) == 0
 
 
+@pytest.mark.real_data("bank_marketing")
 def test_bank_marketing_has_the_published_counts_and_calls_on_working_days(cache):
-    ds = real("bank_marketing", cache)
+    ds = knowpay.open("bank_marketing", cache=cache)
     assert counts(ds)["complete"].all() and rows(ds) == {"events": (5_289, 0), "touches": (45_211, 0)}
     days = ds.touches.to_pandas()["assigned_at"].dt.tz_convert("Europe/Lisbon")
     assert (days.min().strftime("%F"), days.max().strftime("%F")) == ("2008-05-05", "2010-11-17")
@@ -457,9 +453,8 @@ def test_upworthy_is_a_table_with_the_doubtful_weeks_marked(tmp_path, monkeypatc
     assert headlines.upworthy()["doubtful"].tolist() == [False, True, True, True, False]
 
 
+@pytest.mark.real_data("upworthy")
 def test_upworthy_has_the_published_counts():
-    if not (REAL / "upworthy_exploratory").is_dir():
-        pytest.skip(f"the files of upworthy are not in {REAL / 'upworthy_exploratory'}")
     table = headlines.upworthy()
     assert (len(table), table["clickability_test_id"].nunique()) == (22_666, 4_873)
     assert (table["impressions"].sum(), table["clicks"].sum()) == (81_024_151, 1_231_208)
@@ -488,7 +483,6 @@ FRAMES = {
 
 @pytest.mark.parametrize("folder", FRAMES)
 def test_a_frame_that_is_not_here_says_where_it_belongs(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(local, "ROOT", tmp_path / "checkout" / "of" / "nobody")
     monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("KNOWPAY_DATA", str(tmp_path))
     with pytest.raises(DownloadError, match=rf"is not here: save it .* in a folder {folder} .*KNOWPAY_DATA"):
@@ -496,7 +490,6 @@ def test_a_frame_that_is_not_here_says_where_it_belongs(folder, tmp_path, monkey
 
 
 def test_a_frame_finds_what_the_door_has_fetched(tmp_path, monkeypatch):
-    monkeypatch.setattr(local, "ROOT", tmp_path / "checkout" / "of" / "nobody")
     monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path))
     monkeypatch.delenv("KNOWPAY_DATA", raising=False)
     monkeypatch.setattr(mail, "SHA256", hashlib.sha256(MAIL.encode()).hexdigest())

@@ -3,8 +3,7 @@
 import knowpay
 import pandas as pd
 import pytest
-from knowpay.collect.public import SETS, teach
-from knowpay.collect.store import ROOT
+from knowpay.collect.public import teach
 
 
 def orders(n: int = 300, **changes: object) -> pd.DataFrame:
@@ -70,21 +69,22 @@ def test_a_yes_needs_somebody_who_was_asked(opened, who, teaches):
 
 @pytest.mark.parametrize(
     ("name", "answers"),
-    {
-        "oulad": {"how they learn", "who leaves, and when", "what to recommend"},
-        "mooccube": {"how they learn", "what to recommend"},
-        "udemy": {"what a shop asks"},
-        "cdnow": {"what people pay", "who buys again"},
-        "hillstrom": {
-            "what people pay",
-            "who says yes when asked",
-            "whether a message helps",
-            "which of several to show",
-        },
-    }.items(),
+    [
+        pytest.param(name, answers, marks=pytest.mark.real_data(name))
+        for name, answers in {
+            "oulad": {"how they learn", "who leaves, and when", "what to recommend"},
+            "mooccube": {"how they learn", "what to recommend"},
+            "udemy": {"what a shop asks"},
+            "cdnow": {"what people pay", "who buys again"},
+            "hillstrom": {
+                "what people pay",
+                "who says yes when asked",
+                "whether a message helps",
+                "which of several to show",
+            },
+        }.items()
+    ],
 )
 def test_what_the_real_sets_teach(name, answers):
-    if not (ROOT.parent / "shared" / "datasets" / SETS[name].folder).is_dir():
-        pytest.skip(f"the files of {name} are not beside the checkout")
     found = teach.can_teach(knowpay.open(name))
     assert {question for question, yes in found.items() if yes} == answers

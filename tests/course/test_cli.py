@@ -1,4 +1,5 @@
 import errno
+import hashlib
 import os
 import signal
 import subprocess
@@ -34,6 +35,7 @@ def test_help_names_every_command():
         "replay",
         "subject",
         "purge",
+        "data",
     ):
         assert name in said
 
@@ -209,3 +211,65 @@ def test_an_export_is_read_and_its_mended_rows_are_let_in(tmp_path, monkeypatch)
     declare("s")
     said = CliRunner().invoke(cli.app, ["replay", str(folder), "--rule", "bad_date"], catch_exceptions=False).output
     assert "1 rows were let in." in said and "users, bad_date, 1 rows: 'soon'" in said
+
+
+SERVED = b"id,day\n1,2020-01-01\n"
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """Two sets: `served`, whose publisher has a file to fetch, and `placed`, which has not; nothing is here."""
+    from dataclasses import replace
+
+    from knowpay.collect import public
+
+    (tmp_path / "people.csv").write_bytes(SERVED)
+    digest = hashlib.sha256(SERVED).hexdigest()
+    archive = public.Archive((tmp_path / "people.csv").as_uri(), digest, len(SERVED))
+    made = {"title": "Some people", "folder": "people", "licence": "CC0", "files": {"people.csv": public.File(digest)}}
+    served = replace(public.SETS["udemy"], name="served", archives=(archive,), by_hand="", **made)
+    placed = replace(served, name="placed", folder="placed", archives=(), by_hand="Save people.csv in a folder placed.")
+    monkeypatch.setattr(public, "LISTED", {"served": served, "placed": placed})
+    monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KNOWPAY_DATA", str(tmp_path / "data"))
+    return tmp_path
+
+
+def said(capsys, *command):
+    status = cli.run(lambda: cli.app(["data", *command]))
+    shown = capsys.readouterr()
+    return status, shown.out.strip().splitlines()[-1:], shown.out + shown.err
+
+
+def test_a_set_is_listed_fetched_and_then_here(shelf, capsys):
+    status, _, listed = said(capsys, "list")
+    assert status == 0 and "not here: knowpay data get served;" in listed and "Some people; CC0" in listed
+    assert "not here: knowpay data get placed says how to place it" in listed
+    fetched = shelf / "cache" / "downloads" / "people"
+    status, _, text = said(capsys, "get", "served")
+    assert status == 0 and f"served: fetched into {fetched}" in text
+    assert (fetched / "people.csv").read_bytes() == SERVED
+    assert f"served: already here, in {fetched}" in said(capsys, "get", "served")[2]
+    assert f"{fetched}; Some people" in said(capsys, "list")[2]
+
+
+def test_a_set_that_nobody_serves_is_placed_by_hand(shelf, capsys):
+    status, (last,), _ = said(capsys, "get", "placed")
+    assert status == 1 and last == "placed: Some people is not here. Save people.csv in a folder placed."
+    (shelf / "data" / "placed").mkdir(parents=True)
+    (shelf / "data" / "placed" / "people.csv").write_bytes(SERVED)
+    assert f"placed: already here, in {shelf / 'data' / 'placed'}" in said(capsys, "get", "placed")[2]
+    (shelf / "data" / "placed" / "people.csv").write_bytes(SERVED + b"2,2020-01-02\n")
+    status, (last,), _ = said(capsys, "get", "placed")
+    assert status == 1 and "is not the published file" in last
+
+
+def test_one_set_that_fails_does_not_keep_the_others_away(shelf, capsys):
+    status, (last,), text = said(capsys, "get", "placed", "served")
+    assert status == 1 and last.startswith("placed: ") and "served: fetched into" in text
+
+
+def test_an_unknown_set_is_one_sentence(shelf, capsys):
+    assert cli.run(lambda: cli.app(["data", "get", "served", "people"])) == 2
+    assert capsys.readouterr().err == "There is no data set people. Possible are served, placed.\n"
+    assert not (shelf / "cache").exists()

@@ -198,11 +198,44 @@ def test_make_without_any_python_says_what_to_do(tmp_path):
     assert ran.returncode != 0 and "install Python 3.13" in ran.stderr and not (tmp_path / ".venv").exists()
 
 
-def test_ci_runs_the_readmes_test_command():
-    script = ROOT / ".ci" / "run"
-    assert script.read_text("utf-8").rstrip().endswith("exec make test")  # so that its status is make's
-    assert sys.platform == "win32" or script.stat().st_mode & 0o111
-    assert subprocess.run(["bash", "-n", str(script)]).returncode == 0
+@pytest.mark.skipif(sys.platform == "win32", reason="the script is for Debian machines")
+@pytest.mark.parametrize(
+    ("data", "fails", "status"), [(True, "", 0), (False, "", 0), (True, "course", 3), (True, "real", 3)]
+)
+def test_ci_runs_both_commands_without_data_and_real_data_where_they_are(data, fails, status, tmp_path):
+    script = tmp_path / "checkout" / ".ci" / "run"
+    script.parent.mkdir(parents=True)
+    shutil.copy(ROOT / ".ci" / "run", script)
+    assert script.stat().st_mode & 0o111
+    sets = tmp_path / "shared" / "datasets"
+    if data:
+        sets.mkdir(parents=True)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    called = f'echo "$1 ${{KNOWPAY_DATA-none}} ${{KNOWPAY_CACHE-none}}" >> calls; [ "$1" != "{fails}" ] || exit 3'
+    for name, does in {"make": called, "id": "echo 1000"}.items():  # not root: nothing is installed
+        (tools / name).write_text(f"#!/bin/sh\n{does}\n", encoding="utf-8")
+        (tools / name).chmod(0o755)
+    env = os.environ | {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "KNOWPAY_DATA": "/x", "KNOWPAY_CACHE": "/y"}
+    assert subprocess.run(["bash", str(script)], env=env).returncode == status
+    calls = (tmp_path / "checkout" / "calls").read_text("utf-8").splitlines()
+    assert calls == ["course none none", "test none none", *([f"real {sets} none"] if data else [])]
+
+
+def test_what_needs_real_data_is_selected_by_its_mark():
+    said = subprocess.run(["make", "-n", "real"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    unit, lessons = (line for line in said.splitlines() if "-m pytest" in line)
+    assert unit.endswith("-m real_data tests") and "--nbval-lax" in lessons and lessons.endswith(" notebooks/*.ipynb")
+
+
+def test_nothing_is_looked_for_beside_the_checkout():
+    said = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if said.returncode:
+        pytest.skip("the files of the repository are known to git only, and this is no clone")
+    texts = [ROOT / name for name in said.stdout.splitlines() if name != ".ci/run" and not name.endswith(".ipynb")]
+    beside = re.compile(r"\.\./" + r"shared|parent\b[^\n]{0,12}['\"]" + r"shared['\"]")
+    assert len(texts) > 200
+    assert [path.name for path in texts if path.is_file() and beside.search(path.read_text("utf-8", "replace"))] == []
 
 
 def test_conda_and_binder_install_from_the_lock():

@@ -120,14 +120,18 @@ from pathlib import Path
 from knowpay import show
 from knowpay.collect import DownloadError
 from knowpay.collect.public.hillstrom import hillstrom
-from knowpay.collect.local import if_here
 from knowpay.collect.public import SETS, open_public
 from knowpay.collect.public.mooccube import open_mooccube
 
 cache = Path(os.environ["KNOWPAY_CACHE"])
 Path("campaign.csv").write_text("user_id")
-real = [if_here(load) for load in (hillstrom, open_mooccube, lambda: open_public(SETS["oulad"], cache))]
-show.check("real data", sum(one is not None for one in real), 0, 0)
+real = 0
+for load in (hillstrom, open_mooccube, lambda: open_public(SETS["oulad"], cache)):
+    try:
+        real += load() is not None
+    except DownloadError:
+        pass
+show.check("real data", real, 0, 0)
 show.check("cache of its own", cache.parent == Path.cwd(), 1, 0)
 """
     source = only(school(**{"00_first": cells}))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from knowpay.collect import DownloadError
 from knowpay.collect.public.hillstrom import hillstrom
 from knowpay.operate import mail_trial
+
+pytestmark = pytest.mark.real_data("hillstrom")
 
 
 @pytest.fixture(scope="module")
 def customers():
-    try:
-        return hillstrom()
-    except DownloadError as reason:
-        pytest.skip(str(reason))
+    return hillstrom()
 
 
 def test_the_control_arm_of_the_tutorial(customers):

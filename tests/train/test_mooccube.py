@@ -7,11 +7,9 @@ import pytest
 from knowpay.analyse import neighbours
 from knowpay.collect import DownloadError
 from knowpay.collect.public.mooccube import open_mooccube
-from knowpay.collect.store import ROOT
 from knowpay.train import enrolments, protocol
 
-REAL = ROOT.parent / "shared" / "datasets" / "mooccube_subset"
-here = pytest.mark.skipif(not REAL.is_dir(), reason="the MOOCCube subset is not beside the checkout")
+here = pytest.mark.real_data("mooccube")
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +46,7 @@ def test_dated_views_are_cut_by_time(mooc):
 
 
 def test_absent_data_are_a_sentence(monkeypatch, tmp_path):
-    monkeypatch.setattr("knowpay.collect.local.ROOT", tmp_path / "nowhere" / "at" / "all")
+    monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path))
     monkeypatch.delenv("KNOWPAY_DATA", raising=False)
     with pytest.raises(DownloadError, match="KNOWPAY_DATA"):
         open_mooccube()

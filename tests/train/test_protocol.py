@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from knowpay.analyse import neighbours, touches
+from knowpay.collect.schema import INTEREST
 from knowpay.people.known import log
-from knowpay.people.snapshot import INTEREST
 from knowpay.train import protocol, recommender
 from scipy import sparse
 

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from knowpay.collect.schema import INTEREST
 from knowpay.people.audience import audience, table
 from knowpay.people.known import log, moment
-from knowpay.people.snapshot import INTEREST
 
 LAMBDAS = (10.0, 30.0, 100.0, 200.0, 300.0, 500.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0)
 OWN = 0.2  # what a course's own history adds to its EASE score; chosen on a validation window in lesson 15
@@ -28,7 +28,7 @@ POPULAR_DAYS = 90
 def interest(ds: Any, since: Any = None, until: Any = None) -> pd.DataFrame:
     """What people were known to be interested in: `user_id, product_id, n, strength, last`, sorted by the two ids.
 
-    A row per pair of a person who may be analysed and a course, from the events of `people.snapshot.INTEREST` that
+    A row per pair of a person who may be analysed and a course, from the events of `schema.INTEREST` that
     had arrived before `until` (None = end of the observation) and happened at `since` or later (None = no bound). `n`
     counts them, `strength` is log2(1 + n), `last` is the time of the last.
     """

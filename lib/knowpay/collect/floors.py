@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from knowpay.collect.schema import INTEREST
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from knowpay.collect.dataset import Dataset
 
-INTEREST = "('product_viewed', 'product_added', 'product_added_to_wishlist', 'lesson_started')"
-PAID = "status NOT IN ('created', 'cancelled')"
+MAY = "user_id IN (SELECT user_id FROM may_analysis WHERE reason = '')"  # be analysed
 PAIRS, BATCH = 1_000, 1_024  # people by courses that a recommender starts from; examples in a batch of lesson 15
 LINE = 0.55  # of the observation lies before the line of lesson 15
 CAMPAIGNS, BUYERS = 3, 5  # drawn by lot; purchases in either arm
@@ -41,14 +42,6 @@ def _at(moment: pd.Timestamp) -> str:
     return f"'{moment.isoformat()}'::TIMESTAMPTZ"
 
 
-def _barred(ds: Dataset, *consents: str) -> str:
-    """SQL of the users who may not be followed, or refuse one of `consents`; silence refuses in personal data."""
-    refusal = "IS DISTINCT FROM 'granted'" if ds.manifest["contains_personal_data"] else "= 'denied'"
-    refused = [f"{consent} {refusal}" for consent in ("consent_analytics", *consents)]
-    flags = [f"coalesce({flag}, false)" for flag in ("is_staff", "is_test", "is_bot", "under_14")]
-    return f"(SELECT user_id FROM users WHERE deleted_at IS NOT NULL OR {' OR '.join([*refused, *flags])})"
-
-
 def rows(ds: Dataset, table: str, floor: int, where: str = "true", what: str = "rows") -> str:
     """Empty when `table` has `floor` rows `where` the SQL holds."""
     if not _count(ds, table):
@@ -70,13 +63,12 @@ def campaigns(ds: Dataset, window_days: int = 14) -> str:
     """Empty when several campaigns, drawn by lot for single people, promoted a course that people in both arms bought.
 
     Counted as `analyse.touches.outcomes` does: the campaign has both arms, its window of days is over, and the course
-    (`creative`) has a price. People whom no personal message may reach are left out.
+    (`creative`) has a price.
     """
     if found := propensity(ds):
         return found
     if not _count(ds, "touches JOIN courses ON product_id = creative WHERE price IS NOT NULL"):
         return "add the column creative to touches, the product_id of the promoted course, and its price to courses"
-    out = _barred(ds, "consent_marketing").replace(" WHERE ", " WHERE coalesce(personalization_opt_out, false) OR ")
     days = f"INTERVAL {window_days} DAY"
     found = ds.con.con.execute(f"""
         WITH lots AS (
@@ -84,10 +76,11 @@ def campaigns(ds: Dataset, window_days: int = 14) -> str:
             FROM touches t LEFT JOIN courses ON product_id = creative
             WHERE assignment IN ('randomised', 'stratified') AND propensity > 0 AND propensity < 1
             AND t.user_id IS NOT NULL AND assigned_at + {days} <= {_at(ds.observation_end)}
-            AND t.user_id NOT IN {out}),
+            AND t.{MAY.replace("analysis", "personal")}),
         hits AS (
-            SELECT DISTINCT touch_id FROM lots l JOIN orders o ON o.user_id = l.user_id AND o.product_id = l.creative
-            AND o.timestamp >= l.assigned_at AND o.timestamp < l.assigned_at + {days} WHERE {PAID})
+            SELECT DISTINCT touch_id FROM lots l
+            JOIN paid_orders o ON o.user_id = l.user_id AND o.product_id = l.creative
+            AND o.timestamp >= l.assigned_at AND o.timestamp < l.assigned_at + {days})
         SELECT count(*) FILTER (price IS NULL), count(hits.touch_id) FILTER (NOT held),
             count(hits.touch_id) FILTER (held)
         FROM lots LEFT JOIN hits USING (touch_id) GROUP BY campaign_id
@@ -152,7 +145,7 @@ def renewals(ds: Dataset, grace_days: int = 7) -> str:
             SELECT current_period_start AS start, current_period_end + {grace} AS known, lead(current_period_start)
                 OVER (PARTITION BY user_id, plan_id ORDER BY current_period_start) <= known AS renewed
             FROM memberships JOIN users USING (user_id)
-            WHERE coalesce("interval", 'month') = 'month' AND period_no >= 1 AND user_id NOT IN {_barred(ds)}),
+            WHERE coalesce("interval", 'month') = 'month' AND period_no >= 1 AND {MAY}),
         ended AS (SELECT start, known, coalesce(renewed, false) AS renewed FROM paid
             WHERE known <= {_at(ds.observation_end)}),
         cut AS (SELECT make_timestamptz(CAST(quantile_cont(epoch_us(start), 0.6) AS BIGINT)) AS moment FROM ended)
@@ -175,16 +168,17 @@ def taste(ds: Dataset, window_days: int = 30, days: int = 90) -> str:
     if not _count(ds, "events WHERE product_id IS NOT NULL"):
         return "add the column product_id to events"
     cut = line(ds)
-    at, ago = _at(cut), f"floor(epoch({_at(cut)} - e.timestamp) / {86_400 * window_days})"
+    at, ago = _at(cut), f"floor(epoch({_at(cut)} - known) / {86_400 * window_days})"
     pairs, examples, lately, came = _row(
         ds,
         f"""WITH seen AS (
-            SELECT user_id, product_id, event, timestamp AS t, {ago} AS ago
-            FROM events e JOIN users USING (user_id) JOIN courses USING (product_id)
-            WHERE event IN {INTEREST} AND t < {at} + INTERVAL {days} DAY AND user_id NOT IN {_barred(ds)}
+            SELECT user_id, product_id, event, timestamp AS t, {ago} AS ago,
+                greatest(timestamp, coalesce(received_at, timestamp)) AS known
+            FROM events JOIN users USING (user_id) JOIN courses USING (product_id)
+            WHERE event IN {INTEREST} AND t < {at} + INTERVAL {days} DAY AND {MAY}
             AND product_type IS DISTINCT FROM 'membership' AND created_at < {at}
             AND coalesce(published_at <= {at}, true) AND coalesce(retired_at > {at}, true))
-        SELECT count(DISTINCT (user_id, product_id)) FILTER (t < {at}),
+        SELECT count(DISTINCT (user_id, product_id)) FILTER (known < {at}),
             count(DISTINCT (user_id, product_id, ago)) FILTER (ago >= 1),
             count(DISTINCT (user_id, product_id)) FILTER (ago = 0),
             count(DISTINCT user_id) FILTER (t >= {at} AND event = 'product_viewed') FROM seen""",

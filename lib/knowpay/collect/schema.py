@@ -87,6 +87,8 @@ EVENTS = tuple(
     points_spent""".split()  # noqa: SIM905 - a list of one name a line would hide the table below it
 )
 
+INTEREST = ("product_viewed", "product_added", "product_added_to_wishlist", "lesson_started")  # in a course
+
 
 @dataclass(frozen=True)
 class Column:

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from knowpay.collect import stored
 from knowpay.course import ROOT, CourseError
 
 PAGES = ROOT / "book"
@@ -445,6 +446,14 @@ def localise(notebook: dict[str, Any], known: Collection[str] | None = None) -> 
     return notebook
 
 
+def _marked(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Mark, in place, the outputs that were stored with a set which is not here. What ran here was marked then."""
+    for cell in notebook["cells"]:
+        if "as_run" in cell["metadata"]:
+            cell["outputs"] = stored.shown(cell)
+    return notebook
+
+
 def stage(notebooks: Path, folder: Path) -> None:
     """Write the whole source of the book to `folder`. Raises CourseError when there is no lesson."""
     import yaml
@@ -457,7 +466,7 @@ def stage(notebooks: Path, folder: Path) -> None:
     (folder / "notebooks" / "exercises").mkdir(parents=True)
     known = {lesson.name for lesson in lessons}
     for lesson in lessons:
-        notebook = localise(json.loads((notebooks / f"{lesson.name}.ipynb").read_text("utf-8")), known)
+        notebook = localise(_marked(json.loads((notebooks / f"{lesson.name}.ipynb").read_text("utf-8"))), known)
         _write(folder / "notebooks" / f"{lesson.name}.ipynb", json.dumps(notebook, ensure_ascii=False, indent=1))
     counts = {}
     for path in (one for one in exercises.sources(ROOT) if one.stem in known):

@@ -27,6 +27,10 @@ subjects = typer.Typer(
     help="What a person may ask for: a copy of everything about them, or its erasure.", no_args_is_help=True
 )
 app.add_typer(subjects, name="subject")
+public_data = typer.Typer(
+    help="Public data sets: which there are, which are here, and getting them.", no_args_is_help=True
+)
+app.add_typer(public_data, name="data")
 
 Lessons = Annotated[list[str] | None, typer.Argument(help="Lesson numbers, such as 12; all when left out.")]
 Seed = Annotated[int, typer.Option(help="Seed of the simulated company.")]
@@ -160,6 +164,38 @@ def exercises_check() -> None:
     from knowpay.course.exercises import outdated, sources
 
     _report(outdated(), f"{len(sources())} exercise notebooks are what their sources give")
+
+
+@public_data.command("list")
+def data_list() -> None:
+    """List the public data sets: name, size, where its files are, title, licence."""
+    from knowpay.collect import public, stored
+
+    for name, one in public.LISTED.items():
+        here = stored.checksums([name])[name]
+        files = public.find(one).values() if here else ()
+        size = sum(archive.size for archive in one.archives) or sum(path.stat().st_size for path in files)
+        how = f"knowpay data get {name}" + ("" if one.archives else " says how to place it")
+        at = public.where(one) if here else f"not here: {how}"
+        typer.echo(f"{name:<17}{f'{size / 1e6:,.1f} MB' if size else '–':>9}  {at}; {one.title}; {one.licence}")
+
+
+@public_data.command("get")
+def data_get(
+    names: Annotated[list[str], typer.Argument(help="Names of sets, as `knowpay data list` gives them.")],
+) -> None:
+    """Fetch public data sets into datasets/cache, checked against their sha256; say how to place what cannot be."""
+    from knowpay.collect import DownloadError, public
+
+    if strange := [name for name in names if name not in public.LISTED]:
+        raise ValueError(f"There is no data set {', '.join(strange)}. Possible are {', '.join(public.LISTED)}.")
+    refused = []
+    for name in names:
+        try:
+            typer.echo(f"{name}: {public.get(public.LISTED[name])}")
+        except DownloadError as error:
+            refused.append(f"{name}: {error}")
+    _report(refused, "Lessons that need them run with them from now on.")
 
 
 @app.command()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from knowpay.collect import TooLittleData
+from knowpay.collect.stored import RUNNING
 from knowpay.course import CourseError
 from knowpay.course.notebooks import normalise, read, read_source, write
 
@@ -159,6 +160,7 @@ def run_one(source: Path, output: Path, cwd: Path, parameters: dict[str, Any]) -
     with tempfile.TemporaryDirectory() as folder:
         before, after = Path(folder) / "in.ipynb", Path(folder) / "out.ipynb"
         write(nb, before)
+        os.environ[RUNNING] = str(before)
         try:
             papermill.execute_notebook(before, after, parameters, kernel_name="python3", cwd=cwd, progress_bar=False)
         except papermill.PapermillExecutionError as error:

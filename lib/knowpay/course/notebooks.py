@@ -6,6 +6,7 @@ differs or a notebook lacks what the tests compare.
 
 from __future__ import annotations
 
+import ast
 import copy
 import difflib
 import hashlib
@@ -15,9 +16,11 @@ import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from knowpay.collect import stored
 from knowpay.course import ROOT, CourseError
 
 if TYPE_CHECKING:
@@ -102,7 +105,8 @@ def normalise(nb: NotebookNode) -> NotebookNode:
         seen[digest] = seen.get(digest, 0) + 1
         cell["id"] = digest if seen[digest] == 1 else f"{digest}-{seen[digest]}"
         tags = cell.metadata.get("tags", [])
-        cell.metadata = {"tags": list(tags)} if tags else {}
+        kept = {"data": cell.metadata.get("data"), "as_run": cell.metadata.get("as_run"), "tags": list(tags)}
+        cell.metadata = {key: value for key, value in kept.items() if value}
         if cell.cell_type != "code":
             cell.pop("attachments", None)
             continue
@@ -158,7 +162,8 @@ def read(path: Path) -> NotebookNode:
 def build(only: Iterable[str] = (), root: Path = ROOT, jobs: int = 1) -> list[Task]:
     """Execute the sources and write the notebooks with their outputs; return what ran.
 
-    A lesson that fails keeps its old notebook. Raises CourseError naming every lesson that failed.
+    A cell whose set is not here keeps the output that it has. A lesson that fails keeps its old notebook. Raises
+    CourseError naming every lesson that failed.
     """
     from knowpay.course.execute import Task, execute
 
@@ -177,11 +182,36 @@ def build(only: Iterable[str] = (), root: Path = ROOT, jobs: int = 1) -> list[Ta
             nb = read(task.output)
             for cell in (cell for cell in nb.cells if cell.cell_type == "code"):
                 cell.outputs = [_without_paths(output, root) for output in cell.outputs]
+            if lack := _note_real_data(nb, chosen[task.name].notebook):
+                failed.append(f"{task.name}: {lack}")
+                continue
             write(nb, chosen[task.name].notebook)
             print(f"{task.name}: built in {task.seconds:.1f} s, {task.memory_mb:.0f} MB")
     if failed:
         raise CourseError("Not built. " + "; ".join(failed) + ".")
     return done
+
+
+def _note_real_data(nb: NotebookNode, old: Path) -> str:
+    """Note in the cells with a set when they ran, on which files; one that did not run keeps the output of `old`.
+
+    The day stays when files and output are as they were. Returns a sentence about a cell without data and output.
+    """
+    known = {cell.source: cell for cell in read(old).cells if "as_run" in cell.metadata} if old.exists() else {}
+    for at, cell in enumerate(nb.cells, 1):
+        if not (names := stored.sets(cell)):
+            continue
+        before, sums = known.get(cell.source), stored.checksums(names)
+        kept = _outputs(stored.outputs(before), cell.execution_count) if before else []
+        if lack := [name for name in names if not sums[name]]:
+            if before is None:
+                return f"cell {at} {stored.needs(lack)}, then build again"
+            cell.outputs, cell.metadata["as_run"] = kept, before.metadata.as_run
+        elif before and before.metadata.as_run.sha256 == sums and cell.outputs == kept:
+            cell.metadata["as_run"] = before.metadata.as_run
+        else:
+            cell.metadata["as_run"] = {"date": datetime.now(UTC).date().isoformat(), "sha256": sums}
+    return ""
 
 
 def _without_paths(output: NotebookNode, root: Path) -> NotebookNode:
@@ -204,13 +234,13 @@ def check(only: Iterable[str] = (), root: Path = ROOT) -> list[str]:
             found.append(f"{lesson.name}: not built yet; run `knowpay notebooks build {lesson.number}`.")
         else:
             nb = read(lesson.notebook)
-            problems = [*differences(read_source(lesson.source), nb), *faults(nb)]
+            problems = [*differences(read_source(lesson.source), nb), *faults(nb), *unmarked(nb)]
             found += [f"{lesson.name}: {problem}" for problem in problems]
     return found
 
 
 def differences(source: NotebookNode, nb: NotebookNode) -> list[str]:
-    """Say where the inputs of two notebooks (kinds of cells, texts, tags) are not the same."""
+    """Say where the inputs of two notebooks (kinds of cells, texts, tags, sets) are not the same."""
     ours, theirs = ([_input(cell) for cell in book.cells] for book in (source, nb))
     found = []
     for what, a, b, c, d in difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
@@ -223,7 +253,8 @@ def differences(source: NotebookNode, nb: NotebookNode) -> list[str]:
 
 
 def _input(cell: Any) -> tuple[str, str, tuple[str, ...]]:
-    return cell.cell_type, cell.source.rstrip(), tuple(sorted(cell.metadata.get("tags", [])))
+    tags = [*cell.metadata.get("tags", []), *(f"data: {name}" for name in stored.sets(cell))]
+    return cell.cell_type, cell.source.rstrip(), tuple(sorted(tags))
 
 
 def _brief(cells: list[tuple[str, str, tuple[str, ...]]]) -> str:
@@ -246,12 +277,16 @@ def faults(nb: NotebookNode) -> list[str]:
         found.append(f"{parameters} cells are tagged parameters; there must be one.")
     for at, cell in code:
         marked = MARKED in cell.metadata.get("tags", [])
+        if (names := stored.sets(cell)) and set(names) != set(cell.metadata.get("as_run", {}).get("sha256", {})):
+            found.append(f"cell {at} was not built with its data: {', '.join(names)}.")
         if marked and not cell.outputs:
             found.append(f"cell {at} is marked for comparison and has no stored output.")
         for output in cell.outputs:
             text = json.dumps(output, ensure_ascii=False)
             if output.output_type == "error":
                 found.append(f"cell {at} ended in an error ({output.ename}).")
+            elif stored.is_marking(output):
+                found.append(f"cell {at} stores the line of a missing set; build it.")
             elif output.output_type == "stream" and output.name == "stderr":
                 found.append(f"cell {at} prints a warning: {output.text.strip().splitlines()[-1][:80]!r}.")
             elif marked and "data:image/" in text:
@@ -259,3 +294,53 @@ def faults(nb: NotebookNode) -> list[str]:
             elif hit := ELSEWHERE.search(re.sub(r"base64,[\w+/=]+", "", text)):
                 found.append(f"cell {at} shows what only this machine has: {hit[0].strip()[:60]!r}.")
     return found
+
+
+def unmarked(nb: NotebookNode) -> list[str]:
+    """Say which code cells use a name that comes from a public set without naming the set in their metadata.
+
+    Without the set such a cell would fail on its reader's computer, or show another result than the stored one.
+    """
+    from knowpay.collect.public import LISTED
+
+    found: list[str] = []
+    comes_from: dict[str, set[str]] = {}  # name -> sets
+    for at, cell in enumerate(nb.cells, 1):
+        if cell.cell_type != "code":
+            continue
+        names = set(stored.sets(cell))
+        if strange := sorted(names - set(LISTED)):
+            found.append(f"cell {at} names {', '.join(strange)}, which is no public data set.")
+        used, made = _names(cell.source)
+        for name in sorted(used & set(comes_from)):
+            if lack := sorted(comes_from[name] - names):
+                found.append(f"cell {at} uses {name}, made from {', '.join(lack)}: name the set in the cell's `data`.")
+        comes_from |= dict.fromkeys(made, names)
+    return found
+
+
+def _names(code: str) -> tuple[set[str], set[str]]:
+    """The names that a cell reads from earlier cells, and those that it leaves to later ones."""
+    used: set[str] = set()
+    made: set[str] = set()
+    for statement in ast.parse(code).body:
+        read, bound = set(), set()
+        inner: set[str] = set()  # of comprehensions and functions: neither read nor left
+        for node in ast.walk(statement):
+            if isinstance(node, ast.comprehension):
+                inner |= {name.id for name in ast.walk(node.target) if isinstance(name, ast.Name)}
+            elif isinstance(node, ast.arg):
+                inner.add(node.arg)
+            elif isinstance(node, ast.alias):
+                bound.add((node.asname or node.name).split(".")[0])
+            elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+                bound.add(node.name)
+            elif isinstance(node, ast.Name):
+                (read if isinstance(node.ctx, ast.Load) else bound).add(node.id)
+        if isinstance(statement, ast.AugAssign) and isinstance(statement.target, ast.Name):
+            read.add(statement.target.id)
+        # What an assignment reads was there before it; a loop or a `with` reads what it has just bound.
+        own = set() if isinstance(statement, ast.Assign | ast.AugAssign) else bound
+        used |= read - inner - own - made
+        made |= bound - inner
+    return used, made

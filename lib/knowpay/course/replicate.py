@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 from unittest import mock
 
+from knowpay.collect import stored
 from knowpay.course import ROOT, CourseError, sheet
 from knowpay.course.execute import ENVIRONMENT
 from knowpay.course.notebooks import lessons, read_source
@@ -153,10 +154,11 @@ def _cells(source: Path) -> list[tuple[Any, bool]]:
 
 
 def _code(source: Path) -> list[Any]:
-    """The lesson's code cells up to its last check, but for those tagged `aside`, on which no check rests."""
+    """The lesson's code cells up to its last check; no check rests on those of real data and those tagged `aside`."""
     cells = [cell for cell in read_source(source).cells if cell.cell_type == "code"]
     last = max((at for at, cell in enumerate(cells) if "show.check" in cell.source), default=-1)
-    return [cell for cell in cells[: last + 1] if "aside" not in cell.metadata.get("tags", [])]
+    cells = [cell for cell in cells[: last + 1] if not stored.sets(cell)]
+    return [cell for cell in cells if "aside" not in cell.metadata.get("tags", [])]
 
 
 def _key(source: Path) -> str:
@@ -199,7 +201,7 @@ def _nothing(*args: Any, **kwargs: Any) -> None:
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep cache and working directory in `folder`, and all real data away: neither found here nor fetched."""
-    from knowpay.collect import DownloadError, local
+    from knowpay.collect import DownloadError
     from knowpay.collect.public import base
 
     def refuse(*args: Any, **kwargs: Any) -> NoReturn:
@@ -208,7 +210,6 @@ def _alone(folder: Path) -> Iterator[None]:
     places = {"KNOWPAY_CACHE": str(folder / "cache"), "KNOWPAY_DATA": str(folder)}
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.dict(os.environ, places))
-        stack.enter_context(mock.patch.object(local, "ROOT", folder / "checkout"))
         stack.enter_context(mock.patch.object(base, "download", refuse))
         stack.enter_context(contextlib.chdir(folder))
         yield

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from knowpay.collect import stored
 from knowpay.course import ROOT, CourseError, doctor, scorecard
 from knowpay.course.execute import Task, execute
 from knowpay.course.notebooks import Lesson, lessons, read_source, write
@@ -79,7 +80,7 @@ def course(
     # Code and the sheet of tolerances; not the book, nor this.
     library = [p for p in sorted(LIBRARY.rglob("*")) if p.suffix in (".py", ".csv") and p.parent.name != "course"]
     common = digest([*library, root / "requirements.lock"], data, seed, sorted(company.items()), files, sys.version)
-    digests = {lesson.name: digest([lesson.source], common) for lesson in everything}
+    digests = {lesson.name: digest(*_rests_on(lesson), common) for lesson in everything}
     _forget(build / "notebooks", {lesson.name for lesson in everything})
 
     def ended(lesson: Lesson, status: str) -> bool:
@@ -146,6 +147,14 @@ def digest(files: Iterable[Path], *values: object) -> str:
     for path in files:
         total.update(path.name.encode() + b"\0" + (path.read_bytes() if path.exists() else b"") + b"\0")
     return total.hexdigest()
+
+
+def _rests_on(lesson: Lesson) -> tuple[list[Path], dict[str, str]]:
+    """The files of a lesson and which real data are here: without them its stored outputs are shown."""
+    cells = read_source(lesson.source).cells if lesson.source.exists() else []
+    names = {name for cell in cells for name in stored.sets(cell)}
+    here = stored.checksums(sorted(names))
+    return [lesson.source, *([] if all(here.values()) else [lesson.notebook])], here
 
 
 def _forget(folder: Path, names: set[str]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import ibis
 import pandas as pd
 
+from knowpay.collect.schema import INTEREST
 from knowpay.people.audience import audience, table
 from knowpay.people.known import log, moment
 from knowpay.people.money import course_orders
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
 
 RECENT_DAYS = 30
-INTEREST = ("product_viewed", "product_added", "product_added_to_wishlist", "lesson_started")
 
 
 def snapshot(ds: Dataset, rows: pd.DataFrame | pd.Timestamp | str | None = None) -> pd.DataFrame:

@@ -16,8 +16,8 @@ from scipy import sparse
 
 from knowpay.analyse import neighbours
 from knowpay.collect import TooLittleData
+from knowpay.collect.schema import INTEREST
 from knowpay.people.known import log, moment
-from knowpay.people.snapshot import INTEREST
 
 PROFILE = ("age_band", "gender", "occupation_band", "device_os", "channel")
 PERIOD_DAYS = 30

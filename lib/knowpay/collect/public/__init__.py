@@ -1,4 +1,4 @@
-"""The public data sets that `knowpay.open` knows, by name."""
+"""The public data sets by name: those that `knowpay.open` knows (SETS), and all that a lesson may read (LISTED)."""
 
 from knowpay.collect.public import (
     bank_marketing,
@@ -10,8 +10,20 @@ from knowpay.collect.public import (
     online_retail,
     open_bandit,
     oulad,
+    upworthy,
 )
-from knowpay.collect.public.base import Archive, File, PublicSet, convert, counts, open_public
+from knowpay.collect.public.base import (
+    Archive,
+    File,
+    PublicSet,
+    checksum,
+    convert,
+    counts,
+    find,
+    get,
+    open_public,
+    where,
+)
 
 _LEARNING = (
     oulad.OULAD,
@@ -30,5 +42,19 @@ _COMMERCE = (
     bank_marketing.BANK_MARKETING,
 )
 SETS: dict[str, PublicSet] = {s.name: s for s in (*_LEARNING, *_COMMERCE)}
+LISTED: dict[str, PublicSet] = SETS | {upworthy.UPWORTHY.name: upworthy.UPWORTHY}
 
-__all__ = ["SETS", "Archive", "File", "PublicSet", "convert", "counts", "open_public"]
+__all__ = [
+    "LISTED",
+    "SETS",
+    "Archive",
+    "File",
+    "PublicSet",
+    "checksum",
+    "convert",
+    "counts",
+    "find",
+    "get",
+    "open_public",
+    "where",
+]

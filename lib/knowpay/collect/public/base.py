@@ -1,7 +1,7 @@
 """Public data sets: one declaration each, one way from the publisher's files to an export that the door reads.
 
-The files are found in KNOWPAY_DATA or beside the checkout, or fetched from the publisher; each is compared with a
-pinned sha256. Their rows become canonical tables by SQL, and from there on a public set is an export like any other.
+The files are found in KNOWPAY_DATA or fetched from the publisher into the cache; each is compared with a pinned sha256.
+Their rows become canonical tables by SQL, and from there on a public set is an export like any other.
 """
 
 from __future__ import annotations
@@ -63,6 +63,11 @@ class Archive:
     unpacked: int | None = None
     name: str = ""
 
+    @property
+    def file(self) -> str:
+        """Under which it is kept."""
+        return self.name or self.url.rsplit("/", 1)[1]
+
 
 @dataclass(frozen=True)
 class PublicSet:
@@ -71,7 +76,7 @@ class PublicSet:
     Args:
         name: what `knowpay.open` takes.
         title: full name.
-        folder: its folder in KNOWPAY_DATA, and in ../shared/datasets beside the checkout.
+        folder: its folder in KNOWPAY_DATA.
         source: page of the publisher.
         licence: as the publisher states it; "none stated" when there is none.
         citation: what to cite when showing results.
@@ -118,15 +123,15 @@ def open_public(dataset: PublicSet, root: Path) -> Dataset:
     Raises:
         DownloadError: a file is missing or is not the published one, or the download failed.
     """
-    files = find(dataset)
+    files = find(dataset, root)
     used = [_state(dataset.files[name], name, files.get(name)) for name in files or dataset.needed()]
     made_by = repr(dataset) + Path(__file__).read_text("utf-8") + "".join(used)
     source = root / "public" / f"{dataset.name}-{hashlib.sha256(made_by.encode()).hexdigest()[:8]}"
 
     def make(out: Path) -> None:
-        here = files or _fetch(dataset, root / "downloads" / dataset.folder, out / ".files")
+        here = files or _unpack(dataset, fetch(dataset, root), out / ".files")
         for name, path in here.items():
-            _check(dataset, name, path)
+            check(dataset, name, path)
         convert(dataset, here, out)
         shutil.rmtree(out / ".files", ignore_errors=True)
 
@@ -143,16 +148,17 @@ def _state(file: File, name: str, path: Path | None) -> str:
     return f"{name} {stat.st_size} {stat.st_mtime_ns}"
 
 
-def find(dataset: PublicSet) -> dict[str, Path]:
+def find(dataset: PublicSet, root: Path | None = None) -> dict[str, Path]:
     """The files of the set on this machine (name without .gz -> path); empty when no folder holds them.
 
     A folder that bears the set's name counts when it holds any of its files, KNOWPAY_DATA itself when it holds half
-    of them: other sets may have a courses.csv too.
+    of them: other sets may have a courses.csv too. Among the downloads only a whole set counts.
 
     Raises:
-        DownloadError: such a folder lacks a file.
+        DownloadError: a folder of KNOWPAY_DATA lacks a file.
     """
-    for place in places(dataset.folder):
+    *given, fetched = places(dataset.folder, root)
+    for place in (*given, fetched):
         files = {n: p for n in dataset.files for p in (place / n, place / f"{n}.gz") if p.is_file()}
         enough = 1 if place.name == dataset.folder else len(dataset.needed()) / 2
         if len(files) < enough:
@@ -162,6 +168,8 @@ def find(dataset: PublicSet) -> dict[str, Path]:
                 del files[name]
         there = {dataset.files[n].instead_of or n for n in files}
         if missing := [n for n in dataset.needed() if n not in there]:
+            if place == fetched:
+                continue
             raise DownloadError(
                 f"{place} has no {', '.join(missing)} (or .gz). Add what is missing, or unset KNOWPAY_DATA. "
                 f"{dataset.remedy()}"
@@ -170,14 +178,66 @@ def find(dataset: PublicSet) -> dict[str, Path]:
     return {}
 
 
-def _fetch(dataset: PublicSet, folder: Path, unpacked: Path) -> dict[str, Path]:
-    """Download the archives to `folder` and unpack the files of the set."""
+def where(dataset: PublicSet, root: Path | None = None) -> Path | None:
+    """The folder that holds the files of the set, or its archives as fetched; None when it is not here.
+
+    Raises:
+        DownloadError: a folder of KNOWPAY_DATA lacks a file.
+    """
+    if files := find(dataset, root):
+        return next(iter(files.values())).parent
+    fetched = places(dataset.folder, root)[-1]
+    whole = dataset.archives and all((fetched / archive.file).is_file() for archive in dataset.archives)
+    return fetched if whole else None
+
+
+def checksum(dataset: PublicSet, root: Path | None = None) -> str:
+    """Twelve digits that tell which files of the set are here; "" when it is not here or lacks a file.
+
+    Those of the file's sha256; of several files, those of the sha256 of the list that `sha256sum` prints of them.
+    """
+    try:
+        names = sorted(find(dataset, root) or (dataset.needed() if where(dataset, root) else []))
+    except DownloadError:
+        return ""
+    sums = [dataset.files[name].sha256 or "not pinned" for name in names]
+    if len(sums) == 1:
+        return sums[0][:12]
+    text = "".join(f"{sha}  {name}\n" for sha, name in zip(sums, names, strict=True))
+    return hashlib.sha256(text.encode()).hexdigest()[:12] if names else ""
+
+
+def fetch(dataset: PublicSet, root: Path | None = None) -> dict[str, Path]:
+    """Download the archives of the set (name -> path) into the cache `root`; what is there is kept.
+
+    Raises:
+        DownloadError: the download failed, or the publisher has no stable address; the message says what to do.
+    """
     if not dataset.archives:
         raise DownloadError(f"{dataset.title} is not here. {dataset.remedy()}")
+    folder = places(dataset.folder, root)[-1]
+    return {a.file: download(a.url, folder / a.file, a.sha256, a.size, dataset.remedy()) for a in dataset.archives}
+
+
+def get(dataset: PublicSet, root: Path | None = None) -> str:
+    """Fetch the set unless it is here, compare its files with those published, and say where it is.
+
+    Raises:
+        DownloadError: it cannot be fetched, or what is here is not what was published; the message says what to do.
+    """
+    for name, path in find(dataset, root).items():
+        check(dataset, name, path)
+    if here := where(dataset, root):
+        return f"already here, in {here}"
+    fetch(dataset, root)
+    return f"fetched into {where(dataset, root)}"
+
+
+def _unpack(dataset: PublicSet, fetched: dict[str, Path], unpacked: Path) -> dict[str, Path]:
+    """The files of the set, from its archives."""
     files = {}
     for archive in dataset.archives:
-        path = folder / (archive.name or archive.url.rsplit("/", 1)[1])
-        download(archive.url, path, archive.sha256, archive.size, dataset.remedy())
+        path = fetched[archive.file]
         if archive.unpacked:
             pinned = {n: dataset.files[n].sha256 for n in dataset.needed()}
             files |= extract(path, pinned, unpacked, archive.unpacked, dataset.remedy())
@@ -186,7 +246,7 @@ def _fetch(dataset: PublicSet, folder: Path, unpacked: Path) -> dict[str, Path]:
     return files
 
 
-def _check(dataset: PublicSet, name: str, path: Path) -> None:
+def check(dataset: PublicSet, name: str, path: Path) -> None:
     """Raise DownloadError unless the uncompressed bytes are those that were published."""
     pinned = dataset.files[name].sha256
     if pinned is None:
