@@ -44,7 +44,6 @@ def main(parts: list[str], large: bool = False) -> int:
     Raises CourseError for a part that does not exist, a full disk, or Spark that is not installed.
     """
     known = {"sessions": session_table, "ingest": lambda: ingest_table(large), "spark": spark_table}
-    names = ", ".join(known)
     if unknown := [part for part in parts if part not in known]:
         raise CourseError(
             f"There is no part {unknown[0]!r} to measure; there are {', '.join(known)}, and lessons by itself."
