@@ -33,8 +33,8 @@ real: .venv/ready  ## what needs real data: its tests, and the lessons; KNOWPAY_
 book: .venv/ready  ## the book alone, from lessons already run
 	$(BIN)/knowpay book
 
-bench: .venv/ready  ## seconds and memory of set-up, company, lessons and book, into the README
-	$(BIN)/knowpay bench --setup
+bench: .venv/ready  ## seconds and memory, into the README; GROUP=lessons: of each lesson with 2,000 to 50,000 users
+	$(BIN)/knowpay bench $(or $(GROUP),--setup)
 
 fuzz: .venv/ready  ## ten minutes of bytes, guided by coverage, against the adapters; on Linux, Python 3.11 to 3.13
 	$(PIP) -q "atheris>=3"

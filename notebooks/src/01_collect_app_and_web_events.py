@@ -48,11 +48,11 @@ ds.needs("01")  # stops here, with a sentence, when the data cannot carry this l
 # the habit can be kept for comparison. (A column that your own files lack, or call by another name, is empty here.)
 
 # %% tags=["nbval-check-output"]
-raw = faults.exported(ds, "events", ["anonymous_id"])
+raw = faults.exported(ds, "events", ["anonymous_id"])["anonymous_id"]
 paid = pd.to_numeric(faults.exported(ds, "orders", ["total"])["total"], errors="coerce") / faults.declared_unit(ds)
 naive = {
     "events": len(raw),
-    "visitors (devices)": raw["anonymous_id"].nunique(),
+    "visitors (devices)": raw.nunique(),
     "orders": len(paid),
     "revenue, yuan": paid.sum(min_count=1),
 }
@@ -336,11 +336,11 @@ print("the same bytes when the folder is read from scratch:", again[0] == again[
 # %%
 import time
 
-from knowpay.collect import sessions
+from knowpay.collect import compact, sessions
 
 arrived = faults.arrivals(ds)
 bot_devices = set(arrived.loc[faults.bots(arrived).index, "anonymous_id"])
-people = ds.events.select("user_id", "anonymous_id", "timestamp").to_pandas()
+people = compact.frame([ds.events.select("user_id", "anonymous_id", "timestamp")])  # a text that repeats is held once
 people = people[~people["anonymous_id"].isin(bot_devices)]
 once = ~people["anonymous_id"].duplicated(keep=False) & people["user_id"].isna()
 people = people[~once]
@@ -381,7 +381,7 @@ show.say(
 # it was sent, and would make the clock of its device look slow.
 
 # %% tags=["nbval-check-output"]
-found = faults.find(ds)
+found = faults.find(ds, arrived)
 by_fault = found.groupby(["fault", "table"]).size().rename("rows").reset_index()
 by_fault["share"] = by_fault["rows"] / by_fault["table"].map(report["rows_in"]).astype(float)
 show.table(by_fault.round(4), "Suspected rows")

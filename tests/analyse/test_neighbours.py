@@ -82,6 +82,44 @@ def test_popularity_counts_people_not_looks():
     assert neighbours.popularity(sparse.csr_matrix([[3.0, 0], [1, 1]])).tolist() == [2, 1]
 
 
+def part_chosen(monkeypatch, later, people: int = 400) -> float:
+    """What `own_part` chooses when people open 4 of the 10 courses of their topic and then `later(rng, these four)`."""
+    rng = np.random.default_rng(0)
+    mine = [10 * (user % 3) + rng.permutation(10)[:4] for user in range(people)]
+    then = [later(rng, them) for them in mine]
+
+    def pairs(opened: list) -> pd.DataFrame:
+        rows = [(f"u{user:03}", f"c{course:02}") for user, them in enumerate(opened) for course in them]
+        return pd.DataFrame(rows, columns=["user_id", "product_id"]).value_counts().rename("n").reset_index()
+
+    before, after = pairs(mine), pairs([[*first, *second] for first, second in zip(mine, then, strict=True)])
+    strength = {n: t.assign(strength=np.log2(1 + t["n"])) for n, t in (("before", before), ("after", after))}
+    monkeypatch.setattr(neighbours, "interest", lambda ds, until: strength["before"])
+    monkeypatch.setattr(neighbours, "owned", lambda ds, until: before.iloc[:0])
+    users = pd.DataFrame({"user_id": [f"u{user:03}" for user in range(people)], "no_profile": False})
+    courses = pd.DataFrame({"product_id": [f"c{course:02}" for course in range(30)]})
+    courses["published_at"] = LINE - pd.Timedelta(days=100)
+    x = neighbours.matrix(strength["after"], users["user_id"], courses["product_id"])
+    return neighbours.own_part(None, LINE, users, courses, x, 100.0)
+
+
+def test_where_nobody_returns_the_own_history_adds_nothing(monkeypatch):
+    others = lambda rng, them: rng.permutation(np.setdiff1d(them[0] // 10 * 10 + np.arange(10), them))[:2]  # noqa: E731
+    assert part_chosen(monkeypatch, others) == 0.0
+
+
+def test_where_the_own_history_says_nothing_it_adds_nothing(monkeypatch):
+    assert part_chosen(monkeypatch, lambda rng, them: rng.permutation(30)[:2]) == 0.0
+
+
+def test_where_people_return_to_a_course_it_speaks_for_itself(monkeypatch):
+    assert part_chosen(monkeypatch, lambda rng, them: them[:2]) > 0.0
+
+
+def test_nobody_to_look_at_is_no_part(monkeypatch):
+    assert part_chosen(monkeypatch, lambda rng, them: them[:0]) == 0.0
+
+
 VIEWS = (  # user, course, days before the line
     *[(user, course, 10) for user in ("ann", "bob", "eve", "opt") for course in ("a", "b")],
     *[(user, course, 10) for user in ("ann", "bob", "kim") for course in ("a", "c")],

@@ -89,6 +89,13 @@ def test_places_are_those_of_the_lists_of_that_day(ds):
     assert len(set(found["user_id"])) == len(found)
 
 
+def test_the_list_that_is_shipped_has_the_part_that_the_lesson_judges(ds, cut):
+    judged = neighbours.own_part(ds, cut.at, cut.people, cut.courses, cut.x, 300.0)
+    shipped = neighbours.taste(ds, cut.at, 300.0).weights
+    assert 0 < judged < 0.2, "0.2 was the best of another company"
+    assert set(np.diag(shipped)) == {judged}
+
+
 def test_hidden_entries_are_a_partition():
     x = sparse.csr_matrix(np.random.default_rng(0).random((50, 20)) < 0.3).astype(float)
     for train, hidden in (protocol.hold_out(x, seed=1), protocol.hold_out_one(x, seed=1)):

@@ -1,6 +1,8 @@
 """The Dataset: canonical tables of one company, lazy, whatever they came from."""
 
+import shutil
 import tempfile
+import weakref
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -147,6 +149,13 @@ class Dataset:
         return f"<knowpay data set {self.name}: {tables}>"
 
     @cached_property
+    def _scratch(self) -> Path:
+        """The folder of the working copies that `raw` reads; it goes with the data set."""
+        folder = Path(tempfile.mkdtemp(prefix="knowpay-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    @cached_property
     def con(self):
         """The Ibis connection: DuckDB in memory, in UTC, with one view per table."""
         import ibis
@@ -243,16 +252,16 @@ class Dataset:
         if gone := [name for name in files if name not in there]:
             raise ExportError(f"{gone[0]} is not in {self.source} any more. Put it back, or open the export again.")
         raw, parts = self.con.con, []
-        with tempfile.TemporaryDirectory() as scratch:
-            for name in files:
-                batch = there[name].views(raw, Path(scratch))[table]
-                columns = "".join(
-                    f', CAST({e} AS VARCHAR) AS "{n.replace(chr(34), chr(34) * 2)}"'
-                    for n, (e, _) in batch.columns.items()
-                )
-                head = f"{_text(name)} AS source_file, {batch.row} AS source_row"
-                parts.append(f"SELECT {head}{columns} FROM {batch.relation}")
-            raw.execute(f"CREATE TABLE raw_{table} AS {' UNION ALL BY NAME '.join(parts)}")
+        scratch = self._scratch / table  # one folder for each: two tables may come from one file
+        scratch.mkdir(exist_ok=True)
+        for name in files:
+            batch = there[name].views(raw, scratch)[table]
+            columns = "".join(
+                f', CAST({e} AS VARCHAR) AS "{n.replace(chr(34), chr(34) * 2)}"' for n, (e, _) in batch.columns.items()
+            )
+            head = f"{_text(name)} AS source_file, {batch.row} AS source_row"
+            parts.append(f"SELECT {head}{columns} FROM {batch.relation}")
+        raw.execute(f"CREATE VIEW raw_{table} AS {' UNION ALL BY NAME '.join(parts)}")  # no copy in memory
         self._raw.add(table)
         return self.con.table(f"raw_{table}")
 

@@ -16,8 +16,8 @@ def open_data(data: str | Path, seed: int = 0, cache: str | Path | None = None, 
     """Open a data set; the first time it is generated or read, later it comes from the cache.
 
     Args:
-        data: "world:small", "world:standard", "world:large" (a simulated company), the name of a public data set, such
-            as "oulad" (all are in `knowpay.collect.public.SETS`), or a folder.
+        data: "world:small", "world:standard", "world:large" (a simulated company; "world:20000" has so many users), the
+            name of a public data set, such as "oulad" (all are in `knowpay.collect.public.SETS`), or a folder.
         seed: seed of the simulated company; other data ignore it.
         cache: folder for generated data; default KNOWPAY_CACHE, else datasets/cache of the checkout.
         company: knobs of the simulated company, such as churn=0.6; `knowpay.world.KNOBS` has their meanings and ranges.
@@ -98,9 +98,9 @@ def _open_world(size: str, seed: int, root: Path, company: dict[str, float]) -> 
 
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed is {seed!r}; give a whole number from 0.")
-    if size not in world.SIZES:
+    if size not in world.SIZES and not size.isdecimal():
         sizes = ", ".join(f"'world:{s}'" for s in world.SIZES)
-        raise ValueError(f"There is no company 'world:{size}'. Possible are {sizes}.")
+        raise ValueError(f"There is no company 'world:{size}'. Possible are {sizes}, or users as in 'world:20000'.")
     name = f"{world.label(size, seed, **company)}-{world.VERSION}"
     data, truth = root / "world" / name, root / "truth" / name
 

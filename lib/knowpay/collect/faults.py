@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING
 import ibis
 import pandas as pd
 
+from knowpay.collect import compact
+
 if TYPE_CHECKING:
+    from ibis.expr.types import Table
+
     from knowpay.collect.dataset import Dataset
 
 CLOCK_MINUTES = 10  # a device clock further off than this is wrong
@@ -24,37 +28,44 @@ HUNTED = ("duplicate", "skew", "late", "bot", "fen", "reloaded_order")
 ROW = ["source_file", "source_row"]
 
 
-def find(ds: Dataset) -> pd.DataFrame:
+def find(ds: Dataset, events: pd.DataFrame | None = None) -> pd.DataFrame:
     """Return ``table, source_file, source_row, fault`` of every suspected row; a row may have several faults.
 
-    A file and a row together name a row, as in ``ds.raw``: an export may come in many files.
+    A file and a row together name a row, as in ``ds.raw``: an export may come in many files. ``events`` are the
+    `arrivals`, where they have been read already.
     """
-    events = arrivals(ds)
+    events = arrivals(ds) if events is None else events
     rules = {"duplicate": duplicates, "skew": wrong_clocks, "late": late, "bot": bots}
     parts = [rule(events).assign(table="events", fault=fault) for fault, rule in rules.items()]
     parts.append(wrong_money(ds).assign(table="orders", fault="fen"))
     parts.append(reloads(ds).assign(table="orders", fault="reloaded_order"))
-    return pd.concat(parts, ignore_index=True)[["table", *ROW, "fault"]]
+    found = pd.concat([part.astype({"source_file": "str"}) for part in parts], ignore_index=True)
+    return found[["table", *ROW, "fault"]]
 
 
 def arrivals(ds: Dataset) -> pd.DataFrame:
     """Return the raw events with the columns the rules need, times as UTC, in order of files and rows.
 
     A rule returns the names of some of these rows (``source_file, source_row``) and keeps their index, so that
-    ``events.loc[bots(events).index]`` are the rows themselves.
+    ``events.loc[bots(events).index]`` are the rows themselves. Texts that repeat are categorical (`compact.frame`).
     """
     times = ["original_timestamp", "sent_at", "received_at"]
-    table = exported(ds, "events", ["message_id", "event", "user_id", "anonymous_id", "user_agent_class", *times])
-    for name in times:
-        table[name] = pd.to_datetime(table[name], utc=True, format="ISO8601", errors="coerce")
-    return table
+    texts = ["message_id", "event", "user_id", "anonymous_id", "user_agent_class"]
+    return compact.frame(_files(ds, "events", [*texts, *times]), times)
 
 
 def exported(ds: Dataset, table: str, columns: list[str]) -> pd.DataFrame:
     """Return columns of an exported table as text, in order of files and rows; one that it lacks is empty."""
+    return pd.concat([part.to_pandas() for part in _files(ds, table, columns)], ignore_index=True)
+
+
+def _files(ds: Dataset, table: str, columns: list[str]) -> list[Table]:
+    """The rows of each file of a table, in order, with `ROW` and the columns."""
     raw = ds.raw(table)
-    found = [raw[c] if c in raw.columns else ibis.null("string").name(c) for c in [*ROW, *columns]]
-    return raw.select(*found).to_pandas().sort_values(ROW, ignore_index=True)
+    found = raw.select(*[raw[c] if c in raw.columns else ibis.null("string").name(c) for c in [*ROW, *columns]])
+    batches = ds.report.batches
+    files = sorted(batches.loc[batches["table"] == table, "file"])
+    return [found.filter(found.source_file == name).order_by("source_row") for name in files]
 
 
 def duplicates(events: pd.DataFrame) -> pd.DataFrame:
@@ -62,7 +73,8 @@ def duplicates(events: pd.DataFrame) -> pd.DataFrame:
 
     Rows without a message id cannot be told apart this way and accuse nobody.
     """
-    order = events[events["message_id"].notna()].sort_values(["received_at", *ROW])
+    again = events["message_id"].duplicated(keep=False) & events["message_id"].notna()
+    order = events.loc[again, ["message_id", "received_at", *ROW]].sort_values(["received_at", *ROW])
     return order.loc[order.duplicated("message_id"), ROW]
 
 

@@ -38,8 +38,17 @@ def session_numbers(person: np.ndarray, microseconds: np.ndarray, gap_seconds: i
 def people(user_id: pd.Series, anonymous_id: pd.Series) -> pd.Series:
     """Return who each event belongs to: the user, else the only user ever seen on the device, else the device itself.
 
-    A device with two or more users is nobody's: its events without login stay with the device.
+    A device with two or more users is nobody's: its events without login stay with the device. The result is
+    categorical: one number for each event, each name once.
     """
-    known = pd.DataFrame({"user": user_id, "device": anonymous_id}).dropna().drop_duplicates()
-    owners = known.drop_duplicates("device", keep=False).set_index("device")["user"]
-    return user_id.fillna(anonymous_id.map(owners)).fillna(anonymous_id)
+    names = pd.Index(user_id.dropna().unique(), dtype="str").union(
+        pd.Index(anonymous_id.dropna().unique(), dtype="str")
+    )
+    user, device = (names.get_indexer(column) for column in (user_id, anonymous_id))  # -1: none
+    both = (user >= 0) & (device >= 0)
+    place, owner = np.divmod(np.unique(device[both] * len(names) + user[both]), max(len(names), 1))
+    alone = np.bincount(place, minlength=len(names))[place] == 1
+    only = np.full(len(names) + 1, -1)  # the last is the owner of no device
+    only[place[alone]] = owner[alone]
+    who = np.where(user >= 0, user, only[device])
+    return pd.Series(pd.Categorical.from_codes(np.where(who >= 0, who, device), names), index=user_id.index)

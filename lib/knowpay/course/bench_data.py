@@ -45,7 +45,9 @@ def main(parts: list[str], large: bool = False) -> int:
     """
     known = {"sessions": session_table, "ingest": lambda: ingest_table(large), "spark": spark_table}
     if unknown := [part for part in parts if part not in known]:
-        raise CourseError(f"There is no part {unknown[0]!r} to measure; there are {', '.join(known)}.")
+        raise CourseError(
+            f"There is no part {unknown[0]!r} to measure; there are {', '.join(known)}, and lessons by itself."
+        )
     for part in parts:
         table = f"{known[part]()}\n\n{machine()}"
         fill(PAGE, part, table)

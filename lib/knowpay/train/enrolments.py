@@ -11,15 +11,23 @@ from knowpay.collect.public.mooccube import MoocCube
 from knowpay.train import protocol, recommender, two_tower
 
 PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+KNN = [(shrink, nearest) for shrink in (5.0, 20.0, 100.0, 500.0) for nearest in (10, 50, 400)]
 
 
-def closed_form(x: sparse.csr_matrix, history: sparse.csr_matrix) -> dict[str, np.ndarray]:
-    """Scores of popular, item-kNN and EASE, learned from `x` (penalty by left-out error) for the rows of `history`."""
+def closed_form(x: sparse.csr_matrix, history: sparse.csr_matrix, seed: int = 0) -> dict[str, np.ndarray]:
+    """Scores of popular, item-kNN and EASE, learned from `x`, for the rows of `history`.
+
+    The penalty of EASE is that of the least left-out error; shrinkage and number of neighbours are those of KNN that
+    best find a second hidden course of each learner, with `seed`.
+    """
     people = x[np.diff(x.indptr) > 0]
     penalty = neighbours.ease_error(people, PENALTIES).idxmin()
+    less, hidden = protocol.hold_out_one(x, seed + 1)
+    tune = recommender.watch(less, hidden, less)
+    nearest = max(KNN, key=lambda settings: tune(less[tune.rows] @ neighbours.item_knn(less, *settings)))
     return {
         "popular": np.broadcast_to(neighbours.popularity(x), history.shape),
-        "item-kNN": history @ neighbours.item_knn(x, 20.0, 400),
+        "item-kNN": history @ neighbours.item_knn(x, *nearest),
         "EASE": history @ neighbours.ease(x, penalty),
     }
 
@@ -57,7 +65,7 @@ def contest(mooc: MoocCube, course: str = "course", seed: int = 0) -> tuple[dict
     """
     every, items = enrolled(mooc, course)
     train, hidden = protocol.hold_out_one(every, seed)
-    scores = closed_form(train, train)
+    scores = closed_form(train, train, seed)
     if course == "course":
         scores["two-tower"] = towers(mooc, train, items, seed)
     judged = {n: neighbours.ranked(neighbours.top(s, 10, train), hidden) for n, s in scores.items()}

@@ -6,6 +6,7 @@ this room imports this module. Bands and sources of the figures: the calibration
 
 from __future__ import annotations
 
+import re
 import zlib
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -22,6 +23,7 @@ class Size(NamedTuple):
 
 
 SIZES = {"small": Size(2_000, 120), "standard": Size(50_000, 400), "large": Size(1_000_000, 1_000)}
+LEAST, MOST = 100, 10_000_000  # users of a company whose size is given as a number
 # Users generated at a time: memory is bounded by a block, and a block depends on no other. Study groups, ranks among
 # members and the rule of a rule campaign are those of a block, so another BLOCK would make another company.
 BLOCK = 10_000
@@ -95,9 +97,23 @@ class Setup:
         """A file-safe name: "small-s0", with the knobs that differ from their defaults."""
         parts = [f"{self.size}-s{self.seed}"]
         for name, knob in KNOBS.items():
-            value, default = getattr(self, name), SIZES[self.size].courses if name == "courses" else knob.default
+            value, default = getattr(self, name), sized(self.size).courses if name == "courses" else knob.default
             parts += [f"{name}{value!r}"] if value != default else []
         return "-".join(parts)
+
+
+def sized(size: str) -> Size:
+    """Return the size of that name, or of that number of users: "20000" has the catalogue of the next larger name.
+
+    Raises ValueError, with a sentence, for what is neither.
+    """
+    if isinstance(size, str) and re.fullmatch("[1-9][0-9]*", size) and LEAST <= int(size) <= MOST:
+        larger = [named.courses for named in SIZES.values() if named.users >= int(size)]
+        return Size(int(size), min(larger, default=max(named.courses for named in SIZES.values())))
+    if size not in SIZES:
+        names = ", ".join(SIZES)
+        raise ValueError(f"There is no company of size {size!r}: choose one of {names}, or {LEAST} to {MOST:,} users.")
+    return SIZES[size]
 
 
 def setup(size: str, seed: int = 0, **knobs: float) -> Setup:
@@ -106,8 +122,7 @@ def setup(size: str, seed: int = 0, **knobs: float) -> Setup:
     Raises ValueError, with a sentence, for an unknown size or knob, a seed that is no whole number from 0, and a value
     outside a knob's bounds.
     """
-    if size not in SIZES:
-        raise ValueError(f"There is no company of size {size!r}: choose one of {', '.join(SIZES)}.")
+    users, courses = sized(size)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ValueError(f"A seed must be a whole number, 0 or more, not {seed!r}.")
     for name in knobs:
@@ -115,13 +130,13 @@ def setup(size: str, seed: int = 0, **knobs: float) -> Setup:
             raise ValueError(f"A company has no knob {name!r}: its knobs are {', '.join(KNOBS)}.")
     values = {}
     for name, (default, low, high, _, meaning) in KNOBS.items():
-        value = knobs.get(name, SIZES[size].courses if default is None else default)
+        value = knobs.get(name, courses if default is None else default)
         kind = int | np.integer if name in WHOLE else int | float | np.integer | np.floating
         if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
             what = "whole number" if name in WHOLE else "number"
             raise ValueError(f"{name} is {value!r}; give a {what} from {low:g} to {high:g} ({meaning}).")
         values[name] = int(value) if name in WHOLE else float(value)
-    return Setup(size, int(seed), SIZES[size].users, **values)
+    return Setup(size, int(seed), users, **values)
 
 
 SEGMENTS = ("career", "exam", "curious", "parents")
