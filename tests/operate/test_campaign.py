@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from knowpay.operate import campaign
-from operate_company import MORNING, SEEN, at
+from operate_company import MORNING, SEEN
 
 
 @pytest.fixture(scope="module")
@@ -72,4 +72,3 @@ def test_contribution_rate_by_hand(company):
 
 def test_quiet_is_days_without_a_visit():
     assert campaign.quiet(pd.DataFrame({"active_days": [0, 30]})).tolist() == [30, 0]
-    assert at(0) == MORNING.isoformat()
