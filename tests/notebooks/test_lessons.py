@@ -8,8 +8,8 @@ from pathlib import Path
 
 import knowpay
 import pytest
-from knowpay.course import execute, scorecard
 from knowpay.course import notebooks as pairs
+from knowpay.course import replicate, scorecard
 from knowpay.show.figure import MIN_ALT
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -169,8 +169,6 @@ def test_no_function_that_a_lesson_calls_looks_at_the_truth():
 
 
 @each
-def test_a_bad_parameter_gives_a_clear_message(lesson, tmp_path):
-    out = tmp_path / "out.ipynb"
-    task = execute.Task(lesson.name, lesson.source, out, lesson.notebook.parent, {"data": "world:tiny"})
-    (done,) = execute.execute([task])
-    assert "raised ValueError: There is no company 'world:tiny'. Possible are 'world:small'" in done.error
+def test_a_bad_parameter_gives_a_clear_message(lesson):
+    with pytest.raises(ValueError, match=r"There is no company 'world:tiny'\. Possible are 'world:small'"):
+        replicate.run(lesson.source, {"data": "world:tiny"})
