@@ -23,7 +23,7 @@ lab: .venv/ready  ## the lessons in JupyterLab
 	$(BIN)/jupyter-lab notebooks
 
 test: .venv/ready  ## unit tests, then every lesson run and compared with its stored output
-	$(BIN)/python -m pytest -n 2 tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p nbval.plugin $(NBVAL) notebooks/*.ipynb
 
 real: .venv/ready  ## what needs real data: its tests, and the lessons; KNOWPAY_DATA says where the data are

@@ -80,10 +80,16 @@ def test_gain_of_a_model_over_itself_is_nothing(scored):
     assert models.gain(y, p, np.zeros(400), np.arange(400), draws=20)[1] > 0.1
 
 
-def test_calibration_parts_are_equal_and_ordered(scored):
-    y, p, _ = scored
-    table = models.calibration(y, p)
-    assert table["rows"].tolist() == [80] * 5 and table["predicted"].is_monotonic_increasing
+def test_calibration_by_hand(scored):
+    y, p = np.array([1, 0, 0, 1, 1, 0]), np.array([0.9, 0.1, 0.3, 0.7, 0.5, 0.2])  # two in each part, in any order
+    table = models.calibration(y, p, parts=3)
+    assert table["predicted"].tolist() == pytest.approx([0.15, 0.4, 0.8])
+    assert table["observed"].tolist() == [0, 0.5, 1]
+    z2 = 1.6448536**2  # Wilson's interval of 0, 1 and 2 of 2 at 90 %
+    half = (z2 * (0.5 + z2 / 4)) ** 0.5 / (2 + z2)
+    assert table["low"].tolist() == pytest.approx([0, 0.5 - half, 2 / (2 + z2)])
+    assert table["high"].tolist() == pytest.approx([z2 / (2 + z2), 0.5 + half, 1])
+    assert models.calibration(*scored[:2])["rows"].tolist() == [80] * 5  # ties are shared out
 
 
 @pytest.fixture
@@ -118,13 +124,22 @@ def test_both_models_take_missing_numbers_and_new_kinds(rows):
         assert np.isfinite(model.fit(rows, rows["left"]).predict_proba(new)).all()
 
 
-def test_members_stay_in_one_fold_and_the_best_setting_is_refitted(rows):
+def test_members_stay_in_one_fold(rows):
     folds = models.member_folds(rows)
     for train, test in folds:
         assert not set(rows["user_id"].iloc[train]) & set(rows["user_id"].iloc[test])
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(600))
+
+
+@pytest.mark.parametrize("best", [1e-6, 1.0])
+def test_the_setting_with_the_least_loss_is_fitted_to_all_rows(rows, best):
+    if best == 1.0:  # visits tell who leaves; otherwise they tell nothing, and the strong penalty is right
+        rows["left"] = (rows["visits"] > 5).astype(float)
+    folds = models.member_folds(rows)
     rows.loc[folds[0][1], "left"] = 0.0  # nobody leaves in the first fold: it counts all the same
-    best = models.tune(models.logistic(["visits"]), {"model__C": [1e-6, 1.0]}, rows, folds)
-    assert best["model"].C in (1e-6, 1.0) and best.predict_proba(rows).shape == (600, 2)
+    found = models.tune(models.logistic(["visits"]), {"model__C": [1e-6, 1.0]}, rows, folds)
+    again = models.logistic(["visits"], strength=best).fit(rows, rows["left"])
+    np.testing.assert_allclose(found.predict_proba(rows), again.predict_proba(rows))
 
 
 def test_nobody_left_is_said_in_a_sentence(rows):

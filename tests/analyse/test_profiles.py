@@ -96,8 +96,9 @@ def test_choose_by_hand():
     assert profiles.choose(table.assign(gap=[0.0, 0.5, 1.0])) == 3
 
 
-def test_stability_is_one_for_clouds_far_apart():
+def test_stability_is_one_for_clouds_far_apart_and_less_where_there_are_none():
     assert profiles.stability(clouds(3), 3, draws=3) == 1.0
+    assert profiles.stability(clouds(1), 3, draws=3) < 0.9
 
 
 def test_the_featured_category_is_chosen_before_and_counted_after():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from book_lessons import check, lesson
+from book_lessons import check
 from book_site import faults, pages
 from knowpay.course import CourseError, book, exercises
 from nbformat.v4 import new_markdown_cell, new_notebook
@@ -299,4 +299,3 @@ def test_the_checks_of_pages_can_fail(tmp_path):
         "without words",
     ):
         assert part in found
-    assert lesson("00_a")

@@ -163,21 +163,18 @@ def test_the_noise_has_the_distribution_it_should(scale):
     assert stats.chisquare(seen[:-1], np.array(wrong) * sum(seen[:-1]) / sum(wrong)).pvalue < 1e-9
 
 
-def test_one_person_changes_the_odds_by_no_more_than_epsilon():
-    """The law of the mechanism at two neighbouring counts: the ratio of all probabilities lies in exp(±epsilon)."""
-    epsilon = 0.7
-    p = math.exp(-epsilon)
-    for x in range(-30, 31):
-        ratio = p ** abs(x - 5) / p ** abs(x - 6)
-        assert math.exp(-epsilon) - 1e-12 <= ratio <= math.exp(epsilon) + 1e-12
+@pytest.mark.parametrize(("most", "scale"), [(1, 2), (2, 4), (5, 10)])
+def test_the_noise_grows_with_the_cells_that_one_person_may_move(tmp_path, monkeypatch, most, scale):
+    """Scale = most_cells / epsilon: only then one person changes the odds of an answer by no more than exp(epsilon)."""
+    asked = []
+    monkeypatch.setattr("knowpay.collect.privacy.counts.discrete_laplace", lambda s, rng: asked.append(s) or 0)
+    private_counts(people(), "city", ["a", "b"], "1/2", Budget(tmp_path / "b", 1), most)
+    assert asked == [scale, scale]
 
 
 def people(n: int = 500) -> pd.DataFrame:
     rng = np.random.default_rng(1)
     return pd.DataFrame({"user_id": [f"u{i}" for i in range(n)], "city": rng.choice(["a", "b", "c"], n)})
-
-    def randrange(self, stop: int) -> int:
-        return 1 if stop == 2 else super().randrange(stop)
 
 
 def noiseless(monkeypatch) -> None:

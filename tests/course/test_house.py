@@ -172,7 +172,7 @@ def test_preflight_needs_nothing_but_python():
     [
         ("course", "knowpay course"),
         ("lab", "jupyter-lab"),
-        ("test", "-m pytest -n 2 tests"),
+        ("test", "-m pytest -n 2 --dist worksteal tests"),
         ("book", "knowpay book"),
         ("bench", "knowpay bench --setup"),
         ("notebooks", "knowpay notebooks build"),

@@ -207,7 +207,7 @@ def test_a_stopped_run_goes_on_where_it_stopped(school, world, here, monkeypatch
 
 def test_what_changed_runs_again_and_nothing_else(school, world, here, monkeypatch, tmp_path):
     monkeypatch.setenv("RAN", str(tmp_path / "ran"))
-    trace = '# %%\nimport os\nopen(os.environ["RAN"], "a").write(f"{} {seed}\\n")\n'
+    trace = '# %%\nimport os\nwith open(os.environ["RAN"], "a") as ran:\n    ran.write(f"{} {seed}\\n")\n'
     lessons = {"00_noisy": trace.replace("{}", "00") + NOISY, "01_exact": trace.replace("{}", "01") + EXACT}
     root = school(**lessons)
 

@@ -1,5 +1,7 @@
 """Each exercise proved: the solution passes, the untouched stub does not, every trap gets its own hint."""
 
+import re
+
 import pytest
 from knowpay.course import exercises
 from knowpay.course import notebooks as pairs
@@ -23,8 +25,8 @@ def test_the_solution_passes_the_stub_does_not_and_traps_get_their_hints(sheet, 
 
 
 @pytest.mark.parametrize(("sheet", "exercise"), EACH)
-def test_the_statement_says_how_long_it_takes(sheet, exercise):
-    assert "minutes" in exercise.statement
+def test_the_title_says_how_long_it_takes(sheet, exercise):
+    assert re.match(r"## Exercise \d · .+ \([1-9]\d? minutes\)$", exercise.statement, re.M)
 
 
 def test_the_learners_notebooks_are_what_their_sources_give():

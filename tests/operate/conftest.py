@@ -1,7 +1,7 @@
 """Fixtures of the operate tests: a small export on disk, opened through the door."""
 
 from collections.abc import Callable
-from pathlib import Path
+from functools import cache
 
 import knowpay
 import pandas as pd
@@ -12,11 +12,13 @@ from knowpay.collect.manifest import EXAMPLE
 from operate_company import PEOPLE, SEEN, SENT, at
 
 
-@pytest.fixture
-def company(tmp_path: Path) -> Callable[..., Dataset]:
-    """Write a small export and open it: company(seen=..., sent=...) -> Dataset."""
+@pytest.fixture(scope="session")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Dataset]:
+    """Write a small export and open it: company(seen=..., sent=...) -> Dataset; the same rows give the same one."""
+    tmp_path = tmp_path_factory.mktemp("companies")
 
-    def make(seen: list[tuple] = SEEN, sent: list[tuple] = SENT):
+    @cache
+    def make(seen: tuple[tuple, ...], sent: tuple[tuple, ...]) -> Dataset:
         folder = tmp_path / f"export-{len(list(tmp_path.iterdir()))}"
         folder.mkdir()
         window = {"observation_start": "2024-01-01", "observation_end": at(20), "extracted_at": at(21)}
@@ -43,4 +45,4 @@ def company(tmp_path: Path) -> Callable[..., Dataset]:
             table.to_csv(folder / f"{name}.csv", index=False)
         return knowpay.open(folder, cache=tmp_path / "cache")
 
-    return make
+    return lambda seen=SEEN, sent=SENT: make(tuple(seen), tuple(sent))

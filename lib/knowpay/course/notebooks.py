@@ -34,8 +34,7 @@ METADATA = {
     "language_info": {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"},
 }
 NOISE = re.compile(
-    r"^.*(Kernel is running over TCP|frozen modules|PYDEVD_DISABLE_FILE_VALIDATION|log messages before absl|"
-    r"cpu_feature_guard|computation_placer|cuda_\w+\.cc|oneDNN custom|could not find cuda|TF-TRT).*\n?",
+    r"^.*(Kernel is running over TCP|frozen modules|PYDEVD_DISABLE_FILE_VALIDATION).*\n?",
     re.MULTILINE,
 )
 ELSEWHERE = re.compile(r"(?<![\w.])(?:/home/|/Users/|/tmp/|/root/|[A-Z]:\\{1,2}Users\\)[\w.\-/\\]+| at 0x[0-9a-f]{6,}")

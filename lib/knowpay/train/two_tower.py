@@ -7,6 +7,7 @@ the log-Q correction for how often a course is drawn (Yi et al. 2019). Keras is 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -199,8 +200,8 @@ def fit(
     The same examples, settings, seed, backend and one thread give the same model. Raises ValueError when there is
     less than one batch to learn from.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow greets with ten lines otherwise
-    import keras
+    with _no_greeting():
+        import keras
 
     settings = settings or Settings()
     if len(examples.item) < settings.batch:
@@ -226,6 +227,23 @@ def fit(
     both.set_weights(weights)
     model.log = pd.DataFrame(log)
     return model
+
+
+@contextlib.contextmanager
+def _no_greeting() -> Iterator[None]:
+    """Keep from the reader what TensorFlow says as it is imported, part of it before it reads its log level.
+
+    It writes to the process's own standard error, where neither `warnings` nor `logging` reach; a failed import raises.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with open(os.devnull, "w") as nowhere:
+        kept = os.dup(2)
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def batches(examples: Examples, settings: Settings, rng: np.random.Generator) -> Iterator[tuple[list, np.ndarray]]:
