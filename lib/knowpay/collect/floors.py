@@ -172,8 +172,8 @@ def taste(ds: Dataset, window_days: int = 30, days: int = 90) -> str:
     pairs, examples, lately, came = _row(
         ds,
         f"""WITH seen AS (
-            SELECT user_id, product_id, event, timestamp AS t, {ago} AS ago,
-                greatest(timestamp, coalesce(received_at, timestamp)) AS known
+            SELECT user_id, product_id, event, timestamp AS t,
+                greatest(timestamp, coalesce(received_at, timestamp)) AS known, {ago} AS ago
             FROM events JOIN users USING (user_id) JOIN courses USING (product_id)
             WHERE event IN {INTEREST} AND t < {at} + INTERVAL {days} DAY AND {MAY}
             AND product_type IS DISTINCT FROM 'membership' AND created_at < {at}

@@ -134,7 +134,7 @@ def _sheet(table: pd.DataFrame, timezone: str) -> pd.DataFrame:
 def _refuse_people(ids: pd.Series, why: pd.Series, place: str) -> None:
     """Raise for the first reason why somebody in a column of ids must not be there."""
     ids = ids.dropna()
-    reason = ids.map(why).fillna("not a user of this company")
+    reason = ids.map(why).astype(object).fillna("not a user of this company")
     if (reason != "").any():
         first = reason[reason != ""].iloc[0]
         raise ValueError(f"{people(ids[reason == first])} {place} and must not be: {first}.")
