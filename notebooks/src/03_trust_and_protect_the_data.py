@@ -153,9 +153,10 @@ print(gate.release(ds, people, "personal", out, "list")["csv"].read_text("utf-8-
 # %% tags=["nbval-check-output"]
 import hashlib
 
-local_day = ds.events.timestamp.cast(f"timestamp('{ds.timezone}')").date()
+from knowpay.people.known import local_day
+
 seen = ds.events.filter(ds.events.user_id.notnull() & ds.events.product_id.notnull())
-seen = seen.select("user_id", "product_id", day=local_day).distinct().to_pandas()
+seen = seen.select("user_id", "product_id", day=local_day(ds, ds.events.timestamp)).distinct().to_pandas()
 seen = seen[seen["user_id"].map(why["analysis"]) == ""].sort_values(["user_id", "day", "product_id"], ignore_index=True)
 hashed = seen["user_id"].map(lambda user: hashlib.sha256(user.encode()).hexdigest())
 show.table(seen.assign(user_id=hashed.str[:16] + "…").head(3), "What the partner gets")

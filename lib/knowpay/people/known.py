@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import ibis
+import ibis.expr.datatypes as dt
 import pandas as pd
 
 if TYPE_CHECKING:
-    from ibis.expr.types import Table
+    from ibis.expr.types import DateColumn, Table, TimestampColumn
 
     from knowpay.collect.dataset import Dataset
 
@@ -17,6 +18,16 @@ def moment(ds: Dataset, when: pd.Timestamp | str | None = None) -> pd.Timestamp:
     """Return the time, one without a zone in that of the data set; None is the end of the observation."""
     stamp = pd.Timestamp(ds.observation_end if when is None else when)
     return stamp.tz_localize(ds.timezone) if stamp.tzinfo is None else stamp
+
+
+@ibis.udf.scalar.builtin(name="timezone", signature=((dt.string, dt.Timestamp("UTC")), dt.timestamp))
+def _local(zone, time):
+    """DuckDB's own: a cast to another zone would leave the date in that of the connection, UTC."""
+
+
+def local_day(ds: Dataset, time: TimestampColumn) -> DateColumn:
+    """Return the date of each time in the zone of the data set."""
+    return _local(ds.timezone, time).date()
 
 
 def log(ds: Dataset) -> Table:
@@ -31,5 +42,5 @@ def log(ds: Dataset) -> Table:
     return e.select(
         *("user_id", "message_id", "event", "product_id", "timestamp"),
         known_at=ibis.greatest(e.timestamp, e.received_at.fill_null(e.timestamp)),
-        day=e.timestamp.cast(f"timestamp('{ds.timezone}')").date(),
+        day=local_day(ds, e.timestamp),
     )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from knowpay.collect.schema import INTEREST
 from knowpay.people.audience import audience, table
-from knowpay.people.known import log, moment
+from knowpay.people.known import local_day, log, moment
 from knowpay.people.money import course_orders
 from knowpay.people.visits import opens
 
@@ -82,7 +82,7 @@ def _behaviour(ds: Dataset, asked: Table) -> Table:
     e = e.mutate(product_id=ibis.ifelse(e.event.isin(INTEREST), e.product_id, ibis.null(str)))
     e = e.left_join(prices, "product_id").drop("product_id_right", "product_id")
     past = _past(ds, asked, e)
-    today = past.at.cast(f"timestamp('{ds.timezone}')").date()
+    today = local_day(ds, past.at)
     among = (past.day < today) & (past.day >= today - ibis.interval(days=RECENT_DAYS))
     month = past.timestamp >= past.at - ibis.interval(days=RECENT_DAYS)
     return past.group_by("row").agg(
