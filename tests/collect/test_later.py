@@ -1,6 +1,7 @@
 """Of two rows with one key the later is shown, whatever arrived first; no file's name loosens a refusal."""
 
 import itertools
+import json
 import random
 import shutil
 from pathlib import Path
@@ -271,3 +272,28 @@ def test_a_mapping_names_the_column_of_the_time(tmp_path):
         write_table(user(同意=said, 更新时间=time), folder / f"{name}.csv")
     ds = Dataset("test", ingest(folder, tmp_path / "store"), folder)
     assert value(ds, "users", "consent_analytics") == "granted"
+
+
+@pytest.mark.parametrize("time", [None, "2025-03-09T00:00:00Z"])
+def test_traits_that_say_nothing_of_consent_loosen_nothing(tmp_path, time):
+    """A later delivery of identify calls without consent and deletion; and one that grants, with a time or without."""
+    folder = tmp_path / "export"
+    write_manifest(folder, source_format="segment", business_user_id_column="userId")
+    no = {"consent_analytics": "denied", "deleted_at": "2025-03-02T00:00:00Z", "personalization_opt_out": True}
+    times = {"updatedAt": time} if time else {}
+    for name, traits in (
+        ("2025-03-02", no | ({"updatedAt": "2025-03-02T00:00:00Z"} if time else {})),
+        ("2025-03-03", {"city": "Wuhan"} | times),
+    ):
+        call = {"type": "identify", "messageId": name, "userId": "u1", "timestamp": "2025-03-01T00:00:00Z"}
+        write_manifest(folder / name, source_format="segment", business_user_id_column="userId", extracted_at=name)
+        call["traits"] = {"createdAt": "2025-03-01T00:00:00Z"} | traits
+        (folder / name / "calls.jsonl").write_text(json.dumps(call), encoding="utf-8")
+        ds = Dataset("test", ingest(folder, tmp_path / "store"), folder)
+    shown = ds.users.to_pandas().iloc[0]
+    assert shown["city"] == "Wuhan" and shown["consent_analytics"] == "denied"
+    assert shown["personalization_opt_out"] and not pd.isna(shown["deleted_at"])
+    call["traits"] |= {"consent_analytics": "granted", "personalization_opt_out": False}
+    (folder / name / "more.jsonl").write_text(json.dumps(call), encoding="utf-8")
+    shown = Dataset("test", ingest(folder, tmp_path / "store"), folder).users.to_pandas().iloc[0]
+    assert shown["consent_analytics"] == "granted" and not shown["personalization_opt_out"]

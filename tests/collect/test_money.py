@@ -217,18 +217,32 @@ def test_files_one_by_one_are_judged_as_all_at_once(store, tmp_path):
     assert loaded(ds) == {"courses.csv": 8, "orders.csv": 0, "order_items.csv": 0}
 
 
-def test_purchases_of_a_tool_are_judged_alike(store, tmp_path):
-    frame = orders(unit=100)
-    calls = [
-        {"type": "track", "messageId": r["order_id"], "userId": r["user_id"], "event": "Order Completed"}
-        | {"timestamp": r["timestamp"], "properties": {k: r[k] for k in ("order_id", "product_id", "total")}}
-        for r in frame.to_dict("records")
-    ]
+def purchase(tool: str, row: dict) -> dict:
+    """A row of orders as the tool's purchase event."""
+    money, moment = {k: row[k] for k in ("order_id", "product_id", "total")}, pd.Timestamp(row["timestamp"])
+    if tool == "segment":
+        call = {"type": "track", "messageId": row["order_id"], "userId": row["user_id"], "event": "Order Completed"}
+        return call | {"timestamp": row["timestamp"], "properties": money}
+    if tool == "sensors":
+        line = {"type": "track", "event": "order_completed", "login_id": row["user_id"], "distinct_id": row["user_id"]}
+        return line | {"time": int(moment.timestamp() * 1000), "properties": money}
+    values = {"transaction_id": {"string_value": row["order_id"]}, "value": {"double_value": row["total"]}}
+    event = {"event_name": "purchase", "event_timestamp": int(moment.timestamp() * 1e6), "user_id": row["user_id"]}
+    params = [{"key": k, "value": v} for k, v in values.items()]
+    return event | {"event_params": params, "items": [{"item_id": row["product_id"]}]}
+
+
+@pytest.mark.parametrize(("tool", "own"), [("segment", "userId"), ("sensors", "login_id"), ("ga4", "user_id")])
+def test_purchases_of_a_tool_are_judged_alike(store, tmp_path, tool, own):
     (tmp_path / "export").mkdir()
-    (tmp_path / "export" / "events.jsonl").write_text("\n".join(map(json.dumps, calls)), encoding="utf-8")
-    ds = store({"courses": catalogue()}, source_format="segment", business_user_id_column="userId")
-    assert ds.orders.count().execute() == 0 and ds.events.count().execute() == 48
-    assert ds.report.notes[0].startswith("events.jsonl: what is paid is about 100 times")
+    for unit, kept in ((100, 0), (1, 48)):
+        calls = [purchase(tool, row) for row in orders(unit=unit).to_dict("records")]
+        text = "\n".join(json.dumps(call) for call in calls)
+        (tmp_path / "export" / "events.jsonl").write_text(text, encoding="utf-8")
+        ds = store({"courses": catalogue()}, source_format=tool, business_user_id_column=own)
+        assert ds.orders.count().execute() == kept and ds.events.count().execute() == 48
+        said = [note.startswith("events.jsonl: what is paid is about 100 times") for note in ds.report.notes]
+        assert said[:1] == ([True] if kept == 0 else [])
 
 
 def test_a_mapping_may_declare_the_unit(store, tmp_path):

@@ -468,7 +468,7 @@ _TABLES = (
             ),
             _far_above("memberships"),
         ),
-        reads=("courses", "orders"),
+        reads=("courses", "orders", "order_items"),
     ),
     Table(
         "touches",
