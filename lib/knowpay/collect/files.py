@@ -21,7 +21,7 @@ ENDINGS = (".csv", ".csv.gz", ".parquet")
 LINES = tuple(e + z for e in (".json", ".jsonl", ".ndjson") for z in ("", ".gz"))
 DELIMITERS = ",;\t|"
 BLOCK = 1 << 22  # bytes of a CSV file read at a time; one row must fit
-_TABLE = re.compile(rf"(.*/)?({'|'.join(TABLES)})([-/].*)?({'|'.join(map(re.escape, ENDINGS))})", re.IGNORECASE)
+_TABLE = re.compile(rf"(.*/)?({'|'.join(TABLES)})([-/].*|_\d.*)?({'|'.join(map(re.escape, ENDINGS))})", re.IGNORECASE)
 
 
 def digest(path: Path) -> str:
@@ -51,7 +51,7 @@ def list_files(source: Path) -> list[Path]:
 
 
 def table_of(name: str) -> str | None:
-    """The table a file belongs to: `events.csv`, `events-2.csv.gz`, `events/a.parquet`, `may/events.csv`"""
+    """The table a file belongs to: `events.csv`, `events-2.csv.gz`, `events_20250301.csv`, `events/a.parquet`, …"""
     match = _TABLE.fullmatch(name)
     return match[2].lower() if match else None
 

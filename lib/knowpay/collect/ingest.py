@@ -17,14 +17,14 @@ import csv
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from knowpay.collect import ExportError, adapters, later
+from knowpay.collect import ExportError, adapters, later, money
 from knowpay.collect.files import (
     DELIMITERS,
     LINES,
@@ -38,7 +38,7 @@ from knowpay.collect.files import (
     table_of,
 )
 from knowpay.collect.manifest import Manifest, read_manifests, whole
-from knowpay.collect.schema import EVENTS, FATES, QUARANTINE, SQL_TYPES, TABLES, Table
+from knowpay.collect.schema import EVENTS, FATES, LISTED, QUARANTINE, SQL_TYPES, TABLES, Table
 from knowpay.collect.sql import MESSAGES, checks, select
 from knowpay.collect.store import Store, only_one, quiet, writable
 
@@ -51,7 +51,17 @@ _ABOUT |= {"contains_personal_data", "lookback_days", "retention_days"}
 def version() -> str:
     """Digest of the code of this package: a store made by other code has another name."""
     here = Path(__file__).parent
-    names = ("schema.py", "manifest.py", "files.py", "sql.py", "later.py", "store.py", "ingest.py", "privacy/scrub.py")
+    names = (
+        "schema.py",
+        "manifest.py",
+        "files.py",
+        "sql.py",
+        "later.py",
+        "money.py",
+        "store.py",
+        "ingest.py",
+        "privacy/scrub.py",
+    )
     code = b"".join(p.read_bytes() for p in [*(here / n for n in names), *sorted((here / "adapters").glob("*.py"))])
     return hashlib.sha256(code + duckdb.__version__.encode()).hexdigest()[:8]
 
@@ -253,6 +263,8 @@ class _Run:
             # A declaration that changed under rows already loaded changes those as well: then the table is read anew.
             anew = any(b["rows"] > b["quarantined"] and b["declared"] != files[b["unit"]].declared for b in mine)
             held = [b for b in mine if b["quarantined"]]
+            # A file refused as a whole comes back as a whole: some of its rows alone cannot be judged.
+            anew = anew or any(b["money"]["refused"] for b in held)
             held = sorted(held, key=lambda b: self.files.index(files[b["unit"]]))
             some = [(b, files[b["unit"]], *self.waiting(b, rule)) for b in held]
             if anew or grown & set(table.reads) or not self.again(table, some):
@@ -279,7 +291,7 @@ class _Run:
             batch = self.views(file)[table.name]
             chosen = f"(SELECT * FROM {batch.relation} WHERE {batch.row} IN ({rows})) AS again"
             mine.append((file, replace(batch, relation=chosen, rows=n, ragged=[])))
-        if not self.table(table, mine, self.before):
+        if not self.table(table, mine, self.before, judged=False):
             return False
         for was, _, rows, n in held:
             whole, part = (b for b in self.after["batches"] if (b["table"], b["unit"]) == (table.name, was["unit"]))
@@ -317,15 +329,24 @@ class _Run:
         mine = [f for f in files if f.table in (None, table.name)]
         return [(f, self.views(f)[table.name]) for f in mine if table.name in self.views(f)]
 
-    def table(self, table: Table, mine: list[tuple[_File, Batch]], before: dict[str, Any]) -> bool:
+    def table(self, table: Table, mine: list[tuple[_File, Batch]], before: dict[str, Any], judged: bool = True) -> bool:
         """Add the rows of some files, in the order of their names, to what the store had of the table before.
 
+        The unit of money of the files is `judged` when their rows are all there.
         False: one of them contradicts a row of the store, so the whole table must be read; nothing was done.
         """
         self.prepare(table, mine)
         for number, (file, batch) in enumerate(mine):
             with _reading(file.name):
                 self.load(table, batch, file, number)
+        verdicts: dict[int, money.Verdict] = {}
+        if table.name in LISTED and mine and judged:
+            units = [f.manifest.model_copy(update=b.units).money_unit for f, b in mine]
+            verdicts = money.judge(self.con, table.name, [(f.name, u) for (f, _), u in zip(mine, units, strict=True)])
+        for number, verdict in verdicts.items():
+            if verdict.refused:
+                with _reading(mine[number][0].name):
+                    self.refuse(table, mine[number][1], mine[number][0], number, verdict.refused)
         parts, aside = before.get("parts", {}).get(table.name, {}), before.get("superseded", {}).get(table.name)
         if (mine or not parts) and not self.rank(table, parts, [aside] if aside else []):
             self.con.execute('DELETE FROM quarantine WHERE "table" = ?', [table.name])
@@ -337,7 +358,7 @@ class _Run:
         self.after["decided"][table.name] = dict(before.get("decided", {}).get(table.name, {}))
         if mine or not parts:
             self.merge(table, parts, [aside] if aside else [])
-            self.count(table, mine)
+            self.count(table, mine, verdicts)
         else:
             self.after["parts"][table.name] = parts
             self.after["superseded"] |= {table.name: aside} if aside else {}
@@ -355,14 +376,48 @@ class _Run:
         self.con.execute(f"CREATE OR REPLACE TABLE staged.stage ({head}, {declared})")
         if table.name == "users" and mine:
             self.user_ids([batch for _, batch in self.of(table, self.files)])
+        if table.name in LISTED:
+            self.prices(table, mine)
         if table.name == "orders":
             items = any(self.of(TABLES["order_items"], [f]) for f in self.files)
             self.con.execute(f"SET VARIABLE has_order_items = {items}")
-            courses = [p["file"] for p in self.after["parts"]["courses"].values()]
-            courses = ", ".join(quote(str(self.store.folder / name)) for name in courses)
+
+    def prices(self, table: Table, mine: list[tuple[_File, Batch]]) -> None:
+        """What a row should cost: the loaded catalogue, the lines of the order as they came, the loaded orders."""
+        for name, of, price in (("catalogue", "courses", "price"), ("paid", "orders", money.BEFORE_DISCOUNT)):
+            files = [p["file"] for p in self.after["parts"].get(of, {}).values()]
+            empty = ", ".join(f'NULL::DOUBLE AS "{n}"' for n in TABLES[of].names)
+            key = TABLES[of].key[0]
             self.con.execute(
-                f"CREATE OR REPLACE TEMP TABLE catalogue AS SELECT product_id, price FROM read_parquet([{courses}])"
+                f"""CREATE OR REPLACE TEMP TABLE {name} AS
+                SELECT CAST({key} AS VARCHAR) AS {key}, {price} AS price FROM {self.stored(empty, files)}"""
             )
+        self.con.execute(f"CREATE OR REPLACE TEMP TABLE lines ({money.LINES})")
+        items = self.of(TABLES["order_items"], self.files) if table.name == "orders" and mine else []
+        for file, batch in items:  # in quarantine or not: a line in the wrong unit still says what was bought
+            rows, _ = select(TABLES["order_items"], batch, file.manifest.model_copy(update=batch.units))
+            with _reading(file.name):
+                self.con.execute(
+                    f"""INSERT INTO lines SELECT order_id, line_no, product_id, price, quantity FROM {rows}
+                    WHERE order_id IS NOT NULL AND quantity > 0"""
+                )
+        self.con.execute("CREATE OR REPLACE TEMP TABLE baskets AS " + money.BASKETS)
+
+    def refuse(self, table: Table, batch: Batch, file: _File, number: int, message: str) -> None:
+        """Send all rows of a file whose money is in another unit than declared to quarantine."""
+        ours = f"""batch_id = {quote(file.batch_id)} AND "table" = {quote(table.name)} AND rule = 'money_unit'"""
+        rows, _ = select(table, batch, file.manifest.model_copy(update=batch.units))
+        column = money.price(table.name)
+        whose = '"user_id"' if "user_id" in table.names else "NULL"
+        self.con.execute(
+            f"""INSERT INTO quarantine SELECT {quote(table.name)}, {quote(batch.file)}, source_row, 'money_unit', ?,
+                CAST("r_{column}" AS VARCHAR), ?, raw_json, {quote(file.batch_id)},
+                {quote(file.manifest.extracted_at.isoformat())}::TIMESTAMPTZ, 'waiting', {whose}, 1000
+            FROM {rows} JOIN (SELECT {batch.row} AS source_row, {batch.raw_json} AS raw_json FROM {batch.relation})
+            USING (source_row) WHERE source_row NOT IN (SELECT source_row FROM quarantine WHERE {ours})""",
+            [column, message],
+        )
+        self.con.execute(f"UPDATE staged.stage SET ok = false WHERE batch = {number}")
 
     def user_ids(self, batches: list[Batch]) -> None:
         """All ids in the users files, good rows or not: an inviter in quarantine is still a user."""
@@ -533,7 +588,7 @@ class _Run:
         self.con.execute(f"COPY ({sql}) TO {quote(str(made))} (FORMAT parquet, COMPRESSION zstd)")
         return self.store.keep(made, name)
 
-    def count(self, table: Table, mine: list[tuple[_File, Batch]]) -> None:
+    def count(self, table: Table, mine: list[tuple[_File, Batch]], verdicts: dict[int, money.Verdict]) -> None:
         """Write down the fate of every row of every file, and hold the conservation law."""
         con, name = self.con, table.name
         key = _key(table)
@@ -569,6 +624,7 @@ class _Run:
             self.after["batches"].append(
                 {"table": name, "file": file.name, "batch_id": file.batch_id, "unit": file.unit}
                 | {"declared": file.declared, "rows": batch.rows, "notes": batch.notes}
+                | {"money": asdict(verdicts.get(number, money.Verdict()))}
                 | counts
             )
         rules = self.after["decided"][name]
@@ -591,7 +647,9 @@ class _Run:
     def finish(self) -> None:
         """Add the notes and commit."""
         after, con = self.after, self.con
-        notes = [*self.notes, *dict.fromkeys(n for b in after["batches"] for n in b["notes"])]
+        said = [b["money"] for b in after["batches"]]
+        notes = [m["refused"] for m in said if m["refused"]] + [d for m in said for d in m["doubts"]]
+        notes = [*sorted(notes), *self.notes, *dict.fromkeys(n for b in after["batches"] for n in b["notes"])]
         names = ", ".join(map(quote, EVENTS))
         events = ", ".join(quote(str(self.store.folder / p["file"])) for p in after["parts"]["events"].values())
         unknown = con.execute(

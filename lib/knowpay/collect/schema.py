@@ -127,8 +127,9 @@ class Rule:
     Args:
         id: the stable rule id written to the quarantine.
         column: the column that the report names.
-        when: SQL over canonical columns, true for a bad row. It may use the views `catalogue` (loaded courses)
-            and `user_ids` (all ids in the users files) and the variable `has_order_items`.
+        when: SQL over canonical columns, true for a bad row. It may use the views `catalogue` (loaded courses),
+            `baskets` (of the lines of each order: sum of list prices, of prices), `paid` (loaded orders, before
+            discounts) and `user_ids` (all ids in the users files), and the variable `has_order_items`.
         message: one sentence with the remedy; `{value}` is filled in.
     """
 
@@ -207,6 +208,29 @@ _SOMEBODY = Rule(
     "user_id",
     "user_id IS NULL AND anonymous_id IS NULL",
     "Neither user_id nor anonymous_id is given. Send at least one of them.",
+)
+# What a row of `r` should cost, in SQL over the views of `Rule`: NULL where nothing says it.
+_PRICE = "(SELECT price FROM catalogue c WHERE c.product_id = r.{} AND price > 0)"
+_BASKET = "(SELECT {} FROM baskets b WHERE b.order_id = r.order_id)"
+CATALOGUED = {
+    "orders": f"coalesce({_BASKET.format('listed')}, {_PRICE.format('product_id')})",
+    "order_items": _PRICE.format("product_id"),
+    "memberships": _PRICE.format("plan_id"),
+}
+LISTED = CATALOGUED | {
+    "orders": f"coalesce({CATALOGUED['orders']}, {_BASKET.format('asked')})",
+    "memberships": f"coalesce({CATALOGUED['memberships']}, (SELECT price FROM paid p WHERE p.order_id = r.order_id))",
+}
+
+
+def _far_above(table: str) -> Rule:
+    """One price that no discount explains; a price far below may be an offer: a file of them is judged in `money`."""
+    return Rule("money_unit", "price", f"price >= 20 * {LISTED[table]}", _OFF)
+
+
+_OFF = (
+    "{value} is about 100 times off the list price. Is it in fen and the list price in yuan? "
+    "Send both in the manifest's money_unit."
 )
 _ABOUT_A_PRODUCT = """('product_viewed', 'product_added', 'product_added_to_wishlist', 'product_shared',
     'lesson_started', 'lesson_progressed', 'lesson_completed', 'course_completed')"""
@@ -390,13 +414,9 @@ _TABLES = (
             Rule(
                 "money_unit",
                 "total",
-                """total > 0 AND (
-                    total >= 20 * (SELECT price FROM catalogue c WHERE c.product_id = r.product_id AND price > 0)
-                    OR total <= 0.05 * (SELECT price FROM catalogue c WHERE c.product_id = r.product_id)
-                    AND NOT coalesce((total + discount) / (SELECT price FROM catalogue c
-                        WHERE c.product_id = r.product_id AND price > 0) BETWEEN 0.8 AND 1.25, false))""",
-                "{value} is about 100 times off the list price. Is it in fen and the list price in yuan? "
-                "Send both in the manifest's money_unit.",
+                f"""total > 0 AND (total >= 20 * {LISTED["orders"]} OR total <= 0.05 * {LISTED["orders"]}
+                    AND NOT coalesce((total + discount) / {LISTED["orders"]} BETWEEN 0.8 AND 1.25, false))""",
+                _OFF,
             ),
         ),
         reads=("courses", "order_items"),
@@ -415,6 +435,8 @@ _TABLES = (
             C("coupon", meaning="coupon code"),
             C("position", "int", "place in the list shown", minimum=0),
         ),
+        rules=(_far_above("order_items"),),
+        reads=("courses",),
     ),
     Table(
         "memberships",
@@ -449,7 +471,9 @@ _TABLES = (
                 "current_period_end < current_period_start",
                 "The period ends before it starts. Check whether the two columns are swapped.",
             ),
+            _far_above("memberships"),
         ),
+        reads=("courses", "orders", "order_items"),
     ),
     Table(
         "touches",

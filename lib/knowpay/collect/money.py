@@ -1,0 +1,120 @@
+"""The unit of money, tested at every price: yuan read as fen, or fen as yuan, is off by a hundred.
+
+Of each row that has both, what is paid is divided by what it should cost (`schema.LISTED`: the list prices of what was
+bought, or the prices of its lines). Discounts, refunds and free courses leave the ratio near 1 or do not enter; another
+unit moves it to 100 or 1/100. When most rows of a file are off on the same side, the file is not in the unit that its
+manifest declares, and nothing of it is loaded. When only a month or a product is, or no row can be compared, that is a
+doubt: the report begins with it.
+"""
+
+from dataclasses import dataclass, field
+
+import duckdb
+
+from knowpay.collect.schema import CATALOGUED, LISTED, TABLES
+
+ABOVE = 20  # times the list price: no quantity or longer plan explains it, but fen at an eighty per cent discount do
+BELOW = 50  # the list price divided by it: an offer at a twentieth of the price is no other unit
+LEAST = 2  # rows that must be off before a whole file is accused
+ENOUGH = 5  # rows with a list price that acquit a file
+PRODUCT = 5  # orders of one product that must all be off before its list price is doubted
+
+BEFORE_DISCOUNT = "nullif(coalesce(subtotal, total + coalesce(discount, 0)), 0)"  # of an order
+LINES = "order_id VARCHAR, line_no BIGINT, product_id VARCHAR, price DOUBLE, quantity BIGINT"
+# Of the lines of each order (`lines`): the sum of their list prices where all have one, and that of their prices.
+BASKETS = """SELECT order_id,
+    CASE WHEN bool_and(c.price IS NOT NULL) THEN nullif(sum(c.price * quantity), 0) END AS listed,
+    nullif(sum(l.price * quantity), 0) AS asked
+    FROM (SELECT DISTINCT * FROM lines) l LEFT JOIN catalogue c USING (product_id) GROUP BY order_id"""
+
+
+@dataclass
+class Verdict:
+    """What the prices of a file say: `refused` is why nothing of it may be loaded, `doubts` are lines of the report."""
+
+    refused: str | None = None
+    doubts: list[str] = field(default_factory=list)
+
+
+def price(table: str) -> str:
+    """The column of the table that holds what is paid."""
+    return "total" if table == "orders" else "price"
+
+
+def judge(con: duckdb.DuckDBPyConnection, table: str, files: list[tuple[str, str]]) -> dict[int, Verdict]:
+    """Judge the staged rows of each file; `files` are (name, declared unit) in the order of their batches."""
+    paid, listed = price(table), LISTED[table]
+    month = {"orders": "timestamp", "memberships": "current_period_start"}.get(table)
+    month = f"strftime({month}, '%Y-%m')" if month else "NULL"
+    product = "plan_id" if table == "memberships" else "product_id"
+    told = (
+        "(paid + coalesce(discount, 0)) / listed BETWEEN 0.8 AND 1.25" if "discount" in TABLES[table].names else "false"
+    )
+    more = ", discount, subtotal" if table == "orders" else ", discount" if table == "order_items" else ""
+    most = "greatest(paid, subtotal)" if table == "orders" else "paid"
+    con.execute(
+        f"""CREATE OR REPLACE TEMP TABLE judged AS
+        SELECT batch, month, product, coalesce({most} >= {ABOVE} * listed, false) AS above,
+            coalesce(paid <= listed / {BELOW} AND NOT coalesce({told}, false), false) AS below,
+            listed IS NOT NULL AS known, tested
+        FROM (SELECT batch, {month} AS month, {product} AS product, {paid} AS paid, {listed} AS listed,
+                {CATALOGUED[table]} IS NOT NULL AS tested{more}
+              FROM staged.stage r WHERE {paid} > 0)"""
+    )
+    counts = "count(*), count_if(tested), count_if(known), count_if(above), count_if(below)"
+    found = {n: Verdict() for n in range(len(files))}
+    sides = {}
+    for batch, rows, tested, known, above, below in con.execute(
+        f"SELECT batch, {counts} FROM judged GROUP BY 1"
+    ).fetchall():
+        name, unit = files[batch]
+        if side := _side(known, above, below):
+            sides[batch] = side
+            said = _said(name, table, max(above, below), known, side)
+            found[batch].refused = f"{said} {_remedy(name, unit, side)}"
+        elif tested < min(ENOUGH, rows) and table != "order_items":  # lines are tested by their orders
+            found[batch].doubts.append(
+                f"{name}: only {tested:,} of {rows:,} amounts have a list price; whether they are in {unit}, as "
+                "declared, could not be tested. Compare one with a receipt, or export courses with their prices."
+            )
+    for batch, when, _, _, known, above, below in con.execute(
+        f"SELECT batch, month, {counts} FROM judged WHERE month IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
+    ).fetchall():
+        side = _side(known, above, below)
+        if side and batch not in sides:
+            said = _said(files[batch][0], table, max(above, below), known, side, f"in {when} ")
+            found[batch].doubts.append(f"{said} Put that month into a folder with a manifest that declares its unit.")
+    for batch, off, some in con.execute(
+        f"""SELECT batch, count(*), string_agg(product, ', ' ORDER BY product) FROM (
+            SELECT batch, product FROM judged WHERE known GROUP BY 1, 2
+            HAVING count(*) >= {PRODUCT} AND (bool_and(above) OR bool_and(below))) GROUP BY 1 ORDER BY 1"""
+    ).fetchall():
+        if batch not in sides:
+            found[batch].doubts.append(
+                f"courses: the list price of {off:,} products is about 100 times off every price paid in "
+                f"{files[batch][0]}: {some[:60]}. Is their file in another unit? It then needs a manifest of its own."
+            )
+    return found
+
+
+def _side(known: int, above: int, below: int) -> int:
+    """1 when most rows are too high, -1 when most are too low, else 0."""
+    if max(above, below) < LEAST or 2 * max(above, below) <= known:
+        return 0
+    return 1 if above > below else -1
+
+
+def _said(name: str, table: str, off: int, known: int, side: int, when: str = "") -> str:
+    what = "what is paid" if table == "orders" else f"the price of {table}"
+    times = "100 times" if side > 0 else "a hundredth of"
+    return f"{name}: {when}{what} is about {times} the list price in {off:,} of {known:,} rows."
+
+
+def _remedy(name: str, unit: str, side: int) -> str:
+    other, where = ("fen", "yuan")[unit == "fen"], "the manifest.yml above it (or its entry in mapping.yml)"
+    if (side > 0) == (unit == "yuan"):
+        return f"Write `money_unit: {other}` into {where}; nothing of {name} is loaded before."
+    return (
+        f"Then courses are in another unit than declared: put them into a folder whose manifest.yml says "
+        f"`money_unit: {'fen' if side < 0 else 'yuan'}`; nothing of {name} is loaded before."
+    )
