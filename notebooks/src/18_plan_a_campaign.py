@@ -46,8 +46,8 @@ ds.needs("18")  # stops here, with a sentence, when the data cannot carry this l
 # odds of the lot are known and need not be even. Campaigns whose receivers were picked by a rule are no evidence: the picked
 # may be those who buy more anyway. Beside the touch stands what was known about the person **that morning**: days with a
 # visit in the last 30, days since the last one, tenure, mean price of the courses opened, past purchases, device, channel.
-# An event that had not yet arrived at the server was not known. Without lots there is no effect to learn, and the lesson has
-# stopped above.
+# An event that had not yet arrived at the server was not known. Without lots there is no effect to learn: such data have
+# stopped at `ds.needs`.
 
 # %% tags=["nbval-check-output"]
 from knowpay.operate import campaign
