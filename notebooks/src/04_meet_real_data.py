@@ -438,10 +438,12 @@ else:
 
 # %%
 if truth is not None:
+    from knowpay.people.audience import audience
+
     sold = truth.orders.loc[truth.orders["total"] > truth.orders["refund"], ["order_id"]]
     sold = sold.merge(ds.orders.select("order_id", "user_id", "product_id", "timestamp").to_pandas())
     sold = sold[sold["product_id"].isin(truth.courses["product_id"])]
-    sold = sold[sold["user_id"].isin(economics.customers(ds)["user_id"])]
+    sold = sold[sold["user_id"].isin(audience(ds, "analysis")["user_id"])]
 
 # %%
 if truth is not None:

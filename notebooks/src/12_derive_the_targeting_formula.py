@@ -44,7 +44,7 @@ ds.needs("12")  # stops here, with a sentence, when the data cannot carry this l
 # One row is one *touch*: a person was on the list of a campaign, and a draw decided whether the message went out. The odds of
 # the draw are known and need not be even: some campaigns left one in ten unwritten, some drew two groups at different odds.
 # Campaigns in which a rule chose are left out. Without draws, and without purchases in both arms, nothing below can be
-# learned, and the lesson has stopped above.
+# learned: such data have stopped at `ds.needs`.
 
 # %%
 from knowpay.derive import evidence

@@ -162,13 +162,27 @@ def test_unlocks_a_larger_export(opened):
     ds = opened(users=tables["users"], events=tables["events"], orders=orders, touches=touches, courses=courses)
     found = ds.unlocks().set_index("lesson")
     assert found.loc["01_collect_app_and_web_events"].tolist() == [True, "enough"]
-    assert "events show 0 pairs of a person and a course" in found.loc["15_train_a_course_recommender", "reason"]
+    assert (
+        "2,400 pairs of a person and a course, 0 of them in the last 30 days"
+        in found.loc["15_train_a_course_recommender", "reason"]
+    )
     assert "column propensity" in found.loc["18_plan_a_campaign", "reason"]
     ds.needs("01")
     with pytest.raises(TooLittleData, match=r"cannot carry lesson 18.*column propensity"):
         ds.needs("18")
     with pytest.raises(ValueError, match="no lesson"):
         ds.needs("99")
+
+
+def test_a_notebook_shows_the_sentence_and_no_traceback(opened, monkeypatch):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shown, shell = [], InteractiveShell()
+    monkeypatch.setattr(shell, "_showtraceback", lambda kind, error, lines: shown.append((kind, lines)))
+    shell.user_ns["ds"] = opened(orders=None)
+    assert not shell.run_cell('ds.needs("12")').success  # so that the cells after it do not run
+    ((kind, (line,)),) = shown
+    assert kind is TooLittleData and line.startswith("test cannot carry lesson 12") and "add the table touches" in line
 
 
 @pytest.mark.parametrize(

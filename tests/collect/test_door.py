@@ -65,8 +65,8 @@ def test_a_terminal_shows_that_the_company_is_being_made(world, tmp_path, monkey
     assert again.getvalue() == ""
 
 
-def test_ctrl_c_in_the_midst_of_a_query_is_ctrl_c(tmp_path, monkeypatch):
-    def query(run):
+def test_ctrl_c_in_the_midst_of_a_query_is_ctrl_c(world, tmp_path, monkeypatch):
+    def query(*given):
         raise RuntimeError("Query interrupted")  # what DuckDB makes of it
 
     write_manifest(tmp_path / "mine")
@@ -74,6 +74,9 @@ def test_ctrl_c_in_the_midst_of_a_query_is_ctrl_c(tmp_path, monkeypatch):
     monkeypatch.setattr(reader._Run, "follow", query)
     with pytest.raises(KeyboardInterrupt):
         knowpay.open(tmp_path / "mine", cache=tmp_path / "cache")
+    world.write = query
+    with pytest.raises(KeyboardInterrupt):
+        knowpay.open("world:small", cache=tmp_path / "cache")
 
 
 def test_a_read_only_cache_is_said_with_the_remedy(world, tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def learning(ds: Dataset, event: str) -> pd.DataFrame:
     """Person-days with `event`: ``user_id, day`` (in the time zone of the data), each pair once."""
-    return _days(ds, "events", "event = $event", {"event": event}, "analysis")
+    return _days(ds, "events", "event = $event", {"event": event})
 
 
 def buying(ds: Dataset) -> pd.DataFrame:
@@ -29,14 +29,16 @@ def buying(ds: Dataset) -> pd.DataFrame:
     """
     where = """status <> 'refunded' AND total > 0
         AND coalesce(product_id, '') NOT IN (SELECT product_id FROM courses WHERE product_type = 'membership')"""
-    return _days(ds, "paid_orders", where, {}, "customer")
+    return _days(ds, "paid_orders", where, {})
 
 
-def _days(ds: Dataset, table: str, where: str, values: dict[str, str], purpose: str) -> pd.DataFrame:
+def _days(ds: Dataset, table: str, where: str, values: dict[str, str]) -> pd.DataFrame:
+    """Of everybody who may be analysed; sets of buyers without a users table keep theirs."""
     return ds.con.con.execute(
         f"""SELECT DISTINCT user_id, CAST(CAST(timezone($zone, timestamp) AS DATE) AS TIMESTAMP) AS day FROM {table}
-        WHERE {where} AND user_id IN (
-            SELECT user_id FROM may_{purpose} WHERE reason = '') ORDER BY user_id, day""",
+        WHERE {where} AND user_id IS NOT NULL AND user_id NOT IN (
+            SELECT user_id FROM may_analysis WHERE reason <> '' UNION SELECT user_id FROM not_followed)
+        ORDER BY user_id, day""",
         values | {"zone": ds.timezone},
     ).df()
 

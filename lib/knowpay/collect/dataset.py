@@ -291,8 +291,8 @@ class Dataset:
         """Which lessons these data can carry.
 
         Returns:
-            pandas DataFrame with lesson, unlocked (bool) and reason: "enough", or what would unlock it. The floors
-            are rules of thumb.
+            pandas DataFrame with lesson, unlocked (bool) and reason: "enough", or what would unlock it, as
+            `collect.floors` finds it.
         """
         import pandas as pd
 

@@ -40,7 +40,7 @@ from knowpay.collect.files import (
 from knowpay.collect.manifest import Manifest, read_manifests, whole
 from knowpay.collect.schema import EVENTS, FATES, LISTED, QUARANTINE, SQL_TYPES, TABLES, Table
 from knowpay.collect.sql import MESSAGES, checks, select
-from knowpay.collect.store import Store, only_one, quiet, writable
+from knowpay.collect.store import Store, only_one, quiet, stoppable, writable
 
 # Fields of a manifest that no row depends on: they may change without reading the files again.
 _ABOUT = {"dataset_id", "source_system", "observation_start", "observation_end", "lawful_basis_note"}
@@ -693,7 +693,7 @@ class _Run:
 
 @contextmanager
 def _run(source: Path, store: Path) -> Iterator[_Run]:
-    with _stoppable(), writable(store.parent):
+    with stoppable(), writable(store.parent):
         store.parent.mkdir(parents=True, exist_ok=True)
         with only_one(store):
             run = _Run(source, Store(store))
@@ -701,17 +701,6 @@ def _run(source: Path, store: Path) -> Iterator[_Run]:
                 yield run
             finally:
                 run.close()
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let Ctrl-C be Ctrl-C: DuckDB turns it into a RuntimeError, "Query interrupted"."""
-    try:
-        yield
-    except RuntimeError as error:
-        if "interrupted" not in str(error):
-            raise
-        raise KeyboardInterrupt from None
 
 
 def ingest(source: Path, store: Path) -> Path:

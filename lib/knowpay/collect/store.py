@@ -83,6 +83,17 @@ def writable(folder: Path) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Let Ctrl-C be Ctrl-C: DuckDB turns it into a RuntimeError, "Query interrupted"."""
+    try:
+        yield
+    except RuntimeError as error:
+        if "interrupted" not in str(error):
+            raise
+        raise KeyboardInterrupt from None
+
+
 def build(target: Path, make: Callable[[Path], None]) -> Path:
     """Return the folder `target`, made by `make(temporary folder)` when it does not exist yet.
 
@@ -91,7 +102,7 @@ def build(target: Path, make: Callable[[Path], None]) -> Path:
     """
     if target.exists():
         return target
-    with writable(target.parent):
+    with stoppable(), writable(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         with only_one(target):
             if target.exists():

@@ -49,7 +49,10 @@ def course(
     jobs: Jobs = 0,
     company: Company = None,
 ) -> None:
-    """Generate the company, run every lesson, render the book, print the scorecard. Resumes where it stopped."""
+    """Generate the company, run every lesson, render the book, print the scorecard. Resumes where it stopped.
+
+    The status is 1 when a lesson failed, and 3 when all ran but those that the data cannot carry.
+    """
     from knowpay.course import runner
 
     chosen = [name for names in only or () for name in names.split(",")]
