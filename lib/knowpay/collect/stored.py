@@ -67,8 +67,9 @@ def shown(cell: Cell, note: str = "") -> list[dict[str, Any]]:
         return kept
     command = f"`knowpay data get {' '.join(lack)}`"
     if as_run := cell["metadata"].get("as_run"):
-        used = " and ".join(f"{name} ({sha})" for name, sha in as_run["sha256"].items())
-        what = "it" if len(as_run["sha256"]) == 1 else ", ".join(lack)
+        used = [f"{name} ({sha})" for name, sha in as_run["sha256"].items()]
+        what = ", ".join(lack) if len(lack) < len(used) else "it" if len(used) == 1 else "them"
+        used = " and ".join(filter(None, [", ".join(used[:-1]), used[-1]]))
         said = f"As run on {as_run['date']} with {used}; your computer lacks {what}: {command}."
         said += note if kept else " This cell prints nothing."
     else:
