@@ -102,7 +102,7 @@ def table(judged: Mapping[str, pd.DataFrame], k: int = 10, seed: int = 0) -> pd.
 
 def lists(cut: Split, scores: np.ndarray, k: int = 10) -> np.ndarray:
     """The k best courses (column numbers) of everybody who gets a personal list, (people, k)."""
-    return neighbours.top(np.broadcast_to(scores, cut.x.shape)[cut.personal], k, cut.barred[cut.personal])
+    return cut.lists(scores, k, np.flatnonzero(cut.personal))
 
 
 def mean_place(cut: Split, scores: np.ndarray, popular: np.ndarray) -> float:
