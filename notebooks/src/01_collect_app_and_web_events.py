@@ -387,7 +387,7 @@ by_fault["share"] = by_fault["rows"] / by_fault["table"].map(report["rows_in"]).
 show.table(by_fault.round(4), "Suspected rows")
 
 # %%
-unique = arrived.drop(faults.duplicates(arrived).index)
+unique = arrived.drop(index=faults.duplicates(arrived).index, columns=["message_id", "user_id"])
 clocks = unique.loc[faults.wrong_clocks(unique).index]
 clocks = clocks[clocks["anonymous_id"].duplicated(keep=False)]  # an id seen once is not followed
 off = (clocks["received_at"] - clocks["sent_at"]).dt.total_seconds().groupby(clocks["anonymous_id"]).median() / 3600
@@ -408,9 +408,9 @@ with show.figure(
 # believes. Without it, the visits of these devices would fall on other hours and days.
 
 # %%
-corrected = (arrived["received_at"] - (arrived["sent_at"] - arrived["original_timestamp"])).dt.tz_convert(ds.timezone)
-device_day = arrived["original_timestamp"].dt.tz_convert(ds.timezone).dt.date
-moved = (corrected.dt.date != device_day)[clocks.index]
+corrected = (clocks["received_at"] - (clocks["sent_at"] - clocks["original_timestamp"])).dt.tz_convert(ds.timezone)
+device_day = clocks["original_timestamp"].dt.tz_convert(ds.timezone).dt.date
+moved = corrected.dt.date != device_day
 
 # %% tags=["remove-input"]
 show.say(

@@ -252,6 +252,8 @@ from knowpay.analyse import economics
 from knowpay.train import protocol
 
 judged = {name: cut.judge(s) for name, s in scores.items()}
+lists = {name: protocol.lists(cut, s) for name, s in scores.items()}  # ten courses for each person with a personal list
+scores = {name: scores[name] for name in ("popular", "two-tower")}  # the others have said all: they fill the memory
 contest = protocol.table(judged, seed=seed)
 lead = (judged["two-tower"]["ndcg"] - judged["EASE + own"]["ndcg"]).dropna()
 ahead = economics.mean_interval(lead, seed=seed)
@@ -285,12 +287,12 @@ show.say(
 # What does such a list look like? The first person with a long history, and the ten by EASE + own.
 
 # %%
-known = cut.personal & (np.diff(cut.x.indptr) >= 15) & (np.diff(cut.y.indptr) >= 5)
-person = np.flatnonzero(known if known.any() else cut.personal)[:1]
-ten = neighbours.top(scores["EASE + own"][person], 10, cut.barred[person])[0]
+came = cut.y[cut.personal]
+person = int(((np.diff(x.indptr) >= 15) & (np.diff(came.indptr) >= 5)).argmax())
+ten = lists["EASE + own"][person]
 looks = pd.DataFrame({"course": np.array(recommender.titles(cut.courses))[ten], "topic": cut.courses["category"][ten]})
-looks["opened before"] = (2 ** cut.x[person].toarray()[0, ten] - 1).round().astype(int)
-looks["opened after"] = cut.y[person].toarray()[0, ten].astype(int)
+looks["opened before"] = (2 ** x[person].toarray()[0, ten] - 1).round().astype(int)
+looks["opened after"] = came[person].toarray()[0, ten].astype(int)
 show.table(looks.reset_index(drop=True), "A list of ten, and what happened in the next 90 days")
 
 # %% [markdown]
@@ -300,12 +302,13 @@ show.table(looks.reset_index(drop=True), "A list of ten, and what happened in th
 
 # %%
 plain = two_tower.fit(examples, watch, two_tower.Settings(corrected=False), seed=seed)
-scores["two-tower, no log-Q"] = plain.scores(cut.x, profile)
-judged["two-tower, no log-Q"] = cut.judge(scores["two-tower, no log-Q"])
+uncorrected = plain.scores(cut.x, profile)
+judged["two-tower, no log-Q"] = cut.judge(uncorrected)
+lists["two-tower, no log-Q"] = protocol.lists(cut, uncorrected)
 
 rows = ["popular", "item-kNN", "EASE + own", "two-tower", "two-tower, no log-Q"]
 bias = protocol.table({name: judged[name] for name in rows}, seed=seed)
-bias.insert(0, "mean place by popularity", [protocol.mean_place(cut, scores[n], scores["popular"]) for n in rows])
+bias.insert(0, "mean place by popularity", [protocol.mean_place(cut, lists[n], scores["popular"]) for n in rows])
 show.table(bias.round(2), f"What the missing line does (place 1 = most popular of {(~cut.new).sum()}, last = least)")
 
 # %% tags=["remove-input"]
@@ -339,6 +342,7 @@ ways = {
     "time split, 20 sampled negatives": protocol.sampled(honest, fresh, seen, 20, seed),
     "random split, 20 sampled negatives": protocol.sampled(leaky, hidden, train, 20, seed),
 }
+del honest, leaky  # as large as all scores of a method
 inflated = pd.Series({name: judged_so["recall"].mean() for name, judged_so in ways.items()}, name="recall@10")
 show.table(inflated.round(2), "One model, four numbers; the first is the one that will be lived")
 
@@ -355,6 +359,7 @@ by_group = {g: neighbours.popularity(cut.x[(group == g).to_numpy()]) for g in gr
 alike = np.stack([by_group[g] + 5 * scores["popular"] / scores["popular"].max() for g in group])
 ways = {"popular": scores["popular"], "popular, same age and gender": alike, "two-tower": scores["two-tower"]}
 cold = protocol.table({name: cut.judge(s, who=newcomers) for name, s in ways.items()}, seed=seed)
+del alike, ways
 count = (newcomers & (np.diff(cut.y.indptr) > 0)).sum()
 show.table(cold.round(2), f"{count} people who had opened nothing before the line")
 
@@ -368,6 +373,7 @@ show.table(cold.round(2), f"{count} people who had opened nothing before the lin
 topic = pd.get_dummies(cut.courses["category"]).to_numpy(dtype=float)
 habit = two_tower.shares(cut.x) @ topic @ topic.T
 new_courses = protocol.new_courses(cut, {"same topic": habit, "two-tower": scores["two-tower"]})
+del habit
 
 # %% tags=["remove-input"]
 if len(new_courses):
@@ -547,7 +553,7 @@ if truth is None:
     show.say(f"{ds.name} is not simulated: nobody knows its truth, and the checks below are skipped.")
 else:
     tolerances, pages = truth.tolerances("15"), cut.y[cut.personal].toarray()
-    volume, lists = pages.sum(axis=1), {name: protocol.lists(cut, s) for name, s in scores.items()}
+    volume = pages.sum(axis=1)
     hits = {name: np.take_along_axis(pages, ten, axis=1).sum(axis=1) for name, ten in lists.items()}
     due = {name: np.take_along_axis(weight, ten, axis=1).sum(axis=1) for name, ten in lists.items()}
     for name in ("EASE + own", "two-tower"):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from knowpay.analyse.neighbours import blocks
 from knowpay.people import money
 from knowpay.people.audience import audience
 
@@ -95,7 +96,9 @@ def mean_interval(values: np.ndarray | pd.Series, level: float = 0.9, seed: int 
         raise ValueError("An interval needs at least one value.")
     rng = np.random.default_rng(seed)
     distinct, count = np.unique(values, return_counts=True)  # a resample is a multinomial draw over distinct values
-    means = rng.multinomial(len(values), count / count.sum(), size=2_000) @ distinct / len(values)
+    sizes = [len(range(2_000)[part]) for part in blocks(2_000, len(distinct))]
+    draws = (rng.multinomial(len(values), count / count.sum(), size=size) for size in sizes)
+    means = np.concatenate([draw @ distinct for draw in draws]) / len(values)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     mean = float(values.mean())
     return mean, min(mean, float(low)), max(mean, float(high))  # rounding must not put the mean outside

@@ -11,7 +11,7 @@ import pandas as pd
 if TYPE_CHECKING:
     from ibis.expr.types import Table
 
-ROWS = 250_000  # rows of a batch
+ROWS = 100_000  # rows of a batch
 
 
 def frame(parts: Iterable[Table], times: Sequence[str] = ()) -> pd.DataFrame:
@@ -26,7 +26,8 @@ def frame(parts: Iterable[Table], times: Sequence[str] = ()) -> pd.DataFrame:
     coded: dict[str, bool] = {}
     for part in parts:
         kept = kept or {name: [] for name in part.columns}
-        for batch in part.get_backend().con.execute(ibis.to_sql(part, dialect="duckdb")).to_arrow_reader(ROWS):
+        rows = part.get_backend().con.sql(ibis.to_sql(part, dialect="duckdb"))  # `execute` would make them all at once
+        for batch in rows.to_arrow_reader(ROWS):
             for name, column in zip(batch.schema.names, batch.columns, strict=True):
                 if name in times:
                     kept[name].append(_time(column.to_pandas()))
@@ -35,7 +36,8 @@ def frame(parts: Iterable[Table], times: Sequence[str] = ()) -> pd.DataFrame:
                     code = column.dictionary_encode()
                     often = 0 < 2 * len(code.dictionary) <= len(code)
                     column = code if coded.setdefault(name, often) else column
-                kept[name].append(column)
+                # A copy: a column of a batch would keep the whole batch, and two arrays are joined into a new one.
+                kept[name].append(pa.concat_arrays([column, column[:0]]))
         types = part.schema().to_pyarrow()
     columns = {}
     for name in list(kept):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import ibis
+import numpy as np
 import pandas as pd
 
 from knowpay.collect import compact
@@ -51,21 +52,27 @@ def arrivals(ds: Dataset) -> pd.DataFrame:
     """
     times = ["original_timestamp", "sent_at", "received_at"]
     texts = ["message_id", "event", "user_id", "anonymous_id", "user_agent_class"]
-    return compact.frame(_files(ds, "events", [*texts, *times]), times)
+    return _in_order(compact.frame(_files(ds, "events", [*texts, *times]), times))
 
 
 def exported(ds: Dataset, table: str, columns: list[str]) -> pd.DataFrame:
     """Return columns of an exported table as text, in order of files and rows; one that it lacks is empty."""
-    return pd.concat([part.to_pandas() for part in _files(ds, table, columns)], ignore_index=True)
+    return _in_order(pd.concat([part.to_pandas() for part in _files(ds, table, columns)], ignore_index=True))
 
 
 def _files(ds: Dataset, table: str, columns: list[str]) -> list[Table]:
-    """The rows of each file of a table, in order, with `ROW` and the columns."""
+    """The rows of each file of a table, files in order, with `ROW` and the columns."""
     raw = ds.raw(table)
     found = raw.select(*[raw[c] if c in raw.columns else ibis.null("string").name(c) for c in [*ROW, *columns]])
     batches = ds.report.batches
     files = sorted(batches.loc[batches["table"] == table, "file"])
-    return [found.filter(found.source_file == name).order_by("source_row") for name in files]
+    return [found.filter(found.source_file == name) for name in files]
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of files one after the other; sorted if those of a file should not come as they stand in it."""
+    back = (rows["source_row"].diff() < 0) & (rows["source_file"] == rows["source_file"].shift())
+    return rows.sort_values(ROW, ignore_index=True) if back.any() else rows
 
 
 def duplicates(events: pd.DataFrame) -> pd.DataFrame:
@@ -73,7 +80,8 @@ def duplicates(events: pd.DataFrame) -> pd.DataFrame:
 
     Rows without a message id cannot be told apart this way and accuse nobody.
     """
-    again = events["message_id"].duplicated(keep=False) & events["message_id"].notna()
+    code = pd.factorize(events["message_id"])[0]  # -1 is none; `duplicated` would make an object of every text
+    again = np.append(np.bincount(code[code >= 0]) > 1, False)[code]
     order = events.loc[again, ["message_id", "received_at", *ROW]].sort_values(["received_at", *ROW])
     return order.loc[order.duplicated("message_id"), ROW]
 
@@ -103,9 +111,11 @@ def bots(events: pd.DataFrame) -> pd.DataFrame:
     device = events["anonymous_id"]
     person = set(device[events["user_id"].notna() | ~events["event"].isin(PAGES)])
     known = set(device[events["user_agent_class"] != "unknown"])
-    hours = events[device.notna()].groupby(["anonymous_id", events["original_timestamp"].dt.floor("h")]).size()
+    stranger = device.notna() & ~device.isin(person)
+    hour = events.loc[stranger, "original_timestamp"].dt.floor("h")
+    hours = hour.groupby([device[stranger], hour]).size()
     fast = set(hours.index[hours > PAGES_AN_HOUR].get_level_values(0))
-    machine = device.notna() & ~device.isin(person) & (~device.isin(known) | device.isin(fast))
+    machine = stranger & (~device.isin(known) | device.isin(fast))
     return events.loc[machine, ROW]
 
 

@@ -102,14 +102,14 @@ def table(judged: Mapping[str, pd.DataFrame], k: int = 10, seed: int = 0) -> pd.
 
 def lists(cut: Split, scores: np.ndarray, k: int = 10) -> np.ndarray:
     """The k best courses (column numbers) of everybody who gets a personal list, (people, k)."""
-    return neighbours.top(np.broadcast_to(scores, cut.x.shape)[cut.personal], k, cut.barred[cut.personal])
+    return cut.lists(scores, k, np.flatnonzero(cut.personal))
 
 
-def mean_place(cut: Split, scores: np.ndarray, popular: np.ndarray) -> float:
-    """Mean place of the listed courses in the order of popularity among courses on sale, 1 = the most popular."""
+def mean_place(cut: Split, listed: np.ndarray, popular: np.ndarray) -> float:
+    """Mean place of the courses of some `lists` in the order of popularity among courses on sale, 1 = most popular."""
     place = np.empty(len(popular))
     place[np.argsort(np.where(cut.new, np.inf, -popular), kind="stable")] = np.arange(1, len(popular) + 1)
-    return float(place[lists(cut, scores)].mean())
+    return float(place[listed].mean())
 
 
 def new_courses(cut: Split, scores: Mapping[str, np.ndarray], least: int = 5) -> pd.DataFrame:

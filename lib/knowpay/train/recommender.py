@@ -54,9 +54,15 @@ class Split:
 
         `scores` has shape (people, courses), or (courses,) for a list that is the same for all.
         """
-        who = self.personal if who is None else who
-        scores = np.broadcast_to(scores, self.x.shape)[who]
-        return neighbours.ranked(neighbours.top(scores, k, self.barred[who]), self.y[who])
+        rows = np.flatnonzero(self.personal if who is None else who)
+        return neighbours.ranked(self.lists(scores, k, rows), self.y[rows])
+
+    def lists(self, scores: np.ndarray, k: int, rows: np.ndarray) -> np.ndarray:
+        """The k best courses (column numbers, -1 = none) of the people of some rows; `scores` as in `judge`."""
+        scores, found = np.broadcast_to(scores, self.x.shape), np.empty((len(rows), k), dtype=int)
+        for part in neighbours.blocks(len(rows), self.x.shape[1]):
+            found[part] = neighbours.top(scores[rows[part]], k, self.barred[rows[part]])
+        return found
 
 
 def split(ds: Any, at: Any, days: int = 90) -> Split:
@@ -77,11 +83,11 @@ def split(ds: Any, at: Any, days: int = 90) -> Split:
         )
     if after.empty:
         raise TooLittleData(f"Nobody opened a course page in the {days} days after {at:%Y-%m-%d}: cut earlier.")
-    bought = neighbours.matrix(neighbours.owned(ds, at), users, items).toarray() > 0
-    early = (courses["published_at"] > at).to_numpy()
-    barred = sparse.csr_matrix((bought | early).astype(float))
+    bought = neighbours.matrix(neighbours.owned(ds, at), users, items)
+    early = sparse.csr_matrix((courses["published_at"] > at).to_numpy(dtype=float))
+    barred = ((bought + sparse.csr_matrix(np.ones((len(users), 1))) @ early) > 0).astype(float).tocsr()
     counts = neighbours.matrix(after.assign(strength=after["n"]), users, items)
-    y = counts.multiply(~(bought | early)).tocsr()
+    y = sparse.csr_matrix(counts - counts.multiply(barred))
     y.eliminate_zeros()
     personal = (np.diff(x.indptr) > 0) & ~people["no_profile"].to_numpy()
     return Split(at, days, people, courses, x, y, counts, barred, personal)
