@@ -1,4 +1,4 @@
-"""What is warned of is an error: in our own files always, in libraries where it is said, in a lesson when it is printed."""
+"""What is warned of is an error: in our own files always, of libraries where it is said, in a lesson when printed."""
 
 import re
 import tomllib
