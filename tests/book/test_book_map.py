@@ -45,8 +45,9 @@ def test_arrows_join_boxes_that_exist(name):
 
 @pytest.mark.parametrize("name", DIAGRAMS)
 def test_a_box_is_a_link_or_says_later(name):
-    html = render(name, FOUND)
-    for figure in re.findall(r"<svg.*?</svg>", html):
+    figures = re.findall(r"<svg.*?</svg>", render(name, FOUND))
+    assert len(figures) == 2, "wide and narrow"
+    for figure in figures:
         svg = ElementTree.fromstring(figure)
         links, later = svg.findall("a"), [one for one in svg.findall("g") if "later" in one.get("class")]
         assert len(links) + len(later) == len(DIAGRAMS[name].boxes)

@@ -64,6 +64,7 @@ def server(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     httpd.mode, httpd.asked, httpd.release = "good", [], threading.Event()
+    httpd.daemon_threads = False  # so that closing waits for the answers under way
     thread = threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     httpd.url = f"http://127.0.0.1:{httpd.server_port}/file.zip"

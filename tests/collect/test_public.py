@@ -153,6 +153,7 @@ def test_the_publishers_archive_is_fetched_once_and_unpacked(data, tmp_path):
         assert len(open_public(fetched, tmp_path / "cache").users.to_pandas()) == 2
     finally:
         server.shutdown()
+        server.server_close()
     assert len(open_public(fetched, tmp_path / "cache").users.to_pandas()) == 2  # from the cache: the server is gone
     made = [p.name for p in (tmp_path / "cache" / "public").glob("tiny-*/*")]
     assert sorted(made) == ["manifest.yml", "users.parquet"]

@@ -428,7 +428,7 @@ def test_bank_marketing_has_the_published_counts_and_calls_on_working_days(cache
     days = ds.touches.to_pandas()["assigned_at"].dt.tz_convert("Europe/Lisbon")
     assert (days.min().strftime("%F"), days.max().strftime("%F")) == ("2008-05-05", "2010-11-17")
     # Had the years come out wrong, weekends would hold two days in seven.
-    assert (days.dt.dayofweek < 5).mean() > 0.998
+    assert (days.dt.day_of_week < 5).mean() > 0.998
     assert days.dt.year.value_counts().to_dict() == {2008: 27_729, 2009: 14_862, 2010: 2_620}
     full, more = bank.bank_marketing(), bank.bank_marketing("bank-additional-full.csv")
     assert full.shape == (45_211, 17) and more.shape == (41_188, 21)

@@ -41,7 +41,10 @@ def download(url: str, target: Path, sha256: str, size: int, by_hand: str) -> Pa
                 _fetch(url, part, size, by_hand)
                 break
             except (OSError, http.client.HTTPException) as error:
-                answer = error.code if isinstance(error, urllib.error.HTTPError) else None
+                answer = None
+                if isinstance(error, urllib.error.HTTPError):
+                    answer = error.code
+                    error.close()  # it holds the connection
                 if answer and (answer not in PASSING or pause is None):
                     said = "redirects in a circle" if 300 <= answer < 400 else f"answered {answer} ({error.reason})"
                     raise DownloadError(f"{url} {said}. {by_hand}") from error

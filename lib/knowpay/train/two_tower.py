@@ -236,14 +236,14 @@ def _no_greeting() -> Iterator[None]:
     It writes to the process's own standard error, where neither `warnings` nor `logging` reach; a failed import raises.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with open(os.devnull, "w") as nowhere:
-        kept = os.dup(2)
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def batches(examples: Examples, settings: Settings, rng: np.random.Generator) -> Iterator[tuple[list, np.ndarray]]:
