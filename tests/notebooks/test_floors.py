@@ -5,7 +5,7 @@ from types import MappingProxyType
 import knowpay
 import pandas as pd
 import pytest
-from knowpay.analyse import churn
+from knowpay.analyse import churn, referral
 from knowpay.collect import TooLittleData, floors
 from knowpay.course import notebooks
 from knowpay.derive import evidence
@@ -87,6 +87,13 @@ def test_a_promoted_course_without_a_price_is_said(company):
     ds.con.raw_sql("""CREATE OR REPLACE VIEW courses AS SELECT * FROM all_courses
         WHERE product_id <> (SELECT min(creative) FROM touches WHERE assignment = 'randomised')""")
     assert "promote a course without a price" in floors.missing(ds, LESSON["18"])
+
+
+def test_an_inviter_who_is_no_user_is_said_before_lesson_02_follows_him(company):
+    ds = company(users="user_id <> (SELECT max(referrer_user_id) FROM all_users)")
+    assert "referrer_user_id that is no user" in floors.missing(ds, LESSON["02"])
+    with pytest.raises(TooLittleData, match="is no user; add the row or drop the id"):
+        referral.generations(ds.users.to_pandas().set_index("user_id")["referrer_user_id"])
 
 
 @pytest.mark.parametrize("part", [1, 2, 4, 8])

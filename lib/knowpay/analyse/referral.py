@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from knowpay.analyse.economics import mean_interval
+from knowpay.collect import TooLittleData
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -25,16 +26,18 @@ def generations(inviter: pd.Series) -> pd.Series:
     ``inviter`` holds each user's inviter by user id, missing where there is none.
 
     Raises:
-        ValueError: an inviter is not among the users, or some people invited each other in a ring.
+        TooLittleData: an inviter is not among the users, or some people invited each other in a ring.
     """
     strangers = ~inviter.isna() & ~inviter.isin(inviter.index)
     if strangers.any():
-        raise ValueError(f"{inviter[strangers].iloc[0]} invited somebody and is no user; add the row or drop the id.")
+        raise TooLittleData(
+            f"{inviter[strangers].iloc[0]} invited somebody and is no user; add the row or drop the id."
+        )
     generation = pd.Series(0, index=inviter.index).where(inviter.isna())  # missing until the chain reaches the user
     while generation.isna().any():
         reached = generation.fillna(inviter.map(generation) + 1)
         if reached.count() == generation.count():
-            raise ValueError(
+            raise TooLittleData(
                 f"{generation.index[generation.isna()][0]} is in a ring of invitations, which nobody began."
             )
         generation = reached

@@ -104,6 +104,12 @@ def early(ds: Dataset, days: int = 180) -> str:
     return rows(ds, "orders", 30, until, f"orders {days} days before the end")
 
 
+def inviters(ds: Dataset) -> str:
+    """Empty when whoever invited somebody is a user too: lesson 02 follows invitations from person to person."""
+    n = _count(ds, "users WHERE referrer_user_id NOT IN (SELECT user_id FROM users)")
+    return f"{n:,} users have a referrer_user_id that is no user: add the row or drop the id" if n else ""
+
+
 def visited(ds: Dataset, days: int = 90) -> str:
     """Empty when people opened a course page in the last days: what is popular now."""
     since = f"timestamp >= {_at(ds.observation_end)} - INTERVAL {days} DAY"
@@ -215,6 +221,7 @@ NEEDS: dict[str, tuple[Check, ...]] = {
         _ORDERS,
         ("users", 100, "referrer_user_id IS NOT NULL", "users with an inviter"),
         ("interactions", 1, "action = 'invite'", "invitations sent"),
+        inviters,
         lambda ds: opened(ds, 1, 100),
     ),
     "03_trust_and_protect_the_data": (
