@@ -225,7 +225,7 @@ def test_ctrl_c_leaves_a_state_that_can_be_resumed_and_no_process(school, tmp_pa
         assert time.monotonic() < until and process.poll() is None
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 130 and "Traceback" not in said
     assert "run the same command to go on" in said
     assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
