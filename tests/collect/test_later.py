@@ -261,6 +261,9 @@ def test_a_row_that_comes_back_from_quarantine_takes_its_place(tmp_path):
     ds = Dataset("test", store, folder)
     assert value(ds, "orders", "status") == "cancelled" and conserved(ds)
     assert digests(store) == digests(ingest(folder, tmp_path / "fresh"))
+    write_table(rows("orders", status="paid", fee="2.00"), folder / "orders-3.csv")  # what was fixed stays known
+    ds = Dataset("test", ingest(folder, store), folder)
+    assert value(ds, "orders", "status") == "paid" and ds.quarantine.to_pandas()["status"].tolist() == ["fixed"]
 
 
 def test_a_mapping_names_the_column_of_the_time(tmp_path):

@@ -248,6 +248,7 @@ class _Run:
             redo = not follows or bool(fresh & set(table.reads))
             if redo or not self.table(table, self.of(table, new), self.before):
                 self.table(table, self.of(table, self.files), {})
+                self.remember([] if redo else [b for b in was if b["table"] == table.name])
         self.finish()
 
     def replay(self, rule: str | None) -> int:
@@ -269,8 +270,7 @@ class _Run:
             some = [(b, files[b["unit"]], *self.waiting(b, rule)) for b in held]
             if anew or grown & set(table.reads) or not self.again(table, some):
                 self.table(table, self.of(table, self.files), {})
-                for batch in held:
-                    self.settle(table, batch, "SELECT source_row FROM before")
+                self.remember(mine)
             left = sum(b["quarantined"] for b in self.after["batches"] if b["table"] == table.name)
             fewer = sum(b["quarantined"] for b in held) - left
             let_in += fewer
@@ -309,6 +309,12 @@ class _Run:
         rows = f"""SELECT source_row FROM read_parquet({quote(str(path))}) WHERE status = 'waiting' GROUP BY source_row
             HAVING {ours} AND NOT bool_or(rule IN ('ragged_row', 'broken_json'))"""
         return rows, self.one(f"SELECT count(*) FROM ({rows})")
+
+    def remember(self, batches: list[dict[str, Any]]) -> None:
+        """Keep what is known of the errors of files that were read anew: those that are gone are fixed."""
+        for batch in batches:
+            if f"{batch['table']}/{batch['batch_id']}" in self.before["quarantine"]:
+                self.settle(TABLES[batch["table"]], batch, "SELECT source_row FROM before")
 
     def settle(self, table: Table, was: dict[str, Any], rows: str) -> None:
         """Write the quarantine of a file whose `rows` (SQL) were read again: those that do not wait now are fixed."""

@@ -15,7 +15,7 @@ from knowpay.collect.schema import CATALOGUED, LISTED, TABLES
 
 ABOVE = 20  # times the list price: no quantity or longer plan explains it, but fen at an eighty per cent discount do
 BELOW = 50  # the list price divided by it: an offer at a twentieth of the price is no other unit
-LEAST = 2  # rows that must be off before a whole file is accused
+LEAST = 3  # rows that must be off before a whole file, or a month of it, is accused
 ENOUGH = 5  # rows with a list price that acquit a file
 PRODUCT = 5  # orders of one product that must all be off before its list price is doubted
 
