@@ -333,6 +333,7 @@ fresh = cut.y[cut.personal].multiply(seen.toarray() == 0).tocsr()
 fresh.eliminate_zeros()
 train, hidden = protocol.hold_out(((x > 0) + (cut.all_y[cut.personal] > 0)).astype(float), seed=seed)
 honest, leaky = x @ ease(x, penalty), train @ ease(train, penalty)
+del uncorrected
 
 # %% tags=["nbval-check-output"]
 ways = {
@@ -544,8 +545,9 @@ truth = getattr(ds, "truth", None)
 if truth is not None:
     likes = truth.users.set_index("user_id").loc[cut.people["user_id"][cut.personal]]
     things = truth.courses.set_index("product_id").loc[cut.courses["product_id"]]
-    appeal = likes.filter(regex=r"^taste_\d").to_numpy() @ things.filter(regex=r"^v_\d").to_numpy().T
-    weight = np.exp(appeal + (0.4 * things["quality"] + things["popularity"]).to_numpy())
+    weight = likes.filter(regex=r"^taste_\d").to_numpy() @ things.filter(regex=r"^v_\d").to_numpy().T
+    weight += (0.4 * things["quality"] + things["popularity"]).to_numpy()
+    np.exp(weight, out=weight)
     weight *= cut.barred[cut.personal].toarray() == 0
     weight /= weight.sum(axis=1, keepdims=True)
 
