@@ -304,6 +304,7 @@ plain = two_tower.fit(examples, watch, two_tower.Settings(corrected=False), seed
 uncorrected = plain.scores(cut.x, profile)
 judged["two-tower, no log-Q"] = cut.judge(uncorrected)
 lists["two-tower, no log-Q"] = protocol.lists(cut, uncorrected)
+del uncorrected
 
 rows = ["popular", "item-kNN", "EASE + own", "two-tower", "two-tower, no log-Q"]
 bias = protocol.table({name: judged[name] for name in rows}, seed=seed)
@@ -333,7 +334,6 @@ fresh = cut.y[cut.personal].multiply(seen.toarray() == 0).tocsr()
 fresh.eliminate_zeros()
 train, hidden = protocol.hold_out(((x > 0) + (cut.all_y[cut.personal] > 0)).astype(float), seed=seed)
 honest, leaky = x @ ease(x, penalty), train @ ease(train, penalty)
-del uncorrected
 
 # %% tags=["nbval-check-output"]
 ways = {
