@@ -305,6 +305,7 @@ plain = two_tower.fit(examples, watch, two_tower.Settings(corrected=False), seed
 uncorrected = plain.scores(cut.x, profile)
 judged["two-tower, no log-Q"] = cut.judge(uncorrected)
 lists["two-tower, no log-Q"] = protocol.lists(cut, uncorrected)
+del uncorrected, examples, windows
 
 rows = ["popular", "item-kNN", "EASE + own", "two-tower", "two-tower, no log-Q"]
 bias = protocol.table({name: judged[name] for name in rows}, seed=seed)
@@ -342,7 +343,7 @@ ways = {
     "time split, 20 sampled negatives": protocol.sampled(honest, fresh, seen, 20, seed),
     "random split, 20 sampled negatives": protocol.sampled(leaky, hidden, train, 20, seed),
 }
-del honest, leaky  # as large as all scores of a method
+del honest, leaky, train, hidden, seen, fresh  # as large as all scores of a method
 inflated = pd.Series({name: judged_so["recall"].mean() for name, judged_so in ways.items()}, name="recall@10")
 show.table(inflated.round(2), "One model, four numbers; the first is the one that will be lived")
 
@@ -543,8 +544,9 @@ truth = getattr(ds, "truth", None)
 if truth is not None:
     likes = truth.users.set_index("user_id").loc[cut.people["user_id"][cut.personal]]
     things = truth.courses.set_index("product_id").loc[cut.courses["product_id"]]
-    appeal = likes.filter(regex=r"^taste_\d").to_numpy() @ things.filter(regex=r"^v_\d").to_numpy().T
-    weight = np.exp(appeal + (0.4 * things["quality"] + things["popularity"]).to_numpy())
+    weight = likes.filter(regex=r"^taste_\d").to_numpy() @ things.filter(regex=r"^v_\d").to_numpy().T
+    weight += (0.4 * things["quality"] + things["popularity"]).to_numpy()
+    np.exp(weight, out=weight)
     weight *= cut.barred[cut.personal].toarray() == 0
     weight /= weight.sum(axis=1, keepdims=True)
 

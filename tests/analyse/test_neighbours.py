@@ -46,6 +46,14 @@ def test_the_error_is_that_of_the_left_out_predictions():
     assert neighbours.ease_error(x, [20.0])[20.0] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("rows", [1, 7, 60, 61])
+def test_blocks_of_people_change_no_error(rows, monkeypatch):
+    x = interest_matrix(seed=2)
+    whole = neighbours.ease_error(x, [20.0])[20.0]
+    monkeypatch.setattr(neighbours, "BLOCK_BYTES", 8 * x.shape[1] * rows)
+    assert neighbours.ease_error(x, [20.0])[20.0] == pytest.approx(whole, rel=1e-12)
+
+
 def test_a_penalty_of_nothing_is_refused():
     with pytest.raises(ValueError, match="must be positive"):
         neighbours.ease(interest_matrix(), 0.0)

@@ -1,5 +1,6 @@
 """The Dataset: types at the door, derived columns, raw rows, truth, what is unlocked."""
 
+import gc
 import json
 from pathlib import Path
 
@@ -68,6 +69,19 @@ def test_raw_rows_of_a_tool_have_canonical_names(tmp_path):
     folder = ingest(tmp_path / "export", tmp_path / "store")
     raw = Dataset("test", folder, tmp_path / "export").raw("events").to_pandas()
     assert raw[["source_row", "message_id", "user_id"]].values.tolist() == [[1, "m1", "u1"]]
+
+
+def test_the_working_copies_of_raw_rows_go_with_the_data_set(opened, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    ds = opened()
+    ds.raw("orders")
+    (folder,) = tmp_path.glob("knowpay-*")
+    assert len(list(folder.rglob("*.parquet"))) == 1
+    ds.raw("users")
+    assert len(ds.raw("orders").to_pandas()) == 3  # a second table takes nothing from the first
+    del ds
+    gc.collect()
+    assert not folder.exists()
 
 
 def test_raw_rows_need_their_files(opened):

@@ -80,4 +80,6 @@ def test_the_same_as_counting_by_hand(rows):
 def test_an_event_without_login_belongs_to_the_only_user_of_its_device():
     user = pd.Series(["u", None, "v", "w", None, None])
     device = pd.Series(["one", "one", "two", "two", "two", "three"])
-    assert people(user, device).tolist() == ["u", "u", "v", "w", "two", "three"]
+    expected = ["u", "u", "v", "w", "two", "three"]
+    assert people(user, device).tolist() == expected
+    assert people(user.astype("category"), device.astype("category")).tolist() == expected

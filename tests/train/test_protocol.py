@@ -54,6 +54,14 @@ def test_the_oracle_of_the_pages_gets_full_marks_and_the_list_for_all_does_not(c
     assert cut.judge(neighbours.popularity(cut.x))["ndcg"].mean() < 0.4
 
 
+def test_blocks_of_people_change_no_list(cut, monkeypatch):
+    scores = np.random.default_rng(0).random(cut.x.shape)
+    whole = cut.judge(scores)
+    monkeypatch.setattr(neighbours, "BLOCK_BYTES", 8 * cut.x.shape[1] * 7)  # seven people at a time
+    pd.testing.assert_frame_equal(cut.judge(scores), whole)
+    assert len(whole) == cut.personal.sum()
+
+
 def test_too_little_is_said_in_a_sentence(ds):
     with pytest.raises(ValueError, match="the least to learn"):
         recommender.split(ds, ds.observation_start + pd.Timedelta(days=1))

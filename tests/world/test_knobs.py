@@ -50,6 +50,20 @@ def test_an_unknown_size_is_refused_with_those_there_are(size: object) -> None:
         company.found(size)
 
 
+@pytest.mark.parametrize("size", ["99", "10000001", "02000", "2e4", "-5", "20_000", "٢٠٠٠"])
+def test_a_number_of_users_out_of_bounds_or_in_another_form_is_refused(size: str) -> None:
+    with pytest.raises(ValueError, match="100 to 10,000,000 users"):
+        s.setup(size)
+
+
+def test_a_number_of_users_is_a_size_with_the_courses_of_the_next_larger_name() -> None:
+    sizes = {number: s.sized(number) for number in ("2000", "2001", "50000", "1000001")}
+    names = ("small", "standard", "standard", "large")
+    assert [size.courses for size in sizes.values()] == [s.SIZES[name].courses for name in names]
+    assert [size.users for size in sizes.values()] == [int(number) for number in sizes]
+    assert s.setup("20000").label == "20000-s0"
+
+
 @pytest.mark.parametrize("seed", [-1, True, 1.0, "0", None, np.nan])
 def test_a_seed_is_a_whole_number_from_0(seed: object) -> None:
     with pytest.raises(ValueError, match=f"seed must be a whole number, 0 or more, not {re.escape(repr(seed))}"):

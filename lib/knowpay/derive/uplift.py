@@ -20,6 +20,8 @@ Z90 = 1.645
 POWER = 2.8  # 1.96 + 0.84: two-sided 5 %, power 80 %
 AMOUNTS = ("active_days", "recency", "tenure", "purchases")
 LOGS = ("place", "price", "mean_price")
+# A fixed prior, which weighs less the more touches there are: without data, a standard deviation of a feature moves the
+# log-odds by 0 +- sqrt(0.05) = 0.22.
 PENALTY = 0.05  # inverse strength of the ridge penalty, the same for every model
 
 
