@@ -177,6 +177,16 @@ def test_a_course_order_leaves_the_same_in_every_room(make):
     assert churn.monthly_margin(make(orders=[plan_order]), 0.3) == pytest.approx(0.7 * 20)
 
 
+def test_a_test_of_the_checkout_is_no_money_in_any_room(make):
+    """A staff member's order for a fen, at a list price of 100, would lower what a yuan of list price leaves."""
+    test = {"user_id": "ivy", "timestamp": at(-9), "total": "0.01", "fee": "0.00"}
+    ds, plain = make(orders=[*orders(), test, test | {"product_id": "plan"}]), make()
+    assert money.contribution_rate(ds, 0.3) == money.contribution_rate(plain, 0.3)
+    assert economics.contributions(ds, 0.3)["amount"].sum() == economics.contributions(plain, 0.3)["amount"].sum()
+    assert churn.monthly_margin(ds, 0.3) == churn.monthly_margin(plain, 0.3)
+    assert likeness.buying(ds).equals(likeness.buying(plain))
+
+
 LESSONS = sorted((ROOT / "notebooks" / "src").glob("[0-9]*.py"))
 
 

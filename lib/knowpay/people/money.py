@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 
 
 def contributions(ds: Dataset, teacher_share: float) -> Table:
-    """Return the paid orders of ``ds.orders`` with ``contribution`` in yuan (Ibis table, lazy).
+    """Return the paid orders of customers, rows of ``ds.orders``, with ``contribution`` in yuan (Ibis table, lazy).
 
+    Left out are orders of users who are no customers (`permission.PURPOSES`), such as tests of the checkout for a fen.
     Paid is what `knowpay.collect.schema.PAID` lists: an order that waits for payment or was cancelled is none, one that
     was refunded is one, and leaves what was not given back. ``teacher_share`` is the teachers' part of the net revenue,
     0 to 1. Raises ValueError when it is no share.
     """
     if not 0 <= teacher_share < 1:
         raise ValueError(f"The teachers' share must be 0 or more and below 1, not {teacher_share}.")
-    orders = ds.con.table("paid_orders")
+    may = ds.con.table("may_customer")
+    orders = ds.con.table("paid_orders").anti_join(may.filter(may.reason != ""), "user_id")
     return orders.mutate(contribution=(1 - teacher_share) * orders.net_revenue)
 
 

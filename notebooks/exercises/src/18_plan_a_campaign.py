@@ -24,7 +24,7 @@ seed: int = 0
 # ## Exercise 1 · What a rule earns (10 minutes)
 #
 # The rule: *write to everybody who was seen on at most two of the 30 days before.* A purchase of the promoted course
-# leaves 0.56 of its `price`, a message costs 0.20 yuan. `tried` has past touches whose arm was drawn by lot; `propensity`
+# leaves 0.59 of its `price`, a message costs 0.20 yuan. `tried` has past touches whose arm was drawn by lot; `propensity`
 # is the probability of the *arm that was drawn*, and it is not the same for all. Set `answer` to what the rule earns against writing
 # to nobody, in **yuan per person on the list** (those whom the rule leaves alone are on the list too).
 
@@ -39,25 +39,25 @@ chosen = snapshot.snapshot(ds, tried.rename(columns={"assigned_at": "at"}))["act
 
 # %% tags=["solution"]
 count = tried["message"].map({True: 1, False: -1}) / tried["propensity"]
-gain = count * tried["bought"] * 0.56 * tried["price"] - 0.20
+gain = count * tried["bought"] * 0.59 * tried["price"] - 0.20
 answer = (gain * chosen).mean()
 
 # %% tags=["wrong"]
 # hint: You counted the purchases of the message arm only. Those of the control arm came without a message: take them off.
-gain = tried["message"] * tried["bought"] * 0.56 * tried["price"] / tried["propensity"] - 0.20
+gain = tried["message"] * tried["bought"] * 0.59 * tried["price"] / tried["propensity"] - 0.20
 answer = (gain * chosen).mean()
 
 # %% tags=["wrong"]
 # hint: You took the propensity for that of the message in both arms. It is that of the arm drawn: divide by it as it stands.
 q = tried["propensity"]
 count = (1 / q).where(tried["message"], -1 / (1 - q))
-gain = count * tried["bought"] * 0.56 * tried["price"] - 0.20
+gain = count * tried["bought"] * 0.59 * tried["price"] - 0.20
 answer = (gain * chosen).mean()
 
 # %% tags=["wrong"]
 # hint: That is the gain per message. Asked is the gain per person on the list; the people left alone count with 0.
 count = tried["message"].map({True: 1, False: -1}) / tried["propensity"]
-gain = count * tried["bought"] * 0.56 * tried["price"] - 0.20
+gain = count * tried["bought"] * 0.59 * tried["price"] - 0.20
 answer = gain[chosen].mean()
 
 # %% [markdown] tags=["exercise"]
