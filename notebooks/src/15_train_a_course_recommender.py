@@ -588,7 +588,9 @@ if truth is not None:
 if truth is not None:
     some = min(2_000, cut.personal.sum())
     ids, items = cut.people["user_id"].to_numpy()[cut.personal][:some], cut.courses["product_id"].to_numpy()
-    buys = world.purchase_probability(truth, np.repeat(ids, len(items)), np.tile(items, some))[0].reshape(some, -1)
+    parts = [ids[start : start + 500] for start in range(0, some, 500)]
+    buys = [world.purchase_probability(truth, np.repeat(p, len(items)), np.tile(items, len(p)))[0] for p in parts]
+    buys = np.concatenate(buys).reshape(some, -1)
     lists["oracle"] = neighbours.top(buys, 10, cut.barred[cut.personal][:some])
     bought = {name: np.take_along_axis(buys, ten[:some], axis=1).sum() for name, ten in lists.items()}
     worth = pd.DataFrame({"pages on the ten, %": {n: 100 * np.average(d, weights=volume) for n, d in due.items()}})
