@@ -342,6 +342,10 @@ class _Run:
         False: one of them contradicts a row of the store, so the whole table must be read; nothing was done.
         """
         self.prepare(table, mine)
+        if not mine and not before:  # eleven tables, and most exports have five of them
+            self.nothing(table)
+            self.after["touched"][table.name], self.after["decided"][table.name] = [], {}
+            return True
         for number, (file, batch) in enumerate(mine):
             with _reading(file.name):
                 self.load(table, batch, file, number)
@@ -548,15 +552,20 @@ class _Run:
             UNION ALL SELECT {cols}, _last, {day} FROM {rest} s WHERE {key} NOT IN (FROM twice)"""
         made = self.write(table, rows, days)
         kept = {d: p for d, p in parts.items() if d not in days and p["rows"]}
-        if not (kept or made):  # a table without rows has a file too, so that its columns are known
-            name = self.save(f"SELECT * EXCLUDE (day) FROM ({rows}) LIMIT 0", f"{table.name}/none")
-            made = {"none": {"file": name, "rows": 0}}
         self.after["parts"][table.name] = kept | made
         self.after["touched"][table.name] = list(days)
+        if not (kept or made):
+            self.nothing(table)
         rows = f"""SELECT {cols}, nullif(newest, {arrived}) AS _last FROM ranked WHERE copy = 1 AND place > 1
             UNION ALL SELECT {cols}, _last FROM {aside_rows} s WHERE {key} NOT IN (FROM twice)"""
         if self.one(f"SELECT count(*) FROM ({rows})"):
             self.after["superseded"][table.name] = self.save(f"{rows} ORDER BY ALL", f"superseded/{table.name}")
+
+    def nothing(self, table: Table) -> None:
+        """Write the file of a table without rows: its columns are known all the same."""
+        cols = ", ".join(f'"{n}"' for n in table.names)
+        name = self.save(f"SELECT {cols}, NULL::TIMESTAMPTZ AS _last FROM staged.stage LIMIT 0", f"{table.name}/none")
+        self.after["parts"][table.name] = {"none": {"file": name, "rows": 0}}
 
     def stored(self, cols: str, names: list[str]) -> str:
         """SQL of the rows in files of the store."""
