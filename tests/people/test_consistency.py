@@ -24,7 +24,7 @@ from knowpay.people import money, snapshot, visits
 from knowpay.people.audience import audience
 from knowpay.people.known import log
 from knowpay.train import recommender
-from people_company import ANALYSIS, LATE, NOON, PERSONAL, PROFILE, SAID, at, events
+from people_company import ANALYSIS, LATE, NOON, PERSONAL, PROFILE, SAID, at, events, orders
 from scipy import sparse
 
 # --- what is a paid order ----------------------------------------------------------------------------------------
