@@ -111,6 +111,12 @@ def test_the_gate_and_the_audience_agree(purpose, make, tmp_path):
                 gate.release(ds, row, purpose, tmp_path / "out", "list", key=secrets.token_bytes(32))
 
 
+def test_an_audience_is_sorted_and_numbered_from_nought(make):
+    said = {"dan": "", "cat": "denied", "ben": "granted", "ann": "granted"}
+    ds = make(personal=False, users=[{"user_id": user, "consent_analytics": word} for user, word in said.items()])
+    assert audience(ds, "analysis")["user_id"].to_dict() == {0: "ann", 1: "ben", 2: "dan"}
+
+
 def test_a_refusal_that_waits_is_a_refusal_even_beside_a_row_that_loaded(make, tmp_path):
     ds = make(personal=False)
     assert "hal" not in set(audience(ds, "customer")["user_id"]) | followed(ds)
