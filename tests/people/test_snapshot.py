@@ -63,6 +63,14 @@ def test_the_rest_by_hand(known):
     assert row[["device_os", "channel"]].tolist() == ["unknown", "unknown"]
 
 
+def test_a_window_has_its_first_moment_and_not_its_last(known, tmp_path):
+    lessons = seen(at(-60), at(-30), at(0), event="lesson_completed")
+    row = known(lessons, orders=[{"user_id": "ann", "timestamp": at(-1)}, {"user_id": "ann", "timestamp": at(0)}])
+    assert row[["visits_30", "visits_before", "lessons_30", "purchases"]].tolist() == [1, 1, 1, 1]
+    began = visits.visits(company(tmp_path, events=lessons), NOON).start.to_pandas()
+    assert sorted(began) == [NOON - pd.Timedelta(days=60), NOON - pd.Timedelta(days=30)]
+
+
 @pytest.fixture(scope="module")
 def small():
     return knowpay.open("world:small")
