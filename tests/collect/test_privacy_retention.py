@@ -21,7 +21,7 @@ def folder(tmp_path):
     write_manifest(folder, **MANIFEST)
     # A time and an id have a blank beside them, as cells typed by hand do.
     (folder / "users.csv").write_text(f"user_id,created_at\nann,{OLD}\nbob,{NEW}\n")
-    events = f"message_id,event,timestamp,user_id\nm1,page_viewed, {OLD},ann\nm2,page_viewed,{NEW},ann\nm3,x,never,ann\n"
+    events = f"message_id,event,timestamp,user_id\nm1,x, {OLD},ann\nm2,page_viewed,{NEW},ann\nm3,x,never,ann\n"
     (folder / "events-1.csv.gz").write_bytes(gzip.compress(events.encode(), mtime=0))
     frame = pd.DataFrame({"message_id": ["m4", "m5"], "event": "x", "user_id": "bob"})
     frame.assign(timestamp=pd.to_datetime([OLD, NEW], utc=True)).to_parquet(folder / "events-2.parquet", index=False)
