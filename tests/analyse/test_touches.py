@@ -44,9 +44,9 @@ def test_a_window_that_the_end_cuts_is_no_outcome(company) -> None:
 
 
 def test_propensity_is_that_of_the_arm_drawn(company) -> None:
-    found = touches.outcomes(company(propensity=[0.9, 0.1]))
-    assert found["propensity"].tolist() == [0.9, 0.1]
-    assert touches.odds(found)["message"].tolist() == pytest.approx([0.9, 0.9])
+    found = touches.outcomes(company(propensity=[0.9, 0.3]))  # each has odds of its own
+    assert found["propensity"].tolist() == [0.9, 0.3]
+    assert touches.odds(found)["message"].tolist() == pytest.approx([0.9, 0.7])
 
 
 @pytest.mark.parametrize(
@@ -70,6 +70,15 @@ def test_what_cannot_be_used_is_left_out_and_counted(change: dict, reason: str, 
 @pytest.mark.parametrize("arms", [["sms", "control"], ["control", "A"]])
 def test_an_arm_of_any_name_is_a_message(arms: list[str], company) -> None:
     assert touches.outcomes(company(variation_id=arms))["message"].tolist() == [arm != "control" for arm in arms]
+
+
+def test_a_contrast_has_the_controls_of_the_campaigns_that_drew_the_arm(company) -> None:
+    arms, campaigns = ["sms", "control", "letter", "control"], ["k1", "k1", "k2", "k2"]
+    found = touches.outcomes(company(variation_id=arms, campaign_id=campaigns))
+    assert touches.contrast(found, "sms")["user_id"].tolist() == ["u0", "u1"]
+    for arm in ("control", "phone"):
+        with pytest.raises(ValueError, match="the arms are letter, sms"):
+            touches.contrast(found, arm)
 
 
 def drawn(seed: int, n: int = 6_000) -> pd.DataFrame:

@@ -57,6 +57,7 @@ def test_everybody_has_one_reason_or_none(ds, at, purpose):
 
 def test_who_came_later_is_nobody_yet(ds):
     assert permission.reasons(ds, "personal", pd.Timestamp("2025-02-01", tz="UTC")).empty
+    assert permission.reasons(ds, "personal", pd.Timestamp(DAY)).empty  # registered at that moment, not before it
 
 
 def test_with_real_people_unknown_is_a_refusal(opened):
@@ -89,10 +90,16 @@ def test_nobody_slips_out_in_any_column(ds, tmp_path, purpose, column):
         gate.release(ds, people("ann", "zoe"), purpose, tmp_path / "zoe", "list", key=KEY)
 
 
+def test_the_sentence_counts_people_once():
+    assert gate.people(pd.Series(["ann", "ann"])) == "ann is"
+    assert gate.people(pd.Series(["ann", "bob", "ann", "cat"])) == "ann and 2 more are"
+
+
 def test_an_analysis_leaves_with_pseudonyms(ds, tmp_path):
     table = people(
         "ann", "bob", "ann", referrer_user_id=["cat", None, "bob"], anonymous_id=["dev-1", "dev-2", None], n=[1, 2, 3]
     )
+    table = table.set_axis(["ann", "bob", "ann"])  # an index stays in the house
     with pytest.raises(ValueError, match="give a key"):
         gate.release(ds, table, "analysis", tmp_path, "study")
     out = pd.read_parquet(gate.release(ds, table, "analysis", tmp_path, "study", key=KEY)["parquet"])
@@ -111,6 +118,7 @@ def test_rows_over_age_stay(ds, tmp_path):
         gate.release(ds, orders, "analysis", tmp_path, "orders", key=KEY)
     kept = orders[orders["timestamp"] >= gate.kept_since(ds)]
     assert len(pd.read_parquet(gate.release(ds, kept, "analysis", tmp_path, "orders", key=KEY)["parquet"])) == 1
+    gate.release(ds, kept.assign(timestamp=gate.kept_since(ds)), "analysis", tmp_path, "edge", key=KEY)  # not older
 
 
 def test_aggregates_name_nobody_and_count_no_few(ds, tmp_path):

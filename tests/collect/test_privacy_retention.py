@@ -19,14 +19,15 @@ MANIFEST = {"extracted_at": "2026-01-01T00:00:00+08:00", "retention_days": 122}
 def folder(tmp_path):
     folder = tmp_path / "export"
     write_manifest(folder, **MANIFEST)
+    # A time and an id have a blank beside them, as cells typed by hand do.
     (folder / "users.csv").write_text(f"user_id,created_at\nann,{OLD}\nbob,{NEW}\n")
-    events = f"message_id,event,timestamp,user_id\nm1,page_viewed,{OLD},ann\nm2,page_viewed,{NEW},ann\nm3,x,never,ann\n"
+    events = f"message_id,event,timestamp,user_id\nm1,x, {OLD},ann\nm2,page_viewed,{NEW},ann\nm3,x,never,ann\n"
     (folder / "events-1.csv.gz").write_bytes(gzip.compress(events.encode(), mtime=0))
     frame = pd.DataFrame({"message_id": ["m4", "m5"], "event": "x", "user_id": "bob"})
     frame.assign(timestamp=pd.to_datetime([OLD, NEW], utc=True)).to_parquet(folder / "events-2.parquet", index=False)
     orders = "order_id,user_id,timestamp,status,total,currency\n"
     (folder / "orders.csv").write_text(f"{orders}o1,ann,{OLD},paid,9,CNY\no2,ann,2025-12-01 08:00,paid,9,CNY\n")
-    (folder / "order_items.csv").write_text("order_id,line_no,product_id,price,quantity\no1,1,c1,9,1\no2,1,c1,9,1\n")
+    (folder / "order_items.csv").write_text("order_id,line_no,product_id,price,quantity\no1 ,1,c1,9,1\no2,1,c1,9,1\n")
     return folder
 
 

@@ -149,6 +149,7 @@ def test_a_parquet_file_in_groups_keeps_types_order_and_metadata(tmp_path):
             "timestamp": pa.array(range(1000), pa.timestamp("us", tz="Asia/Shanghai")),
             "tags": pa.array([["a", f"user-{i % 7:04d}"] for i in range(1000)]),
             "number": pa.array([None if i % 3 else i for i in range(1000)], pa.int32()),
+            'a "quoted" name': pa.array([f"n{i}" for i in range(1000)]),
         }
     ).replace_schema_metadata({"made": "by hand"})
     pq.write_table(table, path, row_group_size=64)

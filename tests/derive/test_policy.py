@@ -49,6 +49,8 @@ def test_verdicts() -> None:
 def test_touches_needed() -> None:
     found = policy.Profit(100, 0, 0, error=100 / 1.6448536)
     assert policy.touches_needed(found, 500) == pytest.approx(500)
+    wide = policy.Profit(100, 0, 0, error=200 / 1.6448536)
+    assert policy.touches_needed(wide, 500) == pytest.approx(2000)  # half the error takes four times the touches
     assert policy.touches_needed(policy.Profit(0, 0, 0, 1), 500) == float("inf")
 
 

@@ -111,15 +111,27 @@ def test_the_gate_and_the_audience_agree(purpose, make, tmp_path):
                 gate.release(ds, row, purpose, tmp_path / "out", "list", key=secrets.token_bytes(32))
 
 
+def test_an_audience_is_sorted_and_numbered_from_nought(make):
+    said = {"dan": "", "cat": "denied", "ben": "granted", "ann": "granted"}
+    ds = make(personal=False, users=[{"user_id": user, "consent_analytics": word} for user, word in said.items()])
+    assert audience(ds, "analysis")["user_id"].to_dict() == {0: "ann", 1: "ben", 2: "dan"}
+
+
 def test_a_refusal_that_waits_is_a_refusal_even_beside_a_row_that_loaded(make, tmp_path):
     ds = make(personal=False)
-    assert "hal" not in set(audience(ds, "customer")["user_id"])
+    assert "hal" not in set(audience(ds, "customer")["user_id"]) | followed(ds)
     twice = make(personal=False, users=[{"user_id": "ann"}, {"user_id": "ann", "consent_analytics": "perhaps"}])
     assert audience(twice, "customer").empty and log(twice).count().to_pandas() == 0
 
 
 def test_unknown_consent_is_no_refusal_of_people_who_are_not_real(make):
     assert set(audience(make(personal=False), "personal")["user_id"]) == PERSONAL | {"fay", "gus"}
+
+
+def test_an_id_that_no_users_row_vouches_for_is_followed_only_where_people_are_not_real(make):
+    stranger = {"user_id": "zoe", "anonymous_id": "d-zoe", "timestamp": at(-2), "received_at": at(-2)}
+    assert "zoe" in followed(make(personal=False, events=[*events(), stranger]))
+    assert "zoe" not in followed(make(events=[*events(), stranger]))
 
 
 # --- what was known ----------------------------------------------------------------------------------------------
@@ -175,6 +187,17 @@ def test_a_course_order_leaves_the_same_in_every_room(make):
     assert money.contribution_rate(ds, 0.3) == pytest.approx(left / 100)  # of the list price
     plan_order = {"user_id": "ann", "product_id": "plan", "total": "25.00", "fee": "5.00", "timestamp": at(-9)}
     assert churn.monthly_margin(make(orders=[plan_order]), 0.3) == pytest.approx(0.7 * 20)
+
+
+def test_what_a_yuan_leaves_is_that_of_all_orders_of_courses_that_have_a_price(make):
+    """The mean order would say otherwise, and so would money for a course that is free by now."""
+    prices = {"c1": "100.00", "cheap": "1.00", "free": "0.00"}
+    sold = [("c1", "80.00"), ("c1", "50.00"), ("cheap", "1.00"), ("free", "9.00")]
+    placed = [{"user_id": "ann", "product_id": c, "total": paid, "timestamp": at(-9)} for c, paid in sold]
+    courses = [{"product_id": c, "price": price} for c, price in prices.items()]
+    ds, alone = (make(courses=courses, orders=rows, memberships=[]) for rows in (placed, placed[2:3]))
+    assert money.contribution_rate(ds, 0.3) == pytest.approx(0.7 * 131 / 201)
+    assert money.contribution_rate(alone, 0.3) == pytest.approx(0.7)  # one yuan is a price
 
 
 def test_a_test_of_the_checkout_is_no_money_in_any_room(make):

@@ -63,6 +63,22 @@ def test_the_rest_by_hand(known):
     assert row[["device_os", "channel"]].tolist() == ["unknown", "unknown"]
 
 
+def test_the_mean_price_is_of_the_courses_that_somebody_showed_interest_in(tmp_path):
+    courses = [{"product_id": c, "price": price} for c, price in (("c1", "100.00"), ("c2", "300.00"), ("c3", "800.00"))]
+    pages = [{"user_id": "ann", "timestamp": at(-2), "event": "product_viewed", "product_id": c} for c in ("c1", "c2")]
+    passed = {"user_id": "ann", "timestamp": at(-2), "event": "page_viewed", "product_id": "c3"}
+    ds = company(tmp_path, users=[{"user_id": "ann"}, {"user_id": "ben"}], courses=courses, events=[*pages, passed])
+    assert snapshot.snapshot(ds, NOON)["mean_price"].tolist() == [200, 400]  # Ben saw nothing: the catalogue's mean
+
+
+def test_a_window_has_its_first_moment_and_not_its_last(known, tmp_path):
+    lessons = seen(at(-60), at(-30), at(0), event="lesson_completed")
+    row = known(lessons, orders=[{"user_id": "ann", "timestamp": at(-1)}, {"user_id": "ann", "timestamp": at(0)}])
+    assert row[["visits_30", "visits_before", "lessons_30", "purchases"]].tolist() == [1, 1, 1, 1]
+    began = visits.visits(company(tmp_path, events=lessons), NOON).start.to_pandas()
+    assert sorted(began) == [NOON - pd.Timedelta(days=60), NOON - pd.Timedelta(days=30)]
+
+
 @pytest.fixture(scope="module")
 def small():
     return knowpay.open("world:small")
