@@ -134,6 +134,16 @@ def test_a_basket_costs_the_sum_of_its_lines(store, listed):
     assert loaded(ds)["orders.csv"] == 6 and not any("times the list price" in note for note in ds.report.notes)
 
 
+@pytest.mark.parametrize(("rows", "off", "kept"), [(6, 3, 3), (5, 3, 0), (2, 2, 0), (1, 1, 0)])
+def test_more_than_half_and_three_at_least_accuse_a_file(store, rows, off, kept):
+    """Fewer wait alone, as rows: then the report does not say what to write into the manifest."""
+    frame = pd.concat([orders(1)] * rows).assign(order_id=[f"o{i}" for i in range(rows)], subtotal=199, discount=0)
+    frame = frame.assign(total=[19900] * off + [199] * (rows - off), refund_total=0, status="paid")
+    ds = store({"courses": catalogue(), "orders": frame})
+    assert loaded(ds)["orders.csv"] == kept
+    assert any("Write `money_unit: fen`" in note for note in ds.report.notes) == (rows == 5)
+
+
 def test_free_courses_do_not_hide_the_unit(store):
     """A row without a list price to compare is refused with its file: today its hundredfold total was loaded."""
     free = orders(16).assign(product_id="c6", total=4900, subtotal=4900, discount=0, refund_total=0, status="paid")
