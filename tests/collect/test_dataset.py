@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from collect_exports import frames, write_manifest
-from knowpay.collect import ExportError, TooLittleData
+from knowpay.collect import ExportError, TooLittleData, floors
 from knowpay.collect.dataset import Dataset, Truth
 from knowpay.collect.ingest import ingest
 from knowpay.collect.schema import TABLES, dictionary
@@ -186,6 +186,24 @@ def test_unlocks_a_larger_export(opened):
         ds.needs("18")
     with pytest.raises(ValueError, match="no lesson"):
         ds.needs("99")
+
+
+def test_a_floor_is_reached_by_its_own_number(opened):
+    touches = pd.DataFrame({"touch_id": range(2000), "campaign_id": "k1", "user_id": "u1", "propensity": 0.5})
+    touches = touches.assign(assigned_at="2025-03-01", assignment="randomised", variation_id=["control", "a"] * 1000)
+    ds = opened(touches=touches)  # 6 users, each of whom opened two course pages
+    assert floors.rows(ds, "users", 6) == floors.opened(ds, 1, 6) == floors.opened(ds, 2, 6) == ""
+    assert floors.rows(ds, "users", 7) == "users has 6 rows; about 7 are needed"
+    assert floors.rows(ds, "market", 1) == "add the table market"
+    assert floors.opened(ds, 1, 7) == "6 users opened a course page (event product_viewed); about 7 are needed"
+    assert floors.opened(ds, 2, 7) == "6 users opened 2 course pages or more; about 7 are needed"
+    assert floors.opened(ds, 3, 1) == "0 users opened 3 course pages or more; about 1 are needed"
+    assert floors.profiles(ds).startswith("add the event page_viewed with a user_id")
+    assert floors.propensity(ds) == ""
+    ds.con.raw_sql("CREATE TABLE all_touches AS FROM touches")
+    for one, arm in enumerate(("control", "treated")):
+        ds.con.raw_sql(f"CREATE OR REPLACE VIEW touches AS SELECT * FROM all_touches WHERE touch_id <> '{one}'")
+        assert floors.propensity(ds) == f"touches has 999 randomised {arm} rows; about 1,000 are needed"
 
 
 def test_a_notebook_shows_the_sentence_and_no_traceback(opened, monkeypatch):

@@ -284,7 +284,7 @@ def test_a_broken_release_of_one_platform_raises_the_alarm_though_the_mean_is_ca
     assert identity.gates(company(rows))["alarm"].tail(2).tolist() == [False, True]
     lost = identity.lost_ids(company(rows)).set_index("platform")
     assert lost.loc["ios", ["events", "lost"]].tolist() == [200, 190] and lost["lost"].sum() == 190
-    few = [("logged_in", 0, "x", "u"), *[("page_viewed", 1, "x", None) for _ in range(identity.FLOOR - 1)]]
+    few = [("logged_in", 0, "x", "u"), *[("page_viewed", 1, "x", None) for _ in range(99)]]
     assert identity.gates(company(few))["value"].isna().tolist()[-1]  # too few to accuse a platform
 
 

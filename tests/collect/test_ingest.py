@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from knowpay.collect import ExportError, store
 from knowpay.collect.dataset import Dataset
-from knowpay.collect.ingest import ingest
+from knowpay.collect.ingest import _groups, ingest
 from knowpay.collect.schema import TABLES
 from knowpay.collect.store import Store
 
@@ -174,9 +174,9 @@ def test_a_retry_is_a_duplicate_and_the_earliest_arrival_stays(opened):
 
 
 def test_orders_with_one_id_and_other_content_leave_one(opened):
-    orders = frames()["orders"].iloc[[0, 0, 0]].assign(total=["199.00", "189.00", "199.00"])
-    ds = opened(orders=orders)
-    assert [report(ds, "orders")[c] for c in COUNTS] == [1, 1, 1, 0]
+    orders = frames()["orders"].iloc[[0, 0, 0, 1]].assign(total=["199.00", "189.00", "199.00", "89.50"])
+    ds = opened(orders=orders)  # as many are loaded of the keys that came once as of the others: both count
+    assert [report(ds, "orders")[c] for c in COUNTS] == [2, 1, 1, 0]
 
 
 # --- times, money, ids --------------------------------------------------------------------------------------------
@@ -314,6 +314,7 @@ def _users(export, tmp_path, data: bytes, name: str = "users.csv") -> dict:
         (GOOD.replace("u1", 'u1 5" screen').encode(), 2),  # a quote inside plain text
         (b"user_id,created_at\n", 0),
         (b"user_id,created_at", 0),
+        (b'user_id,created_at,5" screen', 0),  # a quote in the header, and no row that it could swallow
     ],
 )
 def test_odd_but_readable_csv(export, tmp_path, data, loaded):
@@ -345,7 +346,10 @@ def test_column_named_twice_is_kept_and_noted(export, tmp_path):
         ("users.csv", GOOD.replace("user_id", "用户").encode("gb18030"), "not UTF-8"),
         ("users.csv", (GOOD + "用户\n").encode("gb18030"), "not UTF-8"),
         ("users.csv", GOOD.encode("utf-16"), "UTF-16"),
+        ("users.csv", (GOOD + "u3,2025-03-03,用").encode()[:-1], "not UTF-8"),  # cut within its last letter
         ("users.csv", GOOD.replace("u1", '"u1').encode(), "never closed"),
+        ("users.csv", (GOOD + 'u3\nu4,"2025-03-04\nu5,2025-03-05\n').encode(), "in data row 4 is never closed"),
+        ("users.csv", (GOOD + 'u3,2025-03-03,"x\nu4,2025-03-04\n').encode(), "in data row 3 is never closed"),
         ("users.csv.gz", gzip.compress(GOOD.encode(), mtime=0)[:-9], "cannot be read"),
         ("users.csv.gz", GOOD.encode(), "cannot be read"),
         ("users.parquet", GOOD.encode(), "no readable Parquet"),
@@ -356,6 +360,21 @@ def test_damaged_file_is_refused_with_its_name(export, tmp_path, name, data, wor
     with pytest.raises(ExportError, match=f"{name}.*{words}"):
         _users(export, tmp_path, data, name)
     assert not (tmp_path / "store" / Store.LEDGER).exists()
+
+
+def test_letters_that_lie_over_two_blocks_stay_whole(export, tmp_path, monkeypatch):
+    monkeypatch.setattr("knowpay.collect.files.BLOCK", 64)
+    names = [f"用户{'户' * (i % 5)}{i}" for i in range(40)]
+    text = "user_id,created_at\n" + "".join(f"{name},2025-03-01\n" for name in names)
+    assert _users(export, tmp_path, text.encode())["loaded"] == 40
+    assert _open(tmp_path / "store").users.to_pandas()["user_id"].tolist() == sorted(names)
+
+
+def test_a_file_that_may_not_be_read_is_a_sentence(export, tmp_path, monkeypatch):
+    folder = export()
+    monkeypatch.setattr("os.access", lambda path, mode: Path(path).name != "orders.csv")  # root may read everything
+    with pytest.raises(ExportError, match=r"orders\.csv may not be read"):
+        ingest(folder, tmp_path / "store")
 
 
 def test_damage_inside_a_parquet_file(export, tmp_path):
@@ -429,4 +448,18 @@ def test_a_full_disk_is_a_sentence(tmp_path):
 
     with pytest.raises(ExportError, match="is full"):
         store.build(tmp_path / "s", full)
-    assert not (tmp_path / "s").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["s.lock"]  # no half of it is left to fill the disk further
+
+
+def test_the_cache_is_the_one_asked_for_else_that_of_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path / "set"))
+    assert store.cache_folder(tmp_path / "asked") == tmp_path / "asked"
+    assert store.cache_folder() == tmp_path / "set"
+    monkeypatch.delenv("KNOWPAY_CACHE")
+    assert store.cache_folder() == store.ROOT / "datasets" / "cache"
+
+
+def test_days_are_written_in_groups_that_fit_into_memory():
+    days = {"1": 2, "2": 2, "3": 1, "4": 9, "5": 3, "6": 1}
+    assert list(_groups(days, 4)) == [["1", "2"], ["3"], ["4"], ["5", "6"]]
+    assert list(_groups({}, 4)) == []

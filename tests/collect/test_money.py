@@ -107,6 +107,43 @@ def test_lines_without_a_catalogue_still_weigh_their_order(store):
     assert loaded(store({"orders": head, "order_items": lines}))["orders.csv"] == 0
 
 
+def test_lines_that_came_in_several_files_count_once(store):
+    """Each file repeats the lines and adds one of no known order: six times the list price would hide the fen."""
+    head, lines = baskets(unit=100)
+    lines["price"] /= 100
+    files = {
+        f"order_items-{i}": pd.concat([lines, lines.head(1).assign(order_id=f"none{i}")], ignore_index=True)
+        for i in range(6)
+    }
+    assert loaded(store({"courses": catalogue(), "orders": head} | files))["orders.csv"] == 0
+
+
+@pytest.mark.parametrize("listed", [30, 1, 0])
+def test_a_basket_costs_the_sum_of_its_lines(store, listed):
+    """Thirty courses of one price, all, one or none of them in the catalogue: thirty times one is no other unit."""
+    head = orders(6).drop(columns=["product_id"])
+    head = head.assign(subtotal=30 * 99, total=30 * 99, discount=0, refund_total=0, status="paid")
+    lines = pd.DataFrame(
+        {"order_id": f"o{i:03d}", "line_no": k, "product_id": f"p{k}", "price": 99, "quantity": 1}
+        for i in range(6)
+        for k in range(1, 31)
+    )
+    courses = pd.concat([catalogue().iloc[[1]].assign(product_id=f"p{k}") for k in range(1, 31)])
+    files = {"courses": courses.head(listed)} if listed else {}
+    ds = store(files | {"orders": head, "order_items": lines})
+    assert loaded(ds)["orders.csv"] == 6 and not any("times the list price" in note for note in ds.report.notes)
+
+
+@pytest.mark.parametrize(("rows", "off", "kept"), [(6, 3, 3), (5, 3, 0), (2, 2, 0), (1, 1, 0)])
+def test_more_than_half_and_three_at_least_accuse_a_file(store, rows, off, kept):
+    """Fewer wait alone, as rows: then the report does not say what to write into the manifest."""
+    frame = pd.concat([orders(1)] * rows).assign(order_id=[f"o{i}" for i in range(rows)], subtotal=199, discount=0)
+    frame = frame.assign(total=[19900] * off + [199] * (rows - off), refund_total=0, status="paid")
+    ds = store({"courses": catalogue(), "orders": frame})
+    assert loaded(ds)["orders.csv"] == kept
+    assert any("Write `money_unit: fen`" in note for note in ds.report.notes) == (rows == 5)
+
+
 def test_free_courses_do_not_hide_the_unit(store):
     """A row without a list price to compare is refused with its file: today its hundredfold total was loaded."""
     free = orders(16).assign(product_id="c6", total=4900, subtotal=4900, discount=0, refund_total=0, status="paid")

@@ -141,6 +141,9 @@ def test_a_row_that_moves_to_another_day_leaves_the_old_one(export, tmp_path):
     assert ds.events.to_pandas()["timestamp"].dt.day.tolist() == [5]
     assert ds.report.days["date"].dt.day.tolist() == [5]
     assert ds.superseded.to_pandas()["fate"].tolist() == ["superseded"] and conserved(ds)
+    write_table(frames()["users"].head(1).assign(user_id="new"), folder / "users-2.csv")
+    ds = dataset(ingest(folder, store), folder)  # nothing new for events: what was superseded stays known
+    assert ds.superseded.to_pandas()["fate"].tolist() == ["superseded"] and conserved(ds)
 
 
 def test_an_old_content_that_arrives_again_last_is_shown_again(export, tmp_path):

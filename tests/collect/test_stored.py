@@ -1,6 +1,7 @@
 """Cells of a set that is not here show what they showed where it was, and say so."""
 
 import copy
+import json
 
 import pytest
 from knowpay.collect import stored
@@ -38,7 +39,9 @@ def text(output):
 def test_a_stored_output_is_marked_where_the_set_is_missing(nothing_here):
     mark, *rest = stored.shown(CELL)
     assert text(mark) == SAID and rest == [PRINTED]
-    assert "<code>knowpay data get upworthy</code>" in mark["data"]["text/html"]
+    before, command = SAID.split("`")[:2]
+    assert mark["data"]["text/html"] == (f'<div class="knowpay-stored"><em>{before}<code>{command}</code>.</em></div>')
+    assert "'not yours'" in stored.shown(CELL, " It is 'not yours'.")[0]["data"]["text/html"]
     nothing_here()
     assert stored.shown(CELL) == [PRINTED]
 
@@ -92,8 +95,6 @@ def test_the_checksum_is_that_of_the_file_and_another_part_has_another(nothing_h
 
 
 def test_only_cells_of_a_missing_set_are_replaced(nothing_here, tmp_path, monkeypatch):
-    import json
-
     other = {"cell_type": "code", "metadata": {}, "source": "1 + 1", "outputs": []}
     (tmp_path / "00_a.ipynb").write_text(json.dumps({"cells": [CELL, other]}), encoding="utf-8")
     (tmp_path / "draft.ipynb").write_text("half a notebook", encoding="utf-8")
@@ -104,3 +105,43 @@ def test_only_cells_of_a_missing_set_are_replaced(nothing_here, tmp_path, monkey
     assert stored.instead(["1 + 1"]) == ["1 + 1"] and stored.instead(lines[:1]) == lines[:1]
     nothing_here()
     assert stored.instead(lines) == lines
+
+
+class Shell:
+    """What `watch` and `show` need of IPython's."""
+
+    def __init__(self, **names):
+        self.input_transformers_cleanup, self.user_ns = [], names
+
+
+def test_a_shell_is_watched_once_and_a_script_is_none(monkeypatch):
+    import IPython
+
+    shell = Shell()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    stored.watch()
+    stored.watch()
+    assert shell.input_transformers_cleanup == [stored.instead]
+    monkeypatch.setattr(IPython, "get_ipython", lambda: None)
+    stored.watch()
+
+
+def test_the_stored_outputs_are_shown_as_they_are(tmp_path, monkeypatch, capsys):
+    """Streams are printed, pictures and tables displayed; a company other than the stored one is said."""
+    import IPython
+    import IPython.display
+
+    table = {"output_type": "display_data", "metadata": {}, "data": {"text/plain": ["a\n", "b"], "x/json": ["1", 2]}}
+    cell = CELL | {"outputs": [PRINTED, table]}
+    (tmp_path / "00_a.ipynb").write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    displayed = []
+    monkeypatch.setattr(IPython.display, "display", lambda data, raw: displayed.append((data, raw)))
+    for names, note in (({"seed": 0, "company": {}}, ""), ({"seed": 1}, " Where it shows the company")):
+        monkeypatch.setattr(IPython, "get_ipython", lambda names=names: Shell(**names))
+        displayed.clear()
+        stored.show("".join(cell["source"]))
+        (mark, _), (shown, raw) = displayed
+        assert mark["text/plain"].removeprefix(SAID).startswith(note) and (mark["text/plain"] == SAID) == (not note)
+        assert shown == {"text/plain": "a\nb", "x/json": ["1", 2]} and raw
+        assert capsys.readouterr().out == "81,024,151\n"
