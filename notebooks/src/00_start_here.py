@@ -354,6 +354,7 @@ show.say(
 # tolerances. Real data have no known truth: there the section says so and goes on.
 
 # %%
+from knowpay import world
 from knowpay.collect import faults
 
 truth = getattr(ds, "truth", None)
@@ -380,9 +381,10 @@ if truth is not None and (real["activity"] == "low").any():
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
-    ledger = truth.orders[~truth.orders["membership"]].astype({"leaves": float, "listed": float})
-    true_rate = 0.7 * ledger["leaves"].sum() / ledger["listed"].sum()
-    spread = ((0.7 * ledger["leaves"] - true_rate * ledger["listed"]) ** 2).sum() ** 0.5 / ledger["listed"].sum()
+    true_rate = world.contribution_rate(truth, teacher_share)
+    sold = money.course_orders(ds, teacher_share).select("product_id", "contribution").to_pandas()
+    listed = sold["product_id"].map(ds.courses.to_pandas().set_index("product_id")["price"])
+    spread = ((sold["contribution"] - rate * listed) ** 2).sum() ** 0.5 / listed.sum()  # its standard error
     show.check("a yuan of list price leaves", 100 * rate, 100 * true_rate, 100 * 2.58 * spread, "fen")
 
 # %% tags=["nbval-check-output"]

@@ -491,7 +491,6 @@ day = paid["timestamp"].dt.tz_convert(ds.timezone).dt.tz_localize(None).dt.norma
 nth = (day - day.groupby(paid["user_id"]).transform("min")).dt.days
 contribution = paid[nth < 180].groupby("user_id")["contribution"].sum()  # yuan of each buyer
 purchase = contribution.sum() / own_buying.sum()  # yuan that a day with purchases leaves
-
 ceiling = economics.mean_interval(own_buying, seed=seed)[0] * purchase
 worth, worth_low, worth_high = economics.mean_interval(contribution, seed=seed)
 

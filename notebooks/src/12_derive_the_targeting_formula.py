@@ -472,6 +472,7 @@ show.say(
 # - what sending to everybody earned in the later campaigns, counted by arms, against the true expectation.
 
 # %% tags=["nbval-check-output"]
+from knowpay import world as simulator
 from knowpay.analyse import touches
 
 show.check("slope of the simulation error", slope, -0.5, 2.58 * slope_error)
@@ -496,8 +497,7 @@ if known is not None:
 # %% tags=["nbval-check-output"]
 if known is not None:
     chances = test.merge(real[["touch_id", "effect"]], on="touch_id", validate="one_to_one")
-    ledger = known.orders[~known.orders["membership"]].astype({"leaves": float, "listed": float})
-    true_rate = 0.7 * ledger["leaves"].sum() / ledger["listed"].sum()
+    true_rate = simulator.contribution_rate(known, teacher_share)  # by the simulator's own books
     true_gain = (chances["effect"] * chances["price"] * true_rate - cost).to_numpy()
     each = 1000 * earned["everybody"].yuan / len(test)
     show.check("profit per 1,000 touches, everybody", each, 1000 * true_gain.mean(), tolerances, "yuan")

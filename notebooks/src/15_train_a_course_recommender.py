@@ -493,9 +493,8 @@ from knowpay.analyse import touches
 from knowpay.people.money import contribution_rate
 
 teacher_share = 0.30
-rate = contribution_rate(ds, teacher_share)
 sent = protocol.places(ds, touches.outcomes(ds, window_days=14), penalty)
-sent["gain"] = sent["bought"] * sent["price"] * rate - sent["cost"]
+sent["gain"] = sent["bought"] * sent["price"] * contribution_rate(ds, teacher_share) - sent["cost"]
 groups = {
     "everybody": sent["own"] > 0,
     "on the popular ten": sent["popular"] <= 10,
@@ -546,8 +545,7 @@ if truth is not None:
     things = truth.courses.set_index("product_id").loc[cut.courses["product_id"]]
     weight = likes.filter(regex=r"^taste_\d").to_numpy() @ things.filter(regex=r"^v_\d").to_numpy().T
     weight += (0.4 * things["quality"] + things["popularity"]).to_numpy()
-    np.exp(weight, out=weight)
-    weight *= cut.barred[cut.personal].toarray() == 0
+    weight = np.exp(weight, out=weight) * (cut.barred[cut.personal].toarray() == 0)
     weight /= weight.sum(axis=1, keepdims=True)
 
 # %% tags=["nbval-check-output"]
@@ -579,8 +577,7 @@ if truth is not None:
     show.check("effect of the message on everybody", effect, 100 * real["effect"].mean(), tolerances, "points")
     told = 100 * listed["p_message"].mean()
     show.check("bought, told about one of their ten", own_row["told, bought %"], told, tolerances, "%")
-    ledger = truth.orders[~truth.orders["membership"]].astype({"leaves": float, "listed": float})
-    true_rate = 0.7 * ledger["leaves"].sum() / ledger["listed"].sum()
+    true_rate = world.contribution_rate(truth, teacher_share)  # by the simulator's own books
     caused = 1000 * (listed["effect"] * listed["price"] * true_rate - sent["cost"].max()).mean()
     show.check("caused per 1,000 on the own ten", own_row["caused, yuan per 1,000"], caused, tolerances, "yuan")
 
@@ -588,9 +585,8 @@ if truth is not None:
 if truth is not None:
     some = min(2_000, cut.personal.sum())
     ids, items = cut.people["user_id"].to_numpy()[cut.personal][:some], cut.courses["product_id"].to_numpy()
-    parts = [ids[start : start + 500] for start in range(0, some, 500)]
-    buys = [world.purchase_probability(truth, np.repeat(p, len(items)), np.tile(items, len(p)))[0] for p in parts]
-    buys = np.concatenate(buys).reshape(some, -1)
+    pairs = [(np.repeat(p, len(items)), np.tile(items, len(p))) for p in np.array_split(ids, -(-some // 500))]
+    buys = np.concatenate([world.purchase_probability(truth, *p)[0] for p in pairs]).reshape(some, -1)
     lists["oracle"] = neighbours.top(buys, 10, cut.barred[cut.personal][:some])
     bought = {name: np.take_along_axis(buys, ten[:some], axis=1).sum() for name, ten in lists.items()}
     worth = pd.DataFrame({"pages on the ten, %": {n: 100 * np.average(d, weights=volume) for n, d in due.items()}})

@@ -498,8 +498,7 @@ if truth is not None:
 from knowpay import world
 
 if truth is not None:
-    ledger = truth.orders[~truth.orders["membership"]].astype({"leaves": float, "listed": float})
-    true_rate = 0.7 * ledger["leaves"].sum() / ledger["listed"].sum()  # of the simulator's own books
+    true_rate = world.contribution_rate(truth, teacher_share)  # by the simulator's own books
 
 
 def true_gain(pairs):

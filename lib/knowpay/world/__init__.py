@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from .company import version
 from .folders import write
-from .oracle import purchase_probability
+from .oracle import contribution_rate, purchase_probability
 from .settings import KNOBS, SIZES, Knob, setup
 
 VERSION = version()
-__all__ = ["KNOBS", "SIZES", "VERSION", "Knob", "label", "purchase_probability", "write"]
+__all__ = ["KNOBS", "SIZES", "VERSION", "Knob", "contribution_rate", "label", "purchase_probability", "write"]
 
 
 def label(size: str, seed: int = 0, **knobs: float) -> str:

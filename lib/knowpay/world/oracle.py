@@ -1,4 +1,4 @@
-"""The oracle: purchase probabilities of any person and course, for the truth section of a lesson."""
+"""The oracle: purchase probabilities, and what an order truly leaves, for the truth section of a lesson."""
 
 from __future__ import annotations
 
@@ -37,3 +37,12 @@ def purchase_probability(
     )
     lift = u["message_effect"].to_numpy() - s.FATIGUE * u["fatigue"].to_numpy()
     return s.logistic(level), marketing.told(level, lift)
+
+
+def contribution_rate(truth: object, teacher_share: float) -> float:
+    """Return what a yuan of list price leaves, 0 to 1, by the simulator's own books: all course orders that were made.
+
+    They know no export: no order waits or came twice, none is a test. ``truth`` is ``ds.truth`` of a simulated company.
+    """
+    sold = truth.orders[~truth.orders["membership"]].astype({"leaves": float, "listed": float})
+    return float((1 - teacher_share) * sold["leaves"].sum() / sold["listed"].sum())

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 if TYPE_CHECKING:
+    import pandas as pd
+
     from knowpay.collect.dataset import Dataset
 
 # Why somebody is left out, in the order in which the one reason per person is chosen.
