@@ -63,6 +63,7 @@ def company(tmp_path: Path) -> Path:
             "userId": "cleo-002",
             "context": {"people": ["ben-0001", WHO]},
             "n": 12345678901234567,
+            "note": "很好",
         },
     ]
     text = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
@@ -131,14 +132,16 @@ def test_what_is_others_stays_to_the_byte(company, tmp_path):
     assert json.loads(events.loc["m5", "properties"]) == {"friend": "", "n": 1}
     assert events.loc["m6", "page_path"] == "/of/[erased]/profile"
     assert (company / "orders.csv").read_text().count("o2;ben-0001") == 2
-    lines = [json.loads(line) for line in (company / "interactions.jsonl").read_text().splitlines()[:2]]
+    lines = [json.loads(line) for line in (company / "interactions.jsonl").read_text("utf-8").splitlines()[:2]]
     assert lines[0]["target_user_id"] == "" and lines[0]["user_id"] == "ben-0001"
     assert lines[1] == {
         "interaction_id": "i3",
         "userId": "cleo-002",
         "context": {"people": ["ben-0001", ""]},
         "n": 12345678901234567,
+        "note": "很好",
     }
+    assert "很好" in (company / "interactions.jsonl").read_text("utf-8")  # no escapes where none were
 
 
 def test_a_parquet_file_in_groups_keeps_types_order_and_metadata(tmp_path):
