@@ -80,6 +80,11 @@ def test_the_least_generalisation_is_found(seed, k, most):
     assert loss == pytest.approx(brute_force(table, k, most))
 
 
+def test_a_band_need_not_name_the_missing():
+    table = pd.DataFrame({"q2": ["x", None] * 5})
+    assert anonymity.generalise(table, {"q2": BANDS["q2"]}, 5)[1:] == ({"q2": 0}, 0)
+
+
 def test_generalise_says_what_it_lacks():
     table = pd.DataFrame({"q2": ["x", "w"] * 5})
     with pytest.raises(ValueError, match="band of q2 lacks the value 'w'"):
