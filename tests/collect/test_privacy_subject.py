@@ -270,6 +270,11 @@ def test_an_id_that_cannot_be_searched_for(company, bad):
         subject.find(company, bad)
 
 
+@pytest.mark.parametrize(("text", "telling"), [("ann1", False), ("13579", False), ("u0001", True), ("1" * 12, True)])
+def test_what_is_searched_for_outside_the_columns_of_ids(text, telling):
+    assert subject._telling(text) is telling
+
+
 def test_short_and_plain_numbers_are_no_needles_in_other_columns(tmp_path):
     folder = tmp_path / "export"
     write_manifest(folder)
