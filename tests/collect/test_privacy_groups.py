@@ -150,6 +150,8 @@ def test_two_small_counts_whose_sum_is_small_are_not_enough():
     """Their sum, 8, would tell that each is one of 0 to 8, because nobody counts fewer than 0 people."""
     shown = anonymity.suppress(pd.DataFrame({"people": [5, 3, 50, 60]}))["people"]
     assert shown.isna().tolist() == [True, True, True, False, False]
+    shown = anonymity.suppress(pd.DataFrame({"people": [5, 5, 50, 60]}))["people"]  # a sum of 10 is wide enough
+    assert shown.isna().tolist() == [True, True, False, False, False]
 
 
 @pytest.mark.parametrize("bad", [[[-1]], [[0.5]]])
