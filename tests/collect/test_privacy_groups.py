@@ -80,6 +80,11 @@ def test_the_least_generalisation_is_found(seed, k, most):
     assert loss == pytest.approx(brute_force(table, k, most))
 
 
+def test_a_band_need_not_name_the_missing():
+    table = pd.DataFrame({"q2": ["x", None] * 5})
+    assert anonymity.generalise(table, {"q2": BANDS["q2"]}, 5)[1:] == ({"q2": 0}, 0)
+
+
 def test_generalise_says_what_it_lacks():
     table = pd.DataFrame({"q2": ["x", "w"] * 5})
     with pytest.raises(ValueError, match="band of q2 lacks the value 'w'"):
@@ -133,10 +138,20 @@ def test_every_sum_hides_two_or_none(seed):
 def test_little_is_hidden():
     table = pd.DataFrame([[20, 50, 3], [10, 40, 30], [70, 12, 11]])
     assert anonymity.suppress(table).isna().to_numpy().sum() == 4  # a rectangle, the least that can do
+    small = pd.DataFrame([[12, 0, 3], [2, 3, 20]])
+    assert anonymity.suppress(small).isna().to_numpy().sum() == 7  # 11 if a number far from the small one were hidden
     large = pd.DataFrame([[20, 50], [30, 40]])
     assert anonymity.suppress(large).loc[:1, [0, 1]].equals(large.astype("Int64"))
     one = anonymity.suppress(pd.DataFrame({"people": [100, 3, 50]}, index=list("abc")))["people"]
     assert one.isna().tolist() == [False, True, True, False] and one["all"] == 153
+
+
+def test_two_small_counts_whose_sum_is_small_are_not_enough():
+    """Their sum, 8, would tell that each is one of 0 to 8, because nobody counts fewer than 0 people."""
+    shown = anonymity.suppress(pd.DataFrame({"people": [5, 3, 50, 60]}))["people"]
+    assert shown.isna().tolist() == [True, True, True, False, False]
+    shown = anonymity.suppress(pd.DataFrame({"people": [5, 5, 50, 60]}))["people"]  # a sum of 10 is wide enough
+    assert shown.isna().tolist() == [True, True, False, False, False]
 
 
 @pytest.mark.parametrize("bad", [[[-1]], [[0.5]]])

@@ -116,6 +116,8 @@ def test_recall_and_precision_on_labelled_texts(labelled):
         ("13812345678,15912345678 13712345678", "[phone],[phone] [phone]"),
         ("身份证11010519491231002X。", "身份证[id card]。"),
         ("11010519491231002x 11010519491231002X", "[id card] [id card]"),
+        ("qq12345qq67890", "qq[qq]qq[qq]"),  # the second is found when the first is out of the way
+        ("vx：123456vx：234567", "vx：[wechat]vx：[wechat]"),
         ("110105194912310021", "110105194912310021"),  # wrong check digit
         ("12345678901234567890", "12345678901234567890"),
         ("vx同号13812345678", "vx同号[phone]"),

@@ -63,6 +63,7 @@ def company(tmp_path: Path) -> Path:
             "userId": "cleo-002",
             "context": {"people": ["ben-0001", WHO]},
             "n": 12345678901234567,
+            "note": "很好",
         },
     ]
     text = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
@@ -131,14 +132,16 @@ def test_what_is_others_stays_to_the_byte(company, tmp_path):
     assert json.loads(events.loc["m5", "properties"]) == {"friend": "", "n": 1}
     assert events.loc["m6", "page_path"] == "/of/[erased]/profile"
     assert (company / "orders.csv").read_text().count("o2;ben-0001") == 2
-    lines = [json.loads(line) for line in (company / "interactions.jsonl").read_text().splitlines()[:2]]
+    lines = [json.loads(line) for line in (company / "interactions.jsonl").read_text("utf-8").splitlines()[:2]]
     assert lines[0]["target_user_id"] == "" and lines[0]["user_id"] == "ben-0001"
     assert lines[1] == {
         "interaction_id": "i3",
         "userId": "cleo-002",
         "context": {"people": ["ben-0001", ""]},
         "n": 12345678901234567,
+        "note": "很好",
     }
+    assert "很好" in (company / "interactions.jsonl").read_text("utf-8")  # no escapes where none were
 
 
 def test_a_parquet_file_in_groups_keeps_types_order_and_metadata(tmp_path):
@@ -265,6 +268,11 @@ def test_a_damaged_file_stops_before_anything_changes(company, tmp_path):
 def test_an_id_that_cannot_be_searched_for(company, bad):
     with pytest.raises(ValueError, match="cannot be searched for"):
         subject.find(company, bad)
+
+
+@pytest.mark.parametrize(("text", "telling"), [("ann1", False), ("13579", False), ("u0001", True), ("1" * 12, True)])
+def test_what_is_searched_for_outside_the_columns_of_ids(text, telling):
+    assert subject._telling(text) is telling
 
 
 def test_short_and_plain_numbers_are_no_needles_in_other_columns(tmp_path):
