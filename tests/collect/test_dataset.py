@@ -47,8 +47,9 @@ def test_order_items_are_made_from_orders(opened):
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_raw_gives_the_rows_as_they_came(opened, kind):
-    ds = opened(kind=kind)
+    ds = opened(kind=kind, orders=frames()["orders"].assign(**{'say "hi"': "x"}))
     raw = ds.raw("orders").to_pandas()
+    assert raw['say "hi"'].tolist() == ["x"] * 3
     assert raw["source_row"].tolist() == [1, 2, 3] and set(raw["source_file"]) == {f"orders.{kind}"}
     assert raw["total"].tolist() == ["199.00", "89.50", "99.00"]
     assert len(ds.raw("orders").to_pandas()) == 3  # a second call gives the same table

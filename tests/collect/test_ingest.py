@@ -362,10 +362,10 @@ def test_damaged_file_is_refused_with_its_name(export, tmp_path, name, data, wor
     assert not (tmp_path / "store" / Store.LEDGER).exists()
 
 
-def test_letters_that_lie_over_two_blocks_stay_whole(export, tmp_path, monkeypatch):
+def test_letters_and_quotes_that_lie_over_two_blocks_stay_whole(export, tmp_path, monkeypatch):
     monkeypatch.setattr("knowpay.collect.files.BLOCK", 64)
-    names = [f"用户{'户' * (i % 5)}{i}" for i in range(40)]
-    text = "user_id,created_at\n" + "".join(f"{name},2025-03-01\n" for name in names)
+    names = [f"用户\n{'户' * (i % 5)}{i}" for i in range(40)]
+    text = "user_id,created_at\n" + "".join(f'"{name}",2025-03-01\n' for name in names)
     assert _users(export, tmp_path, text.encode())["loaded"] == 40
     assert _open(tmp_path / "store").users.to_pandas()["user_id"].tolist() == sorted(names)
 

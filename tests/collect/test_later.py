@@ -116,7 +116,9 @@ def test_a_later_time_loosens_and_an_earlier_one_does_not(tmp_path):
         ds = in_every_order(tmp_path, files)
         assert value(ds, "users", "consent_analytics") == ("granted" if last > first else "denied")
         assert value(ds, "users", "personalization_opt_out") == (last < first)
-        assert any("1 by their time" in note for note in ds.report.notes)
+        assert any(
+            note.endswith("1 by their time (updated_at, deleted_at or the extraction).") for note in ds.report.notes
+        )
 
 
 def test_a_deletion_is_undone_by_a_later_time_only(tmp_path):
@@ -201,7 +203,13 @@ def test_the_later_row_of_a_file_wins(tmp_path, table, column, old, new):
         both = pd.concat([rows(table, **{column: first}), rows(table, **{column: last})])
         ds = deliver(tmp_path, {table: both}, [table])
         assert value(ds, table, column) == (float(last) if column == "price" else last)
-        assert any("1 by the place in the file" in note for note in ds.report.notes)
+        assert any("1 by the place in the file. A column updated_at would" in note for note in ds.report.notes)
+
+
+def test_what_came_twice_alike_is_no_contradiction(tmp_path):
+    files = {"courses": rows("courses"), "courses-2": frames()["courses"]}
+    ds = deliver(tmp_path, files, list(files))
+    assert ds.superseded.to_pandas()["fate"].tolist() == ["duplicate"] and ds.report.notes == []
 
 
 @pytest.mark.parametrize(("table", "column", "old", "new"), CHANGES)

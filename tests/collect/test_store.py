@@ -133,13 +133,15 @@ def test_days_are_final_after_the_lookback_in_the_zone_of_the_data(export, tmp_p
 
 
 def test_a_row_that_moves_to_another_day_leaves_the_old_one(export, tmp_path):
-    folder = export(events=_events(["m"], "2025-03-01T10:00:00Z", received_at="2025-03-01T10:00:01Z"))
+    stays = _events(["other"], "2025-03-03T10:00:00Z")
+    events = pd.concat([_events(["m"], "2025-03-01T10:00:00Z", received_at="2025-03-01T10:00:01Z"), stays])
+    folder = export(events=events)
     store = ingest(folder, tmp_path / "store")
     moved = _events(["m"], "2025-03-05T10:00:00Z", received_at="2025-03-05T10:00:01Z")
     write_table(moved, folder / "events-2.csv")
     ds = dataset(ingest(folder, store), folder)
-    assert ds.events.to_pandas()["timestamp"].dt.day.tolist() == [5]
-    assert ds.report.days["date"].dt.day.tolist() == [5]
+    assert ds.events.to_pandas()["timestamp"].dt.day.tolist() == [3, 5]
+    assert ds.report.days["date"].dt.day.tolist() == [3, 5] and ds.report.days["touched"].tolist() == [False, True]
     assert ds.superseded.to_pandas()["fate"].tolist() == ["superseded"] and conserved(ds)
     write_table(frames()["users"].head(1).assign(user_id="new"), folder / "users-2.csv")
     ds = dataset(ingest(folder, store), folder)  # nothing new for events: what was superseded stays known

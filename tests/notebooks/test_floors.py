@@ -86,7 +86,12 @@ def test_a_promoted_course_without_a_price_is_said(company):
     assert "add the column creative to touches" in floors.missing(ds, LESSON["12"])
     ds.con.raw_sql("""CREATE OR REPLACE VIEW courses AS SELECT * FROM all_courses
         WHERE product_id <> (SELECT min(creative) FROM touches WHERE assignment = 'randomised')""")
-    assert "promote a course without a price" in floors.missing(ds, LESSON["18"])
+    until = (ds.observation_end - pd.Timedelta(days=14)).isoformat()
+    ((n,),) = ds.con.con.execute(f"""SELECT count(*) FROM touches
+        WHERE creative = (SELECT min(creative) FROM touches WHERE assignment = 'randomised')
+        AND assignment IN ('randomised', 'stratified') AND assigned_at <= '{until}'::TIMESTAMPTZ
+        AND user_id IN (SELECT user_id FROM may_personal WHERE reason = '')""").fetchall()
+    assert floors.missing(ds, LESSON["18"]).startswith(f"{n:,} touches drawn by lot promote a course without a price")
 
 
 def test_an_inviter_who_is_no_user_is_said_before_lesson_02_follows_him(company):
