@@ -472,9 +472,6 @@ show.say(
 # - what sending to everybody earned in the later campaigns, counted by arms, against the true expectation.
 
 # %% tags=["nbval-check-output"]
-from knowpay import world as simulator
-from knowpay.analyse import touches
-
 show.check("slope of the simulation error", slope, -0.5, 2.58 * slope_error)
 known = getattr(ds, "truth", None)
 if known is None:
@@ -485,6 +482,9 @@ else:
     real["effect"] = real["p_message"] - real["p_control"]
 
 # %% tags=["nbval-check-output"]
+from knowpay import world as simulator
+from knowpay.analyse import touches
+
 if known is not None:
     busy = real["third"] == "busy"
     ours = busy[real["message"] & real["bought"]].mean()
