@@ -482,7 +482,6 @@ else:
     real["effect"] = real["p_message"] - real["p_control"]
 
 # %% tags=["nbval-check-output"]
-from knowpay import world as simulator
 from knowpay.analyse import touches
 
 if known is not None:
@@ -495,6 +494,8 @@ if known is not None:
         show.check(f"uplift, {group}", 100 * value, 100 * rows["effect"].mean(), tolerances, "points")
 
 # %% tags=["nbval-check-output"]
+from knowpay import world as simulator
+
 if known is not None:
     chances = test.merge(real[["touch_id", "effect"]], on="touch_id", validate="one_to_one")
     true_rate = simulator.contribution_rate(known, teacher_share)  # by the simulator's own books
