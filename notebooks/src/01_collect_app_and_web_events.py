@@ -352,8 +352,8 @@ clock = time.perf_counter()
 numbers = sessions.session_numbers(person, moments)
 ours = time.perf_counter() - clock
 clock = time.perf_counter()
-frame = pd.DataFrame({"person": person, "at": moments})
-gaps = frame.sort_values(["person", "at"]).groupby("person")["at"].diff()
+frame = pd.DataFrame({"person": person, "at": moments}).sort_values(["person", "at"])
+gaps = frame.groupby("person")["at"].diff()
 by_pandas = int((gaps.isna() | (gaps > 1_800_000_000)).sum())
 theirs = time.perf_counter() - clock
 
