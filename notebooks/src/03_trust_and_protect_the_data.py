@@ -206,6 +206,7 @@ for weak in (b"knowpay2025", bytes(32), b"secret! " * 4, bytes(range(32))):
         print(f"{weak[:11]!r}… refused: {refusal}")
 short = {digest[:32] for digest in book}  # a pseudonym has 32 digits
 print(f"re-identified with the book of a million hashes: {keyed.isin(short).mean():.0%}")
+del book, short
 
 # %% [markdown]
 # ### Still not anonymous
