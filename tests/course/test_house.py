@@ -126,7 +126,8 @@ def copied(tmp_path):
 
 def make_course(folder, **more):
     environment = {**os.environ, **more}
-    return subprocess.run(["make", "course"], cwd=folder, capture_output=True, text=True, env=environment)
+    command = ["make", "--no-print-directory", "course"]  # the tests themselves run under make
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
 
 
 def test_a_copied_checkout_does_not_run_the_old_folder(copied):
