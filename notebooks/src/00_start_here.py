@@ -376,8 +376,7 @@ if truth is not None and (real["activity"] == "low").any():
     show.check("effect among quiet users", 100 * found, 100 * quiet["effect"].mean(), tolerances, "points")
 
 # %% [markdown]
-# What a yuan of list price leaves is counted once more in the simulator's own ledger, which knows no export. Had we taken
-# the list price less the teacher's share, this row would be red.
+# What a yuan of list price leaves is counted once more in the simulator's own ledger, which knows no export.
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
