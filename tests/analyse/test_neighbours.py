@@ -112,7 +112,9 @@ def part_chosen(monkeypatch, later, people: int = 400) -> float:
 
 
 def test_where_nobody_returns_the_own_history_adds_nothing(monkeypatch):
-    others = lambda rng, them: rng.permutation(np.setdiff1d(them[0] // 10 * 10 + np.arange(10), them))[:2]  # noqa: E731
+    def others(rng, them):
+        return rng.permutation(np.setdiff1d(them[0] // 10 * 10 + np.arange(10), them))[:2]
+
     assert part_chosen(monkeypatch, others) == 0.0
 
 

@@ -278,7 +278,7 @@ def test_a_policy_over_three_arms_is_valued_without_bias():
         found = policy.profit(np.ones(n), policy.gains(rows, 100.0, cost, choice), rows["user_id"])
         assert found.yuan == pytest.approx(truth.sum(), abs=2.58 * found.error), name
         assert abs(truth.sum()) > 3.9 * found.error, name  # nothing would not do
-    assert policy.gains(rows, 100.0, cost, np.full(n, "control")).any() == False  # noqa: E712 - numpy's own
+    assert not policy.gains(rows, 100.0, cost, np.full(n, "control")).any()
     effects = touches.effects(rows, "bought")
     assert effects["effect"].to_dict() == pytest.approx(
         {"story": (0.04 - 0.01) / 2, "coupon": (0.01 + 0.03) / 2}, abs=3 * effects["error"].max()
@@ -309,8 +309,17 @@ def test_a_campaign_with_more_arms_counts_no_more_than_one_with_one():
     two = pd.DataFrame(
         {"campaign_id": "k2", "arm": ["control", "a", "b"], "message": [False, True, True], "y": [0, 1, 1]}
     )
-    both = pd.concat([one, two.assign(propensity=1 / 3)], ignore_index=True)
+    both = pd.concat([one.assign(messages=1), two.assign(propensity=1 / 3, messages=2)], ignore_index=True)
     assert touches.rate(both, "y", True) == pytest.approx(3 / 5)  # 3 people of k2 against 2 of k1, not 6 against 2
+
+
+def test_a_group_that_lacks_an_arm_by_chance_counts_the_arms_of_its_campaign():
+    """Each message of a campaign of two stands for half of the list, in a part of the touches as in all."""
+    rows = pd.DataFrame(
+        {"campaign_id": "k", "arm": ["control", "a"], "message": [False, True], "propensity": [0.2, 0.4]}
+    )
+    assert touches.stands_for(rows.assign(messages=2)).tolist() == [5.0, 1.25]
+    assert touches.stands_for(rows.assign(messages=1)).tolist() == [5.0, 2.5]
 
 
 def test_the_sample_ratio_sees_each_arm():

@@ -2,7 +2,7 @@
 
 ``control`` is the one reserved name of an arm. All others are messages, whatever they are called and however many a
 campaign has. Frames of touches have ``message`` (bool: any arm but control) and ``propensity``, the probability of the
-arm that was drawn; with several messages in a campaign also ``arm`` and ``campaign_id``.
+arm that was drawn; where a campaign drew several messages also ``messages``, how many it drew.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def outcomes(ds: Dataset, window_days: int = WINDOW_DAYS) -> pd.DataFrame:
 
     Columns: ``touch_id, campaign_id, user_id, product_id`` (the promoted course), ``assigned_at, stratum, arm,
     message`` (bool), ``propensity`` (the probability of the arm drawn), ``cost`` (yuan), ``price`` (yuan) and
-    ``bought`` (a paid order of that course within ``window_days`` of the assignment).
+    ``bought`` (a paid order of that course within ``window_days`` of the assignment) and ``messages`` (arms of the
+    campaign but control).
 
     Usable are touches of people who may be sent something personal, whose arm was drawn at random for each person at
     known odds, in campaigns with a control and a message, watched for the whole window. `left_out` counts the others.
@@ -47,7 +48,8 @@ def outcomes(ds: Dataset, window_days: int = WINDOW_DAYS) -> pd.DataFrame:
         propensity=rows["propensity"].astype(float),
         cost=rows["cost"].fillna(0.0),
         bought=rows["touch_id"].isin(bought),
-    )[[*keys, "arm", "message", "propensity", "cost", "price", "bought"]]
+        messages=rows["arm"].where(rows["arm"] != CONTROL).groupby(rows["campaign_id"]).transform("nunique"),
+    )[[*keys, "arm", "message", "propensity", "cost", "price", "bought", "messages"]]
 
 
 def left_out(ds: Dataset, window_days: int = WINDOW_DAYS) -> pd.Series:
@@ -99,7 +101,7 @@ def contrast(rows: pd.DataFrame, arm: str) -> pd.DataFrame:
         raise ValueError(f"No campaign drew the arm {arm!r} as a message; the arms are {named}.")
     campaigns = rows.loc[rows["arm"] == arm, "campaign_id"].unique()
     keep = rows["campaign_id"].isin(campaigns) & rows["arm"].isin([arm, CONTROL])
-    return rows[keep].reset_index(drop=True)
+    return rows[keep].assign(messages=1).reset_index(drop=True)
 
 
 def stands_for(rows: pd.DataFrame) -> np.ndarray:
@@ -108,11 +110,8 @@ def stands_for(rows: pd.DataFrame) -> np.ndarray:
     Somebody drawn with probability p stands for 1/p people (Horvitz and Thompson 1952). The messages of a campaign
     share its list in equal parts, so that a campaign with several of them counts no more than one with one.
     """
-    share = np.ones(len(rows))
-    if "arm" in rows:
-        messages = rows["arm"].where(rows["message"])
-        arms = messages.groupby(rows["campaign_id"]).transform("nunique").to_numpy()
-        share = np.where(rows["message"], 1 / np.maximum(arms, 1), 1.0)
+    several = rows.get("messages", 1)
+    share = np.where(rows["message"], 1 / np.maximum(several, 1), 1.0)
     return share / rows["propensity"].to_numpy(dtype=float)
 
 
