@@ -4,6 +4,7 @@ import csv
 
 import pandas as pd
 from collect_exports import frames
+from effort import cases
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from knowpay.collect.privacy.gate import release
@@ -21,7 +22,7 @@ def test_cells_of_a_released_file(opened, tmp_path):
     users = frames()["users"]["user_id"].tolist()
 
     @settings(
-        max_examples=25,
+        max_examples=cases(25),
         deadline=None,
         derandomize=True,
         database=None,

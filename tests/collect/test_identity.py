@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import ibis
 import pandas as pd
 import pytest
+from effort import cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from knowpay.collect import identity
@@ -366,7 +367,7 @@ supplies = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=cases(80), deadline=None)
 @given(rows=event_rows, denied=denials, supplied=supplies)
 def test_the_same_as_plain_python(rows, denied, supplied):
     ds = company(rows, denied, supplied)
@@ -375,7 +376,7 @@ def test_the_same_as_plain_python(rows, denied, supplied):
     assert persons(identity.events(ds)) == reference_persons(rows, denied, expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=cases(40), deadline=None)
 @given(rows=event_rows, denied=denials, cut=st.integers(0, 20))
 def test_an_update_is_a_new_stitch_and_the_changes_are_those_of_plain_python(rows, denied, cut):
     ds = company(rows, denied)
@@ -390,7 +391,7 @@ def test_an_update_is_a_new_stitch_and_the_changes_are_those_of_plain_python(row
     assert identity.changes(before, after, "UTC")["events"].sum() == moved
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=cases(25), deadline=None)
 @given(rows=event_rows)
 def test_nobody_gets_an_event_of_a_device_on_which_they_never_logged_in(rows):
     on = {(device, user) for _, _, device, user, _ in rows if user}

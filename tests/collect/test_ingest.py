@@ -12,6 +12,7 @@ import duckdb
 import pandas as pd
 import pytest
 from collect_exports import frames, report, write_manifest, write_table
+from effort import cases
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from knowpay.collect import ExportError, store
@@ -59,7 +60,7 @@ EVENT = st.fixed_dictionaries(
 
 
 @settings(
-    max_examples=15,
+    max_examples=cases(15),
     deadline=None,
     derandomize=True,
     database=None,

@@ -155,6 +155,7 @@ _FATE = """CASE WHEN known OR copy > 1 THEN 'duplicate' WHEN known_key OR place 
 
 
 SORTED_AT_ONCE = 2_000_000  # rows: some 500 MB
+TINY = 1_000_000  # bytes of an export that one thread reads sooner than several are started for it
 SMALL = 500_000_000  # bytes of an export that needs half the memory: 4 % slower, 0.5 GB less
 
 
@@ -210,11 +211,15 @@ class _Run:
         store.begin()
         self.con = duckdb.connect()
         quiet(self.con)
-        gigabytes = 1 if sum(file.path.stat().st_size for file in self.files) < SMALL else 2
+        size = sum(file.path.stat().st_size for file in self.files)
+        if size < TINY:
+            self.con.execute("SET threads = 1")
+        gigabytes = 1 if size < SMALL else 2
         self.con.execute(f"SET memory_limit = '{gigabytes}GB'")  # beyond it DuckDB works from temp_directory
         # The Parquet writer packs a column otherwise when statistics say it holds no NULL, and those statistics
         # also see the rows that were refused: without them the bytes depend on the rows written alone.
-        self.con.execute("SET disabled_optimizers = 'statistics_propagation'")
+        # in_clause makes a join of each list of words in the rules: planning takes twice as long.
+        self.con.execute("SET disabled_optimizers = 'statistics_propagation, in_clause'")
         self.con.execute(f"SET temp_directory = {quote(str(store.scratch / 'tmp'))}")
         self.con.execute(f"SET TimeZone = {quote(self.manifest.timezone)}")
         # Rows are staged in a file, which is compressed and takes any number of them.
@@ -343,11 +348,11 @@ class _Run:
         The unit of money of the files is `judged` when their rows are all there.
         False: one of them contradicts a row of the store, so the whole table must be read; nothing was done.
         """
-        self.prepare(table, mine)
         if not mine and not before:  # eleven tables, and most exports have five of them
             self.nothing(table)
             self.after["touched"][table.name], self.after["decided"][table.name] = [], {}
             return True
+        self.prepare(table, mine)
         for number, (file, batch) in enumerate(mine):
             with _reading(file.name):
                 self.load(table, batch, file, number)
@@ -434,8 +439,9 @@ class _Run:
     def user_ids(self, batches: list[Batch]) -> None:
         """All ids in the users files, good rows or not: an inviter in quarantine is still a user."""
         self.con.execute("CREATE OR REPLACE TEMP TABLE user_ids (user_id VARCHAR)")
+        users = replace(TABLES["users"], columns=TABLES["users"].columns[:1])  # to plan the others takes longer
         for batch in batches:
-            rows, missing = select(TABLES["users"], batch, self.manifest.model_copy(update=batch.units))
+            rows, missing = select(users, batch, self.manifest.model_copy(update=batch.units))
             if "user_id" not in missing:
                 with _reading(batch.file):
                     self.con.execute(f"INSERT INTO user_ids SELECT user_id FROM {rows} WHERE user_id IS NOT NULL")
@@ -519,6 +525,9 @@ class _Run:
                 f"""INSERT INTO twice SELECT DISTINCT {key} FROM {loaded} s
                 WHERE {key} IN (SELECT {key} FROM staged.stage s WHERE ok)"""
             )
+        if not self.one("SELECT EXISTS (FROM twice)"):
+            con.execute(f"CREATE OR REPLACE TEMP TABLE ranked ({later.unranked(table)})")
+            return True
         pool = f"""SELECT batch, source_row, {", ".join(moments)}, {cols} FROM staged.stage s
                 WHERE ok AND {key} IN (FROM twice)
             UNION ALL SELECT {LOADED}, NULL, {told}, {cols} FROM {loaded} s WHERE {key} IN (FROM twice)
@@ -565,8 +574,8 @@ class _Run:
 
     def nothing(self, table: Table) -> None:
         """Write the file of a table without rows: its columns are known all the same."""
-        cols = ", ".join(f'"{n}"' for n in table.names)
-        name = self.save(f"SELECT {cols}, NULL::TIMESTAMPTZ AS _last FROM staged.stage LIMIT 0", f"{table.name}/none")
+        cols = ", ".join(f'NULL::{SQL_TYPES[c.type]} AS "{c.name}"' for c in table.columns)
+        name = self.save(f"SELECT {cols}, NULL::TIMESTAMPTZ AS _last LIMIT 0", f"{table.name}/none")
         self.after["parts"][table.name] = {"none": {"file": name, "rows": 0}}
 
     def stored(self, cols: str, names: list[str]) -> str:

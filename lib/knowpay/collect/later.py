@@ -12,7 +12,7 @@ each of `Table.guarded` is shown. A row that says nothing there loosens nothing 
 import re
 
 from knowpay.collect.files import ENDINGS, LINES, Batch
-from knowpay.collect.schema import TABLES, Table
+from knowpay.collect.schema import SQL_TYPES, TABLES, Table
 
 STRICTER = ("granted", "unknown", "denied")
 RULES = {
@@ -70,7 +70,7 @@ def ranking(table: Table, pool: str) -> str:
 
     To each row it adds `copy` (from 1, among the rows of one key and one content), `newest` (when the content last
     arrived), `known` and `known_key` (whether the store has the content, the key), `pos` (1 = the latest row of the
-    key), `tier` (rows that no time tells apart share one), `place` (of the content, 1 = shown) and, for each guarded
+    key), `tied` (rows that no time tells apart share one), `place` (of the content, 1 = shown) and, for each guarded
     column, `shown_…`.
     """
     keys = ", ".join(f'"{k}"' for k in table.key)
@@ -83,14 +83,14 @@ def ranking(table: Table, pool: str) -> str:
     sent = "".join(f'"{n}" NULLS LAST, ' for n in table.delivery)
     time, tie = "moment DESC NULLS LAST, version DESC NULLS LAST", "batch DESC, source_row DESC NULLS LAST"
     shown = "".join(
-        f""", first_value("{n}") OVER (PARTITION BY {keys} ORDER BY "s_{n}" IS NULL, tier, "s_{n}" DESC, pos)
+        f""", first_value("{n}") OVER (PARTITION BY {keys} ORDER BY "s_{n}" IS NULL, tied, "s_{n}" DESC, pos)
             AS "shown_{n}" """
         for n in table.guarded
     )
     return f"""WITH pool AS (SELECT *, CAST(to_json({{{content}}}) AS VARCHAR) AS content FROM ({pool})),
         timed AS (SELECT *, CASE WHEN count(own) OVER k = count(*) OVER k THEN own END AS moment
             FROM pool WINDOW k AS (PARTITION BY {keys})),
-        placed AS (SELECT *, dense_rank() OVER (PARTITION BY {keys} ORDER BY {time}) AS tier,
+        placed AS (SELECT *, dense_rank() OVER (PARTITION BY {keys} ORDER BY {time}) AS tied,
             row_number() OVER (PARTITION BY {keys} ORDER BY {time}, {"content DESC" if table.newest else tie}) AS pos
             FROM timed),
         copies AS (SELECT *,
@@ -100,6 +100,16 @@ def ranking(table: Table, pool: str) -> str:
             min(batch) OVER (PARTITION BY {keys}) < 0 AS known_key,
             min(pos) OVER (PARTITION BY {keys}, content) AS latest FROM placed)
         SELECT *, dense_rank() OVER (PARTITION BY {keys} ORDER BY latest) AS place{shown} FROM copies"""
+
+
+def unranked(table: Table) -> str:
+    """SQL columns of `ranking`, for a table without rows: to plan the ranking takes longer than to read a small one."""
+    cols = {"batch": "INTEGER", "source_row": "BIGINT"} | columns(table)
+    cols |= {c.name: SQL_TYPES[c.type] for c in table.columns}
+    cols |= {"content": "VARCHAR", "moment": "TIMESTAMPTZ", "tied": "BIGINT", "pos": "BIGINT", "copy": "BIGINT"}
+    cols |= {"newest": "TIMESTAMPTZ", "known": "BOOLEAN", "known_key": "BOOLEAN", "latest": "BIGINT", "place": "BIGINT"}
+    cols |= {f"shown_{n}": SQL_TYPES[table.column(n).type] for n in table.guarded}
+    return ", ".join(f'"{name}" {kind}' for name, kind in cols.items())
 
 
 def contested(table: Table) -> str:
@@ -123,7 +133,7 @@ def decided(table: Table, files: list[str]) -> str:
     kept = " OR ".join(f'"shown_{n}" IS DISTINCT FROM "{n}"' for n in table.guarded) or "false"
     batch = [f"arg_min(batch, pos) FILTER (WHERE place = {i})" for i in (1, 2)]
     date = [f"list_extract([{dates}], 1 + {b})" for b in batch]
-    return f"""SELECT CASE WHEN min(tier) FILTER (WHERE place = 1) < min(tier) FILTER (WHERE place = 2) THEN 'time'
+    return f"""SELECT CASE WHEN min(tied) FILTER (WHERE place = 1) < min(tied) FILTER (WHERE place = 2) THEN 'time'
             WHEN {batch[0]} = {batch[1]} THEN 'row' WHEN {date[0]} <> {date[1]} THEN 'date' ELSE 'name' END AS rule,
             {keys} FROM ranked GROUP BY {keys} HAVING max(place) > 1
         UNION ALL SELECT 'stricter', {keys} FROM ranked WHERE place = 1 AND copy = 1 AND ({kept})"""

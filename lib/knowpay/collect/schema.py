@@ -414,8 +414,10 @@ _TABLES = (
             Rule(
                 "money_unit",
                 "total",
-                f"""total > 0 AND (total >= 20 * {LISTED["orders"]} OR total <= 0.05 * {LISTED["orders"]}
-                    AND NOT coalesce((total + discount) / {LISTED["orders"]} BETWEEN 0.8 AND 1.25, false))""",
+                # the list makes one column of what is looked up three times otherwise
+                f"""total > 0 AND list_transform([{LISTED["orders"]}], lambda listed: total >= 20 * listed
+                    OR total <= 0.05 * listed AND NOT coalesce((total + discount) / listed BETWEEN 0.8 AND 1.25, false)
+                    )[1]""",
                 _OFF,
             ),
         ),
