@@ -1,13 +1,18 @@
-"""How many random cases the tests draw: all in CI, a quarter of them in `make test`."""
+"""What `make test` leaves to CI: most of the random cases, and the tests of whole processes that take longest."""
 
 import os
 
+import pytest
+
+THOROUGH = os.environ.get("KNOWPAY_THOROUGH") == "1"
+thorough = pytest.mark.skipif(not THOROUGH, reason="takes long: CI runs it, as does KNOWPAY_THOROUGH=1")
+
 
 def cases(many: int) -> int:
-    """`many` where KNOWPAY_THOROUGH=1, else a quarter of it."""
-    return many if os.environ.get("KNOWPAY_THOROUGH") == "1" else -(-many // 4)
+    """How many random cases are drawn: `many` when thorough, else a quarter of it."""
+    return many if THOROUGH else -(-many // 4)
 
 
 def some(cases: list) -> list:
-    """All of them where KNOWPAY_THOROUGH=1, else the first and the last."""
-    return cases if os.environ.get("KNOWPAY_THOROUGH") == "1" else [cases[0], cases[-1]]
+    """All of them when thorough, else the first and the last."""
+    return cases if THOROUGH else [cases[0], cases[-1]]

@@ -5,6 +5,7 @@ import shutil
 import pytest
 from book_browser import inspect
 from book_site import pages
+from effort import thorough
 
 
 def test_every_page_of_the_small_book(browser, small_book):
@@ -12,6 +13,7 @@ def test_every_page_of_the_small_book(browser, small_book):
     assert {name: found for name, found in wrong.items() if found} == {}
 
 
+@thorough
 def test_every_page_of_the_course(browser, course_book):
     wrong = {path.relative_to(course_book).as_posix(): inspect(browser, path) for path in pages(course_book)}
     assert {name: found for name, found in wrong.items() if found} == {}

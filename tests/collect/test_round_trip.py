@@ -7,6 +7,7 @@ import duckdb
 import knowpay
 import pandas as pd
 import pytest
+from effort import cases
 from knowpay.collect import adapters
 from knowpay.collect.dataset import Dataset
 from knowpay.collect.files import Batch, open_file, quote
@@ -18,7 +19,7 @@ from knowpay.world import trackers
 
 TOLD = ("users", "courses", "events", "orders")
 OTHERS = [form for form in trackers.FORMS if form != "canonical"]
-SEEDS = (0, 1, 2)
+SEEDS = range(cases(3))
 
 
 @pytest.fixture(scope="module")

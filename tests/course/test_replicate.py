@@ -8,6 +8,7 @@ from pathlib import Path
 
 import knowpay
 import pytest
+from effort import thorough
 from knowpay.course import CourseError, replicate, sheet
 
 Knob = types.SimpleNamespace
@@ -259,6 +260,7 @@ def test_lessons_that_were_not_asked_for_keep_their_rows(school, world, here):
     assert len(sheet.read(root / sheet.COMPANIES)) == 2
 
 
+@thorough
 def test_a_process_that_dies_is_said_in_a_sentence(school):
     kill = "# %%\nimport os, signal\nfrom knowpay import show\nos.kill(os.getpid(), signal.SIGKILL)\nshow.check"
     source = only(school(**{"00_kill": kill}))
@@ -266,6 +268,7 @@ def test_a_process_that_dies_is_said_in_a_sentence(school):
         list(replicate._work({0: {"00": source}}, 1))
 
 
+@thorough
 def test_real_processes_replicate_a_real_company(school):
     cells = """# %%
 import os

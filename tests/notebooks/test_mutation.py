@@ -8,6 +8,7 @@ from pathlib import Path
 
 import knowpay
 import pytest
+from effort import thorough
 from knowpay.collect.store import cache_folder
 from knowpay.course import execute, scorecard
 from knowpay.course import notebooks as pairs
@@ -17,6 +18,7 @@ RIGHT, WRONG = "p_shown - p_hidden", "p_hidden - p_shown"
 LESSON = [lesson for lesson in pairs.lessons() if lesson.number == "12"]
 
 
+@thorough
 @pytest.mark.parametrize("lesson", LESSON, ids=lambda lesson: lesson.name)
 def test_a_wrong_sign_in_the_formula_turns_the_lesson_red(lesson, tmp_path, monkeypatch):
     library = tmp_path / "lib" / "knowpay"
