@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from book_lessons import check
 from book_site import faults, pages
+from effort import thorough
 from knowpay.course import CourseError, book, exercises
 from nbformat.v4 import new_markdown_cell, new_notebook
 
@@ -272,6 +273,7 @@ def test_a_failed_build_lists_every_warning_and_keeps_the_old_book(tmp_path, mon
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+@thorough
 def test_the_same_lessons_give_the_same_bytes(tmp_path, small_lessons, small_book):
     out = tmp_path / "html"
     out.mkdir()

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from collect_exports import write_manifest
+from effort import some
 from knowpay.collect import ExportError
 from knowpay.collect.privacy import rewrite, subject
 from knowpay.course import cli
@@ -354,7 +355,7 @@ def days():
     return trackers.days("small", 3, "2025-03-03", 3)
 
 
-@pytest.mark.parametrize("form", trackers.FORMS)
+@pytest.mark.parametrize("form", some(list(trackers.FORMS)))
 def test_no_byte_is_left_in_the_export_of_any_tool(days, tmp_path, form):
     folder, cache = tmp_path / "export", tmp_path / "cache"
     trackers.write_export(form, days, folder)

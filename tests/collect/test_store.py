@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from collect_exports import frames, write_manifest, write_table
-from effort import cases
+from effort import cases, thorough
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from knowpay.collect import ExportError
@@ -90,6 +90,7 @@ def test_file_by_file_equals_all_at_once(tmp_path_factory, rows, cuts, seed):
     assert dataset(fresh, root).report.rows[columns].equals(dataset(root / "s2", root).report.rows[columns])
 
 
+@thorough
 def test_many_rows_of_one_day_keep_their_order(tmp_path):
     """More rows than DuckDB writes at once, in one file or two, in order or not: the same bytes."""
     frame = pd.DataFrame({"message_id": [f"m{i:06d}" for i in range(300_000)], "event": "page_viewed", "user_id": "u1"})

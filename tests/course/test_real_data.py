@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from effort import thorough
 from knowpay.collect import stored
 from knowpay.collect.public.upworthy import FILE, SHA256
 from knowpay.course import ROOT, CourseError, execute
@@ -100,6 +101,7 @@ def test_a_cell_that_was_never_run_with_its_data_says_so(school, data, tmp_path)
     assert done.error == "" and "has no stored output" in pairs.read(out).cells[-2].outputs[0].data["text/plain"]
 
 
+@thorough
 def test_the_comparison_skips_the_cell_and_runs_the_rest(school, data):
     root = school(**{"00_demo": CELLS})
     built(root, data, "17 rows")

@@ -11,6 +11,7 @@ from pathlib import Path
 import knowpay
 import psutil
 import pytest
+from effort import thorough
 from knowpay.course import CourseError, execute, runner
 from knowpay.course.notebooks import lessons
 
@@ -80,6 +81,7 @@ raise TooLittleData("mine cannot carry lesson 01: add the table users.")
 """
 
 
+@thorough
 def test_data_that_cannot_carry_a_lesson_are_no_failure(school, opened, capsys, tmp_path):
     after = f"\n# %%\nopen({str(tmp_path / 'later')!r}, 'w').close()"
     root = school(**{"00_first": CHECK, "01_much": TOO_LITTLE + after, "02_last": CHECK})

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from effort import THOROUGH
 from knowpay.course import exercises
 from knowpay.course import notebooks as pairs
 
@@ -10,7 +11,7 @@ SHEETS = [exercises.load(path.stem) for path in exercises.sources()]
 EACH = [pytest.param(sheet, one, id=f"{sheet.lesson}.{one.number}") for sheet in SHEETS for one in sheet.exercises]
 
 
-@pytest.mark.parametrize(("sheet", "exercise"), EACH)
+@pytest.mark.parametrize(("sheet", "exercise"), EACH if THOROUGH else [one for one in EACH if one.id.endswith(".1")])
 def test_the_solution_passes_the_stub_does_not_and_traps_get_their_hints(sheet, exercise):
     def answer(code):
         return exercises._answer(sheet, exercise, code)[0]

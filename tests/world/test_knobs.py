@@ -9,7 +9,7 @@ import knowpay
 import numpy as np
 import pandas as pd
 import pytest
-from effort import some
+from effort import some, thorough
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from knowpay import world
@@ -217,7 +217,7 @@ def refused_and_planted(ds: Dataset) -> tuple[set[tuple[str, int]], set[tuple[st
     return places(ds.quarantine.to_pandas()), places(spoiled[spoiled["fault"].isin(REFUSED)])
 
 
-@pytest.mark.parametrize("knobs", [LOW, HIGH], ids=["low", "high"])
+@pytest.mark.parametrize("knobs", [LOW, pytest.param(HIGH, marks=thorough)], ids=["low", "high"])
 def test_nothing_is_refused_but_the_planted_faults(knobs: dict, tmp_path: Path) -> None:
     refused, planted = refused_and_planted(opened(tmp_path, **knobs))
     assert planted and refused == planted
@@ -232,17 +232,20 @@ def test_no_mixture_of_knobs_makes_rows_that_are_refused(
     assert refused == planted
 
 
+@thorough
 def test_a_company_without_campaigns_can_be_read(tmp_path: Path) -> None:
     ds = opened(tmp_path, campaigns=0)
     assert ds.touches.count().execute() == 0 and len(ds.truth.touches) == 0 and len(ds.truth.policies) == 0
     assert ds.orders.count().execute() > 0 and (ds.truth.users["p_message_mean"] == 0).all()
 
 
+@thorough
 def test_a_small_catalogue_can_be_read(tmp_path: Path) -> None:
     ds = opened(tmp_path, courses=24)
     assert ds.courses.count().execute() == 24 + len(s.PLANS) and len(ds.truth.courses) == 24
 
 
+@thorough
 def test_as_many_campaigns_as_there_can_be_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(s.SIZES, "small", s.Size(300, 120))
     ds = opened(tmp_path, campaigns=274)
