@@ -95,6 +95,29 @@ def test_only_devices_of_one_person_are_hers(company):
     assert subject.find(company, "cleo-002").devices == {"dev-cleo"}
 
 
+def test_an_id_in_the_column_of_devices_is_no_device(company):
+    (company / "events-4.csv").write_text(f"user_id,anonymous_id\n{WHO},{WHO}\n")  # some tools repeat it after a login
+    assert subject.find(company, WHO).devices == {DEVICE}
+
+
+def test_a_person_in_the_column_of_the_business_id_is_no_device(tmp_path):
+    """distinct_id is a name of device columns; where the manifest says that people are in it, no value is a device."""
+    write_manifest(tmp_path, business_user_id_column="distinct_id")
+    rows = f"message_id,event,timestamp,user_id,distinct_id\nm1,a,{DAY},{WHO},dora-111\nm2,a,{DAY},,dora-111\n"
+    (tmp_path / "events.csv").write_text(rows)
+    assert subject.find(tmp_path, WHO).devices == set()
+    subject.erase(tmp_path, WHO, tmp_path / "cache")
+    assert [line.split(",")[0] for line in (tmp_path / "events.csv").read_text().splitlines()] == ["message_id", "m2"]
+
+
+def test_a_store_under_another_name_is_known_by_its_ledger(company, tmp_path):
+    cache = tmp_path / "cache"
+    knowpay.open(company, cache=cache)
+    (store,) = (p for p in (cache / "ingested").iterdir() if p.is_dir())
+    store.rename(store.with_name("kept"))
+    assert subject.erase(company, WHO, cache)["stores"] == 1 and not list((cache / "ingested").glob("kept"))
+
+
 def test_no_byte_is_left(company, tmp_path):
     cache = tmp_path / "cache"
     assert knowpay.open(company, cache=cache).users.count().to_pandas() == 3
@@ -195,7 +218,8 @@ def test_a_killed_erasure_is_finished_by_the_next_one(company, tmp_path, monkeyp
         with pytest.raises(KeyboardInterrupt):
             subject.erase(company, WHO, cache)
     assert WHO.encode() not in everything(cache)  # no store survived
-    subject.erase(company, "ben-0001" if after == 3 else WHO, cache)  # whoever comes next
+    receipt = subject.erase(company, "ben-0001" if after == 3 else WHO, cache)  # whoever comes next
+    assert after == 3 or receipt["devices"] == 1  # known from the journal: the rows that told may be gone
     left = everything(company, cache)
     assert WHO.encode() not in left and DEVICE.encode() not in left
     assert after == 3 or content(company) == content(whole)
