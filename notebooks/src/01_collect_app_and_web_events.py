@@ -388,8 +388,8 @@ by_fault["share"] = by_fault["rows"] / by_fault["table"].map(report["rows_in"]).
 show.table(by_fault.round(4), "Suspected rows")
 
 # %%
-unique = arrived[[*faults.ROW, "anonymous_id", "original_timestamp", "sent_at", "received_at"]]
-unique = unique.drop(index=faults.duplicates(arrived).index)
+repeated = arrived.index.isin(faults.duplicates(arrived).index)
+unique = arrived.loc[~repeated, [*faults.ROW, "anonymous_id", "original_timestamp", "sent_at", "received_at"]]
 clocks = unique.loc[faults.wrong_clocks(unique).index]
 clocks = clocks[clocks["anonymous_id"].duplicated(keep=False)]  # an id seen once is not followed
 off = (clocks["received_at"] - clocks["sent_at"]).dt.total_seconds().groupby(clocks["anonymous_id"]).median() / 3600
