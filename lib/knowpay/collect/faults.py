@@ -108,14 +108,20 @@ def bots(events: pd.DataFrame) -> pd.DataFrame:
     A curious person does so too at times; the rule asks for the signs on every event of the device (and for more than
     `PAGES_AN_HOUR` pages in one hour where the agent calls itself human). A source without agents has only the speed.
     """
-    device = events["anonymous_id"]
-    person = set(device[events["user_id"].notna() | ~events["event"].isin(PAGES)])
-    known = set(device[events["user_agent_class"] != "unknown"])
-    stranger = device.notna() & ~device.isin(person)
+    device = pd.factorize(events["anonymous_id"])[0]  # -1 is none
+
+    def device_has(rows: pd.Series) -> np.ndarray:
+        """Whether the device of each event has one of the rows."""
+        found = np.zeros(device.max(initial=-1) + 2, bool)
+        found[device[rows]] = True
+        return found[device]
+
+    stranger = (device >= 0) & ~device_has(events["user_id"].notna() | ~events["event"].isin(PAGES))
+    known = device_has(events["user_agent_class"] != "unknown")
     hour = events.loc[stranger, "original_timestamp"].dt.floor("h")
     hours = hour.groupby([device[stranger], hour]).size()
-    fast = set(hours.index[hours > PAGES_AN_HOUR].get_level_values(0))
-    machine = stranger & (~device.isin(known) | device.isin(fast))
+    fast = hours.index[hours > PAGES_AN_HOUR].get_level_values(0)
+    machine = stranger & (~known | np.isin(device, fast))
     return events.loc[machine, ROW]
 
 
