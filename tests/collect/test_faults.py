@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from collect_exports import frames
 from knowpay.collect import faults
 
@@ -129,3 +130,12 @@ def test_grades_by_hand():
     assert np.isnan(grades.loc["skew", "precision"])
     elsewhere = faults.grade(found, planted.assign(source_file="f"))
     assert elsewhere["right"].sum() == 0
+
+
+@pytest.mark.parametrize("kind", ["str", "category"])
+def test_ids_that_come_again_are_found_and_none_is_no_id(kind):
+    ids = pd.Series(["a", None, "b", "a", None, "c", "b", "b", ""], dtype=kind)
+    events = pd.DataFrame({"message_id": ids, "received_at": pd.date_range("2025-03-01", periods=9)[::-1]})
+    events = events.assign(source_file="events.csv", source_row=range(1, 10))
+    assert sorted(faults.duplicates(events)["source_row"]) == [1, 3, 7]  # the latest to arrive; the original stays
+    assert faults.duplicates(events.iloc[:0]).empty

@@ -80,10 +80,23 @@ def duplicates(events: pd.DataFrame) -> pd.DataFrame:
 
     Rows without a message id cannot be told apart this way and accuse nobody.
     """
-    code = pd.factorize(events["message_id"])[0]  # -1 is none; `duplicated` would make an object of every text
-    again = np.append(np.bincount(code[code >= 0]) > 1, False)[code]
+    again = _comes_again(events["message_id"])
     order = events.loc[again, ["message_id", "received_at", *ROW]].sort_values(["received_at", *ROW])
     return order.loc[order.duplicated("message_id"), ROW]
+
+
+def _comes_again(texts: pd.Series) -> np.ndarray:
+    """Whether each text stands there more than once: by hashes first, a table of all texts takes twice the memory."""
+    import duckdb
+    import pyarrow as pa
+
+    with duckdb.connect() as con:
+        con.register("texts", pa.table({"text": pa.array(texts)}))
+        numbers = con.execute("SELECT hash(text) AS number FROM texts").fetchnumpy()["number"]
+    found = np.sort(numbers)
+    again = np.isin(numbers, found[1:][found[1:] == found[:-1]]) & texts.notna().to_numpy()
+    again[again] = texts[again].duplicated(keep=False)
+    return again
 
 
 def wrong_clocks(events: pd.DataFrame) -> pd.DataFrame:
