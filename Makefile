@@ -1,6 +1,6 @@
-# The two commands of the README are `make course` and `make test`. Each target calls the knowpay command.
+# The two commands of the README are `make course` and `make test`. Each target calls the knowpay-course command.
 BIN := $(if $(filter Windows_NT,$(OS)),.venv/Scripts,.venv/bin)
-PREFLIGHT := lib/knowpay/course/preflight.py
+PREFLIGHT := lib/knowpay/preflight.py
 # The first Python that will do; without one, python3, to which preflight then says no in a sentence.
 PYTHON ?= $(shell unset PYTHONPATH PYTHONHOME; for p in $(BIN)/python python3.13 python3.12 python3.11 python3 python; do \
 	$$p $(PREFLIGHT) python 2>/dev/null && echo $$p && exit; done; echo python3)
@@ -17,7 +17,7 @@ unexport PIP_USER PIP_TARGET PIP_PREFIX PYTHONPATH PYTHONHOME
 .PHONY: here course lab test real book bench fuzz notebooks clean
 
 course: .venv/ready  ## everything: the company, the lessons, the book, the scorecard
-	$(BIN)/knowpay course
+	$(BIN)/knowpay-course course
 
 lab: .venv/ready  ## the lessons in JupyterLab
 	$(BIN)/jupyter-lab notebooks
@@ -31,17 +31,17 @@ real: .venv/ready  ## what needs real data: its tests, and the lessons; KNOWPAY_
 	PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(BIN)/python -m pytest -p nbval.plugin $(NBVAL) notebooks/*.ipynb
 
 book: .venv/ready  ## the book alone, from lessons already run
-	$(BIN)/knowpay book
+	$(BIN)/knowpay-course book
 
 bench: .venv/ready  ## seconds and memory, into the README; GROUP=lessons: of each lesson with 2,000 to 50,000 users
-	$(BIN)/knowpay bench $(or $(GROUP),--setup)
+	$(BIN)/knowpay-course bench $(or $(GROUP),--setup)
 
 fuzz: .venv/ready  ## ten minutes of bytes, guided by coverage, against the adapters; on Linux, Python 3.11 to 3.13
 	$(PIP) -q "atheris>=3"
 	$(BIN)/python tests/fuzz/fuzz_adapters.py -max_total_time=600
 
 notebooks: .venv/ready  ## execute notebooks/src/*.py and write notebooks/*.ipynb
-	$(BIN)/knowpay notebooks build
+	$(BIN)/knowpay-course notebooks build
 
 clean:  ## what was built and generated; the packages in .venv stay
 	rm -rf build datasets/cache .pytest_cache .ruff_cache .hypothesis

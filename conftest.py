@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from knowpay.collect import public, stored
-from knowpay.course.execute import ENVIRONMENT
-from knowpay.course.notebooks import NOISE
+from knowpay_course.execute import ENVIRONMENT
+from knowpay_course.notebooks import NOISE
 
 os.environ.update(ENVIRONMENT)
 

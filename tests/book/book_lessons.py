@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 import nbformat
-from knowpay.course.book import CHECK
+from knowpay_course.book import CHECK
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 PROSE = r"""# {title}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from book_browser import Browser, chromium
 from book_lessons import write_lessons
-from knowpay.course import ROOT, book
+from knowpay_course import ROOT, book
 
 NAMES = ("00_start_here", "06_build_user_profiles", "12_derive_the_targeting_formula")
 

@@ -12,7 +12,7 @@ import pytest
 from book_lessons import check
 from book_site import faults, pages
 from effort import thorough
-from knowpay.course import CourseError, book, exercises
+from knowpay_course import CourseError, book, exercises
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 
@@ -59,7 +59,7 @@ def test_a_lesson_without_title_is_named(tmp_path):
 
 
 def test_no_lessons_is_a_sentence_with_the_remedy(tmp_path):
-    with pytest.raises(CourseError, match=r"no executed lessons in .* Run `knowpay course` first"):
+    with pytest.raises(CourseError, match=r"no executed lessons in .* Run `knowpay-course course` first"):
         book.build(tmp_path, tmp_path / "out")
 
 
@@ -156,7 +156,7 @@ def test_the_log_is_the_articles():
 
 
 def test_measurements_without_a_run_say_so():
-    assert "knowpay course" in book.measurements([known()], {})
+    assert "knowpay-course course" in book.measurements([known()], {})
     state = {
         "data": {"name": "world:small", "seed": 0, "seconds": 6.1},
         "lessons": {"06_build_profiles": {"seconds": 12.34, "memory_mb": 1450}},

@@ -4,7 +4,7 @@ import sys
 from xml.etree import ElementTree
 
 import pytest
-from knowpay.course import ROOT
+from knowpay_course import ROOT
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 from mathml import in_pieces, to_mathml

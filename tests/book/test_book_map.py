@@ -5,7 +5,7 @@ import sys
 from xml.etree import ElementTree
 
 import pytest
-from knowpay.course import ROOT
+from knowpay_course import ROOT
 
 sys.path.insert(0, str(ROOT / "book" / "_ext"))
 import article_map

@@ -18,9 +18,9 @@ import pytest
 import yaml
 from collect_exports import write_manifest
 from effort import some
+from knowpay import cli
 from knowpay.collect import ExportError
 from knowpay.collect.privacy import rewrite, subject
-from knowpay.course import cli
 from knowpay.world import trackers
 from typer.testing import CliRunner
 

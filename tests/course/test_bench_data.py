@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from knowpay.course import ROOT, CourseError, bench, bench_data
+from knowpay_course import ROOT, CourseError
+from knowpay_course.maintain import bench, bench_data
 
 
 @pytest.fixture

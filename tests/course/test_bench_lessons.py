@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from knowpay.course import CourseError, bench, bench_lessons
+from knowpay_course import CourseError
+from knowpay_course.maintain import bench, bench_lessons
 
 
 @pytest.fixture

@@ -2,15 +2,16 @@
 
 import pandas as pd
 import pytest
-from knowpay.course import ROOT, calibrate
 from knowpay.world import calibration, company, observe
+from knowpay_course import ROOT
+from knowpay_course.maintain import calibrate
 
 PAGE = (ROOT / calibrate.PAGE).read_text("utf-8")
 
 
 @pytest.mark.parametrize("section", [calibrate.OPENING, calibrate.knobs(), calibrate.truth_tables(), calibrate.SIMPLER])
 def test_the_card_is_up_to_date(section):
-    assert section.strip() in PAGE, "run `knowpay calibrate`"
+    assert section.strip() in PAGE, "run `knowpay-course calibrate`"
 
 
 def test_the_card_has_the_figures_of_the_company():
@@ -18,7 +19,9 @@ def test_the_card_has_the_figures_of_the_company():
     lines = [line for line in PAGE.splitlines() if line.startswith("| ")]
     for name, row in table.iterrows():
         begin = f"| {name} | {calibrate.digits(row['measured'])} |"
-        assert sum(line.startswith(begin) for line in lines) == 1, f"{begin} is not there: run `knowpay calibrate`"
+        assert sum(line.startswith(begin) for line in lines) == 1, (
+            f"{begin} is not there: run `knowpay-course calibrate`"
+        )
 
 
 def test_the_card_names_every_fault_and_no_other():

@@ -1,43 +1,45 @@
 import errno
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
 
 import pytest
+from knowpay import cli
 from knowpay.collect.manifest import EXAMPLE
-from knowpay.course import CourseError, cli
+from knowpay_course import CourseError
+from knowpay_course import cli as course
 
 
 def test_help_imports_nothing_heavy():
     code = (
-        "import sys, knowpay.course.cli; heavy = {'pandas', 'numpy', 'duckdb', 'ibis', 'matplotlib', 'nbformat', "
-        "'papermill', 'jupytext', 'keras'}; print(heavy & set(sys.modules))"
+        "import sys, knowpay_course.cli, knowpay.cli; heavy = {'pandas', 'numpy', 'duckdb', 'ibis', 'matplotlib', "
+        "'nbformat', 'papermill', 'jupytext', 'keras'}; print(heavy & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "set()\n"
 
 
-def test_help_names_every_command():
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        (cli, "doctor ingest replay subject purge data"),
+        (course, "course notebooks exercises book world bench calibrate replicate"),
+    ],
+)
+def test_help_names_every_command(command, names):
     from typer.testing import CliRunner
 
-    said = CliRunner().invoke(cli.app, ["--help"]).output
-    for name in (
-        "course",
-        "notebooks",
-        "exercises",
-        "book",
-        "world",
-        "doctor",
-        "bench",
-        "replicate",
-        "ingest",
-        "replay",
-        "subject",
-        "purge",
-        "data",
-    ):
-        assert name in said
+    shown = CliRunner().invoke(command.app, ["--help"]).output
+    assert set(re.findall(r"^│ (\w+) ", shown, re.MULTILINE)) == set(names.split())
+
+
+@pytest.mark.parametrize("line", ["course --data world:small", "notebooks build 12", "bench", "world small --out x"])
+def test_an_old_name_answers_with_the_new_one(line, capsys):
+    name = line.split()[0]
+    assert cli.run(lambda: cli.app(line.split())) == 2
+    assert capsys.readouterr().err == f"`knowpay {name}` is now `knowpay-course {name}`.\n"
 
 
 def raiser(error):
@@ -79,7 +81,7 @@ def test_ctrl_c_and_exit_codes(capsys):
 def child(code, *words, **more):
     """A process of its own that runs `knowpay` with these words after some lines of code."""
     lines = ["import sys, knowpay", code, f"sys.argv = {['knowpay', *map(str, words)]!r}"]
-    script = "\n".join([*lines, "from knowpay.course.cli import main", "main()"])
+    script = "\n".join([*lines, "from knowpay.cli import main", "main()"])
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen([sys.executable, "-c", script], text=True, **pipes, **more)
 
@@ -129,7 +131,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(number, capsys):
 
 
 def test_a_file_in_place_of_a_folder_is_one_sentence(school, capsys):
-    from knowpay.course import book, runner
+    from knowpay_course import book, runner
 
     root = school(**{"00_first": ""})
     (root / "build").write_text("")
@@ -141,7 +143,7 @@ def test_a_file_in_place_of_a_folder_is_one_sentence(school, capsys):
 
 def test_unknown_data_is_the_doors_own_sentence():
     done = subprocess.run(
-        [sys.executable, "-c", "from knowpay.course.cli import main; main()", "course", "--data", "world:tiny"],
+        [sys.executable, "-c", "from knowpay_course.cli import main; main()", "course", "--data", "world:tiny"],
         capture_output=True,
         text=True,
     )
@@ -156,40 +158,40 @@ def test_world_writes_a_company_and_spares_a_folder_in_use(tmp_path, monkeypatch
     monkeypatch.setattr(world, "write", lambda *arguments, **knobs: written.append((*arguments, knobs)))
     out = tmp_path / "company"
     command = ["world", "small", "--seed", "3", "--out", str(out), "--company", "churn=0.6"]
-    assert cli.run(lambda: cli.app(command)) == 0
+    assert cli.run(lambda: course.app(command)) == 0
     assert written == [("small", 3, out / "data", out / "truth", {"churn": 0.6})]
     (tmp_path / "mine.csv").write_text("x")
-    assert cli.run(lambda: cli.app(["world", "small", "--out", str(tmp_path)])) == 2
+    assert cli.run(lambda: course.app(["world", "small", "--out", str(tmp_path)])) == 2
     assert len(written) == 1
 
 
 def test_knobs_reach_the_course(monkeypatch):
-    from knowpay.course import runner
+    from knowpay_course import runner
 
     asked = {}
     monkeypatch.setattr(runner, "course", lambda *given, **more: asked.update(more) or 0)
-    assert cli.run(lambda: cli.app(["course", "--company", "churn=0.6", "--company", "courses=80"])) == 0
+    assert cli.run(lambda: course.app(["course", "--company", "churn=0.6", "--company", "courses=80"])) == 0
     assert asked == {"company": {"churn": 0.6, "courses": 80}}
     assert type(asked["company"]["courses"]) is int
-    cli.run(lambda: cli.app(["course"]))
+    cli.run(lambda: course.app(["course"]))
     assert asked == {"company": {}}
 
 
 @pytest.mark.parametrize("text", ["churn", "churn=", "churn=high", "=1", "seed=3", "cache=1", ""])
 def test_a_bad_knob_is_one_sentence(text, capsys):
-    assert cli.run(lambda: cli.app(["course", "--company", text])) == 2
+    assert cli.run(lambda: course.app(["course", "--company", text])) == 2
     said = capsys.readouterr().err
     assert f"such as churn=0.6, not {text!r}; the knobs are " in said and "price_level" in said
     assert len(said.strip().splitlines()) == 1
 
 
 def test_replicate_is_asked_for_what_the_line_says(monkeypatch):
-    from knowpay.course import replicate
+    from knowpay_course.maintain import replicate
 
     asked = []
     monkeypatch.setattr(replicate, "main", lambda *given: asked.append(given) or 1)
-    assert cli.run(lambda: cli.app(["replicate", "12", "--times", "30", "--held-out", "5", "--jobs", "1"])) == 1
-    assert cli.run(lambda: cli.app(["replicate"])) == 1
+    assert cli.run(lambda: course.app(["replicate", "12", "--times", "30", "--held-out", "5", "--jobs", "1"])) == 1
+    assert cli.run(lambda: course.app(["replicate"])) == 1
     assert asked == [(["12"], 30, 5, 1), ((), 200, 20, 2)]
 
 

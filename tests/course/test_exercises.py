@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from knowpay.course import CourseError, exercises
+from knowpay_course import CourseError, exercises
 
 SHEET = """# %% [markdown]
 # # Exercises for lesson 05
@@ -156,7 +156,7 @@ def test_an_outdated_or_stray_notebook_is_named(root):
     path.write_text(path.read_text("utf-8").replace("twice", "thrice"), encoding="utf-8")
     (path.parent / "09_stray.ipynb").write_text("{}")
     found = exercises.outdated(root)
-    assert "05_demo.ipynb is not what its source gives; run `knowpay exercises build 05`." in found
+    assert "05_demo.ipynb is not what its source gives; run `knowpay-course exercises build 05`." in found
     assert "09_stray.ipynb has no source in exercises/src." in found
     path.unlink()
     assert "05_demo.ipynb is not what" in exercises.outdated(root)[0]

@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from knowpay.course import ROOT, CourseError, bench, doctor, preflight
-from knowpay.course.doctor import Finding
+from knowpay import doctor, preflight
+from knowpay.doctor import Finding
+from knowpay_course import ROOT, CourseError
+from knowpay_course.maintain import bench
 from packaging.requirements import Requirement
 
 LOCK = (ROOT / "requirements.lock").read_text("utf-8")
@@ -106,14 +108,14 @@ def test_an_environment_of_another_python_is_refused_and_left_alone(tmp_path, mo
 @pytest.fixture
 def copied(tmp_path):
     """A checkout with an environment that says it was made elsewhere; its command runs what lies there."""
-    for name in ("Makefile", "requirements.lock", "pyproject.toml", "lib/knowpay/course/preflight.py"):
+    for name in ("Makefile", "requirements.lock", "pyproject.toml", "lib/knowpay/preflight.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     commands = tmp_path / ".venv" / "bin"
     commands.mkdir(parents=True)
     (commands / "python").symlink_to(sys.executable)
-    (commands / "knowpay").write_text("#!/bin/sh\necho the old folder\n")
-    (commands / "knowpay").chmod(0o755)
+    (commands / "knowpay-course").write_text("#!/bin/sh\necho the old folder\n")
+    (commands / "knowpay-course").chmod(0o755)
 
     def made(command):
         said = f"version = {sys.version.split()[0]}\ncommand = {command}\n"
@@ -149,7 +151,7 @@ def test_an_environment_in_its_place_or_linked_is_used(copied, tmp_path):
 def test_settings_of_other_projects_do_not_reach_pip(copied, tmp_path):
     folder = copied(f"/usr/bin/python3 -m venv {tmp_path}/.venv")
     names = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PYTHONPATH", "PYTHONHOME")
-    (tmp_path / ".venv" / "bin" / "knowpay").write_text("#!/bin/sh\nenv\n")
+    (tmp_path / ".venv" / "bin" / "knowpay-course").write_text("#!/bin/sh\nenv\n")
     ran = make_course(folder, **dict.fromkeys(names, "elsewhere"))
     assert ran.returncode == 0 and not set(names) & {line.split("=")[0] for line in ran.stdout.splitlines()}
 
@@ -162,7 +164,7 @@ def test_preflight_speaks_before_it_stops(tmp_path, monkeypatch, capsys):
 
 def test_preflight_needs_nothing_but_python():
     # -I and -S: no packages, no environment; what a bare machine runs
-    script = ROOT / "lib" / "knowpay" / "course" / "preflight.py"
+    script = ROOT / "lib" / "knowpay" / "preflight.py"
     ran = subprocess.run([sys.executable, "-I", "-S", str(script), "python"], capture_output=True, text=True)
     assert (ran.returncode, ran.stderr) == (0, "")
 
@@ -173,12 +175,12 @@ def test_preflight_needs_nothing_but_python():
 @pytest.mark.parametrize(
     ("target", "calls"),
     [
-        ("course", "knowpay course"),
+        ("course", "knowpay-course course"),
         ("lab", "jupyter-lab"),
         ("test", "-m pytest -n 2 --dist worksteal tests"),
-        ("book", "knowpay book"),
-        ("bench", "knowpay bench --setup"),
-        ("notebooks", "knowpay notebooks build"),
+        ("book", "knowpay-course book"),
+        ("bench", "knowpay-course bench --setup"),
+        ("notebooks", "knowpay-course notebooks build"),
     ],
 )
 def test_make_targets_call_their_command(target, calls):

@@ -3,8 +3,8 @@ import json
 import sys
 
 import pytest
-from knowpay.course import CourseError
-from knowpay.course import notebooks as pairs
+from knowpay_course import CourseError
+from knowpay_course import notebooks as pairs
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 ALT = "A line that rises from one to two over two days."

@@ -9,8 +9,8 @@ import pytest
 from effort import thorough
 from knowpay.collect import stored
 from knowpay.collect.public.upworthy import FILE, SHA256
-from knowpay.course import ROOT, CourseError, execute
-from knowpay.course import notebooks as pairs
+from knowpay_course import ROOT, CourseError, execute
+from knowpay_course import notebooks as pairs
 from nbformat.v4 import new_output
 
 CELLS = f"""# %%
@@ -190,7 +190,7 @@ def test_equal_cells_have_equal_outputs(nothing_here):
 
 
 def test_the_book_marks_what_its_maker_lacks(nothing_here, tmp_path, monkeypatch):
-    from knowpay.course import book
+    from knowpay_course import book
 
     def marked(folder):
         book.stage(book.NOTEBOOKS, folder)

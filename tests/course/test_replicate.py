@@ -9,7 +9,8 @@ from pathlib import Path
 import knowpay
 import pytest
 from effort import thorough
-from knowpay.course import CourseError, replicate, sheet
+from knowpay_course import CourseError
+from knowpay_course.maintain import replicate, sheet
 
 Knob = types.SimpleNamespace
 NOISY = """# %%

@@ -12,8 +12,8 @@ import knowpay
 import psutil
 import pytest
 from effort import thorough
-from knowpay.course import CourseError, execute, runner
-from knowpay.course.notebooks import lessons
+from knowpay_course import CourseError, execute, runner
+from knowpay_course.notebooks import lessons
 
 CHECK = '# %%\nfrom knowpay import show\nshow.check("the answer [of all]", seed + 42, 42, 0.5)'
 BROKEN = '# %%\nraise ValueError("the column price is missing\\nsee the manifest")'
@@ -32,8 +32,8 @@ def opened(monkeypatch, tmp_path):
         (out / "index.html").write_text("book")
         return out / "index.html"
 
-    monkeypatch.setitem(sys.modules, "knowpay.course.book", types.SimpleNamespace(build=render))
-    monkeypatch.setattr("knowpay.course.book", sys.modules["knowpay.course.book"], raising=False)
+    monkeypatch.setitem(sys.modules, "knowpay_course.book", types.SimpleNamespace(build=render))
+    monkeypatch.setattr("knowpay_course.book", sys.modules["knowpay_course.book"], raising=False)
     return asked
 
 
@@ -46,7 +46,7 @@ def test_a_course_with_a_failing_lesson_goes_on_says_so_and_is_resumed(school, o
     assert runner.course(root=root) == 1
     out = capsys.readouterr().out
     assert "01_broken failed: cell [2] raised ValueError: see the manifest." in out
-    assert "build/course/failed/01_broken.ipynb" in out and "knowpay course" in out
+    assert "build/course/failed/01_broken.ipynb" in out and "knowpay-course course" in out
     assert "Traceback" not in out
     known = state(root)["lessons"]
     assert {name: entry["status"] for name, entry in known.items()} == {
@@ -217,7 +217,7 @@ def test_ctrl_c_leaves_a_state_that_can_be_resumed_and_no_process(school, tmp_pa
     root = school(**{"00_first": CHECK, "01_slow": slow})
     script = tmp_path / "run.py"
     script.write_text(
-        "import sys, knowpay\nfrom pathlib import Path\nfrom knowpay.course import cli, runner\n"
+        "import sys, knowpay\nfrom pathlib import Path\nfrom knowpay import cli\nfrom knowpay_course import runner\n"
         "knowpay.open = lambda data, seed, **company: None\n"
         f"sys.exit(cli.run(lambda: runner.course(jobs=1, root=Path({str(root)!r}))))\n"
     )

@@ -1,9 +1,9 @@
 import io
 
 import pytest
-from knowpay.course import scorecard
-from knowpay.course.notebooks import write
 from knowpay.show.checks import MIME, record
+from knowpay_course import scorecard
+from knowpay_course.notebooks import write
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from pydantic import ValidationError
 from rich.console import Console

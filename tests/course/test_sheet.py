@@ -5,7 +5,7 @@ import types
 
 import pandas as pd
 import pytest
-from knowpay.course import sheet
+from knowpay_course.maintain import sheet
 from scipy.stats import binom
 
 
@@ -115,5 +115,5 @@ def test_the_page_of_the_companies(tmp_path, knobs):
 def test_pages_without_a_run_say_so(tmp_path, knobs):
     for page in (sheet.identifiability_page, sheet.companies_page):
         text = page(tmp_path / "none.csv", {})
-        assert "Nobody has replicated the lessons yet: `knowpay replicate`" in text
+        assert "Nobody has replicated the lessons yet: `knowpay-course replicate`" in text
     assert "`churn`" in text

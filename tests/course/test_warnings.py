@@ -5,7 +5,7 @@ import tomllib
 import types
 
 import pytest
-from knowpay.course import ROOT
+from knowpay_course import ROOT
 from nbformat import NotebookNode as Output
 
 HOOKS = ROOT / "conftest.py"

@@ -4,8 +4,8 @@ import re
 
 import pytest
 from effort import THOROUGH
-from knowpay.course import exercises
-from knowpay.course import notebooks as pairs
+from knowpay_course import exercises
+from knowpay_course import notebooks as pairs
 
 SHEETS = [exercises.load(path.stem) for path in exercises.sources()]
 EACH = [pytest.param(sheet, one, id=f"{sheet.lesson}.{one.number}") for sheet in SHEETS for one in sheet.exercises]

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 from knowpay.analyse import churn, referral
 from knowpay.collect import TooLittleData, floors
-from knowpay.course import notebooks
 from knowpay.derive import evidence
 from knowpay.operate import campaign
 from knowpay.train import recommender
+from knowpay_course import notebooks
 
 CAMPAIGNS = """campaign_id IN (SELECT campaign_id FROM all_touches WHERE assignment IN ('randomised', 'stratified')
     GROUP BY 1 ORDER BY min(assigned_at) LIMIT {} OFFSET {})"""

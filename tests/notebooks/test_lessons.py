@@ -8,9 +8,10 @@ from pathlib import Path
 
 import knowpay
 import pytest
-from knowpay.course import notebooks as pairs
-from knowpay.course import replicate, scorecard
 from knowpay.show.figure import MIN_ALT
+from knowpay_course import notebooks as pairs
+from knowpay_course import scorecard
+from knowpay_course.maintain import replicate
 from nbformat.v4 import new_code_cell, new_notebook
 
 LESSONS = pairs.lessons()

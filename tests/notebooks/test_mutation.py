@@ -10,8 +10,8 @@ import knowpay
 import pytest
 from effort import thorough
 from knowpay.collect.store import cache_folder
-from knowpay.course import execute, scorecard
-from knowpay.course import notebooks as pairs
+from knowpay_course import execute, scorecard
+from knowpay_course import notebooks as pairs
 
 FORMULA = "derive/formula.py"
 RIGHT, WRONG = "p_shown - p_hidden", "p_hidden - p_shown"

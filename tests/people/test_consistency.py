@@ -17,13 +17,13 @@ from knowpay.analyse import churn, economics, likeness, neighbours, profiles, to
 from knowpay.collect import identity
 from knowpay.collect.privacy import gate
 from knowpay.collect.public import teach
-from knowpay.course import ROOT
 from knowpay.derive import evidence, policy, uplift
 from knowpay.operate import campaign, plan
 from knowpay.people import money, snapshot, visits
 from knowpay.people.audience import audience
 from knowpay.people.known import log
 from knowpay.train import recommender
+from knowpay_course import ROOT
 from people_company import ANALYSIS, LATE, NOON, PERSONAL, PROFILE, SAID, at, events, orders
 from scipy import sparse
 

@@ -29,7 +29,7 @@ def test_a_tolerance_is_found_by_the_name_of_the_check():
     known = {"share": 0.05, "rows": 0}
     assert record("share", 0.54, 0.5, known).holds and not record("rows", 1, 0, known).holds
     assert record("share", 0.54, 0.5, known).tolerance == 0.05
-    with pytest.raises(ValueError, match=r"'gain' has no tolerance yet: `knowpay replicate`"):
+    with pytest.raises(ValueError, match=r"'gain' has no tolerance yet: `knowpay-course replicate`"):
         show.check("gain", 1, 1, known)
 
 

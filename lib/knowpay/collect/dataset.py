@@ -103,7 +103,7 @@ class Truth:
     def tolerances(self, lesson: str) -> dict[str, float]:
         """How far the checks of a lesson, such as "12", may be off in a company of this size, by name of the check.
 
-        Each in the unit of its check, derived by `knowpay replicate`; empty for a lesson that was not replicated.
+        Each in the unit of its check, from `knowpay-course replicate`; empty for a lesson that was not replicated.
         """
         if "tolerances" not in self._files:
             return {}

@@ -1,8 +1,8 @@
 """Cells of a lesson that need a public set which is not here: they do not run, and their stored output is shown.
 
-A cell names its sets in its metadata (``data``); `knowpay notebooks build` writes there when it ran, on which files
-(``as_run``). `knowpay.open` puts `instead` before whatever IPython runs, so JupyterLab and papermill do the same; the
-book marks stored outputs by the same `shown`.
+A cell names its sets in its metadata (``data``); `knowpay-course notebooks build` writes there when it ran, on which
+files (``as_run``). `knowpay.open` puts `instead` before whatever IPython runs, so JupyterLab and papermill do the same;
+the book marks stored outputs by the same `shown`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 CLASS = "knowpay-stored"
-# The notebook that is being run, where it is not one of the folder's; `knowpay course` runs one made from the source.
+# The notebook that is being run, where it is not one of the folder's: `knowpay-course course` makes it of the source.
 RUNNING = "KNOWPAY_RUNNING"
 
 Cell = Mapping[str, Any]  # of a notebook, as JSON

@@ -42,7 +42,7 @@ def record(name: str, estimate: float, truth: float, tolerance: float | Mapping[
         raise ValueError("show.check needs a name that says what is checked")
     if isinstance(tolerance, Mapping):
         if name not in tolerance:
-            raise ValueError(f"show.check {name!r} has no tolerance yet: `knowpay replicate` derives it")
+            raise ValueError(f"show.check {name!r} has no tolerance yet: `knowpay-course replicate` derives it")
         tolerance = tolerance[name]
     values = {"estimate": estimate, "truth": truth, "tolerance": tolerance}
     for what, value in values.items():

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[3]  # the checkout, where notebooks/, book/ and build/ lie
+ROOT = Path(__file__).resolve().parents[2]  # the checkout, where notebooks/, book/ and build/ lie
 
 # nbformat asks jsonschema, which, where it can, compiles a grammar of web addresses at import: 1.7 of 2.2 seconds,
 # for a format that notebooks do not use. None makes that import fail, which jsonschema expects.

@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knowpay.collect import stored
-from knowpay.course import ROOT, CourseError
+
+from knowpay_course import ROOT, CourseError
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from knowpay.course.execute import Task
+    from knowpay_course.execute import Task
 
 MARKED = "nbval-check-output"
 METADATA = {
@@ -153,7 +154,7 @@ def read(path: Path) -> NotebookNode:
     try:
         return nbformat.read(path, as_version=4)
     except FileNotFoundError:
-        raise CourseError(f"{path.name} does not exist yet: `knowpay notebooks build` writes it.") from None
+        raise CourseError(f"{path.name} does not exist yet: `knowpay-course notebooks build` writes it.") from None
     except (ValueError, nbformat.ValidationError) as error:
         raise CourseError(f"{path.name} is not a notebook: {str(error).splitlines()[0]}") from None
 
@@ -164,7 +165,7 @@ def build(only: Iterable[str] = (), root: Path = ROOT, jobs: int = 1) -> list[Ta
     A cell whose set is not here keeps the output that it has. A lesson that fails keeps its old notebook. Raises
     CourseError naming every lesson that failed.
     """
-    from knowpay.course.execute import Task, execute
+    from knowpay_course.execute import Task, execute
 
     chosen = {lesson.name: lesson for lesson in lessons(only, root)}
     done, failed = [], []
@@ -230,7 +231,7 @@ def check(only: Iterable[str] = (), root: Path = ROOT) -> list[str]:
         if not lesson.source.exists():
             found.append(f"{lesson.name}: notebooks/src/{lesson.name}.py is missing.")
         elif not lesson.notebook.exists():
-            found.append(f"{lesson.name}: not built yet; run `knowpay notebooks build {lesson.number}`.")
+            found.append(f"{lesson.name}: not built yet; run `knowpay-course notebooks build {lesson.number}`.")
         else:
             nb = read(lesson.notebook)
             problems = [*differences(read_source(lesson.source), nb), *faults(nb), *unmarked(nb)]

@@ -1,4 +1,4 @@
-"""`knowpay replicate`: every lesson on many simulated companies, to learn how far an honest estimate may be off.
+"""`knowpay-course replicate`: every lesson on many simulated companies, to learn how far an honest estimate may be off.
 
 Each company has its own seed and its own knobs. The first ones give the tolerances (the identifiability sheet), the
 others, which the sheet has never seen, try them out. What ran is kept in build/replicate, a line for each company and
@@ -25,10 +25,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from unittest import mock
 
 from knowpay.collect import stored
-from knowpay.course import ROOT, CourseError, sheet
-from knowpay.course.execute import ENVIRONMENT
-from knowpay.course.notebooks import lessons, read_source
-from knowpay.course.runner import LIBRARY
+
+from knowpay_course import ROOT, CourseError
+from knowpay_course.execute import ENVIRONMENT
+from knowpay_course.maintain import sheet
+from knowpay_course.notebooks import lessons, read_source
+from knowpay_course.runner import LIBRARY
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -72,7 +74,6 @@ def main(only: Iterable[str] = (), times: int = 200, held_out: int = 20, jobs: i
 def draw(replication: int) -> dict[str, float]:
     """Return the knobs of a replication's company, each drawn evenly from its usual range; whole numbers stay whole."""
     import numpy as np
-
     from knowpay import world
 
     rng = np.random.default_rng(replication)

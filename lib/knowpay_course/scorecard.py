@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowpay.course.notebooks import read
 from knowpay.show.checks import MIME, Check
 from knowpay.show.text import number
+
+from knowpay_course.notebooks import read
 
 if TYPE_CHECKING:
     from rich.table import Table

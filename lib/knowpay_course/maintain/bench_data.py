@@ -1,4 +1,4 @@
-"""`knowpay bench sessions ingest spark`: what grows with the data, measured and written into book/scale.md.
+"""`knowpay-course bench sessions ingest spark`: what grows with the data, measured and written into book/scale.md.
 
 These are figures, never assertions: another machine has others.
 """
@@ -17,8 +17,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowpay.course import ROOT, CourseError
-from knowpay.course.bench import fill, machine, measure
+from knowpay_course import ROOT, CourseError
+from knowpay_course.maintain.bench import fill, machine, measure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,7 +61,6 @@ def main(parts: list[str], large: bool = False) -> int:
 def session_table(events: int = 2_000_000, people: int = 60_000, repeats: int = 7) -> str:
     """Sessions of random events on one core: `session_numbers` beside pandas, in turns, medians of the repeats."""
     import numpy as np
-
     from knowpay.collect.sessions import session_numbers
 
     rng = np.random.default_rng(0)
@@ -219,9 +218,8 @@ def enough_disk(place: Path, rows: int) -> None:
 def spark_table(events: int = 2_000_000) -> str:
     """The same expressions on one store with DuckDB and with Spark: seconds, and that the tables are equal."""
     import ibis
-    import pandas as pd
-
     import knowpay
+    import pandas as pd
     from knowpay.analyse import scale
     from knowpay.collect.store import Store
 

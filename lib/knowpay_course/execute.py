@@ -1,6 +1,6 @@
 """Run notebooks in processes of their own, several at once, with their seconds and memory watched.
 
-`python -m knowpay.course.execute JOB` is one such process: papermill changes the working directory and owns
+`python -m knowpay_course.execute JOB` is one such process: papermill changes the working directory and owns
 its event loop, so two of them do not share one.
 """
 
@@ -21,8 +21,9 @@ from typing import Any
 
 from knowpay.collect import TooLittleData
 from knowpay.collect.stored import RUNNING
-from knowpay.course import CourseError
-from knowpay.course.notebooks import normalise, read, read_source, write
+
+from knowpay_course import CourseError
+from knowpay_course.notebooks import normalise, read, read_source, write
 
 # The same numbers on every machine: one thread (sums in one order), no GPU, no hash seed of the day, and the
 # kernel python3 of this environment rather than one registered elsewhere.

@@ -1,6 +1,6 @@
 """From replications to tolerances: the identifiability sheet, how it fares on other companies, and their two pages.
 
-A record is what `knowpay.course.replicate` found in one company and lesson.
+A record is what `knowpay_course.maintain.replicate` found in one company and lesson.
 """
 
 from __future__ import annotations
@@ -133,7 +133,6 @@ def read(path: Path) -> pd.DataFrame:
 def save(frame: pd.DataFrame, path: Path, replaced: Iterable[str]) -> pd.DataFrame:
     """Write rows with four significant digits, keep those of lessons other than `replaced`; return all of them."""
     import pandas as pd
-
     from knowpay.show.text import rounded
 
     if path.exists():
@@ -146,10 +145,9 @@ def save(frame: pd.DataFrame, path: Path, replaced: Iterable[str]) -> pd.DataFra
 
 def terminal(frame: pd.DataFrame, title: str) -> Table:
     """Return what matters most of one of the two files, as a table for the terminal."""
+    from knowpay.show.text import number
     from rich.table import Table
     from rich.text import Text
-
-    from knowpay.show.text import number
 
     table = Table(title=title, title_justify="left")
     shown = [
@@ -171,13 +169,15 @@ def identifiability_page(path: Path, titles: dict[str, str]) -> str:
     """Return the page of the sheet; `titles` gives the heading of each lesson by its number ("12")."""
     lines = ["# What the data can tell", ""]
     if not path.exists():
-        return "\n".join([*lines, "Nobody has replicated the lessons yet: `knowpay replicate` writes this page.", ""])
+        return "\n".join(
+            [*lines, "Nobody has replicated the lessons yet: `knowpay-course replicate` writes this page.", ""]
+        )
     lines += [
         "Each lesson was run on many simulated companies of 2,000 users, with seeds of their own and knobs drawn from",
         "their [usual ranges](companies.md), and each estimate was held against the truth of its company. A tolerance",
         f"is the mean error (bias) and, on top, {WIDTH} standard deviations of the error (spread), inside which",
         f"{STATED:.0%} of normal errors lie. In a larger company the spread is smaller, by the root of the number of",
-        "users; a bias stays. `knowpay replicate` makes all of it anew.",
+        "users; a bias stays. `knowpay-course replicate` makes all of it anew.",
         "",
     ]
     for lesson, rows in read(path).groupby("lesson"):
@@ -216,12 +216,12 @@ def companies_page(path: Path, titles: dict[str, str]) -> str:
                 ([row.check, row.held, row.companies, row.p] for row in rows.itertuples()),
             )
     else:
-        lines += ["Nobody has replicated the lessons yet: `knowpay replicate` writes this page.", ""]
+        lines += ["Nobody has replicated the lessons yet: `knowpay-course replicate` writes this page.", ""]
     lines += [
         "## The knobs",
         "",
         '`knowpay.open("world:small", churn=0.6)` opens a company with a knob turned, and so does',
-        "`knowpay course --company churn=0.6`. Replications draw theirs from the usual ranges.",
+        "`knowpay-course course --company churn=0.6`. Replications draw theirs from the usual ranges.",
         "",
     ]
     rows = []

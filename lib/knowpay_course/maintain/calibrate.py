@@ -1,4 +1,4 @@
-"""`knowpay calibrate`: the page about the simulated company, datasets/world.md, from the company itself.
+"""`knowpay-course calibrate`: the page about the simulated company, datasets/world.md, from the company itself.
 
 Its knobs, the published figures that it keeps to, the faults planted in its records, and what its truth holds.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from knowpay.course import ROOT
+from knowpay_course import ROOT
 
 PAGE = Path("datasets/world.md")
 SIZE = "standard"  # the size at which every band must hold
@@ -28,11 +28,11 @@ four ways, write by a rule in a fifth, and one agency hands over only the people
 it takes the clean records and spoils rows as real trackers do. The same size, seed and knobs give the same bytes, on
 any number of cores, with the packages of the lock file and the same kind of processor.
 
-This page is written by `knowpay calibrate`.
+This page is written by `knowpay-course calibrate`.
 """
 
 OTHERS = """Other companies: `knowpay.open("world:small", seed=3, churn=0.6)`, the parameter `company` of a lesson, or
-`knowpay course --company churn=0.6`."""
+`knowpay-course course --company churn=0.6`."""
 
 GRADES = {
     "P": "published primary source",
@@ -173,7 +173,6 @@ def fault_table(faults: pd.DataFrame) -> str:
 def truth_tables() -> str:
     """Return the tables of the truth with their columns, read from a small company."""
     import pyarrow.parquet as pq
-
     from knowpay import world
 
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""`knowpay bench`: seconds and peak memory of set-up, company, lessons and book, as a table for the README.
+"""`knowpay-course bench`: seconds and peak memory of set-up, company, lessons and book, as a table for the README.
 
 These are figures, never assertions: another machine has others.
 """
@@ -17,8 +17,10 @@ from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from knowpay.course import ROOT, CourseError, doctor
-from knowpay.course.execute import _memory
+from knowpay import doctor
+
+from knowpay_course import ROOT, CourseError
+from knowpay_course.execute import _memory
 
 MARKS = "<!-- {}:begin -->", "<!-- {}:end -->"  # around the tables of README.md (bench, world) and of book/scale.md
 # What a process of its own runs: the folder to write to is its argument, the seconds go to its output.
@@ -100,7 +102,9 @@ def main(setup: bool = False, large: bool = False) -> int:
             return ran.status
     rows += course_rows(json.loads(state.read_text("utf-8")), ran)
     seconds = ran.seconds + (rows[0].seconds if setup else 0)
-    rows.append(Row("**all, from clone to book**" if setup else "**all of `knowpay course`**", seconds, ran.peak()))
+    rows.append(
+        Row("**all, from clone to book**" if setup else "**all of `knowpay-course course`**", seconds, ran.peak())
+    )
     table = f"{markdown(rows)}\n\n{machine()} Lessons run two at a time, so the total is less than their sum."
     (ROOT / "build" / "bench.json").write_text(
         json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}, indent=1), encoding="utf-8"

@@ -1,4 +1,4 @@
-"""`knowpay bench lessons`: seconds and peak memory of every lesson on companies of three sizes, against the bars."""
+"""`knowpay-course bench lessons`: seconds and peak memory of each lesson on companies of three sizes, and the bars."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from knowpay.course import ROOT, CourseError
-from knowpay.course.bench import machine, measure
-from knowpay.course.execute import Task, execute
-from knowpay.course.notebooks import lessons
-from knowpay.course.runner import parameters
+from knowpay_course import ROOT, CourseError
+from knowpay_course.execute import Task, execute
+from knowpay_course.maintain.bench import machine, measure
+from knowpay_course.notebooks import lessons
+from knowpay_course.runner import parameters
 
 BARS = {2_000: 2_000, 20_000: 2_000, 50_000: 6_000}  # users of the company: MB that no lesson may exceed
 

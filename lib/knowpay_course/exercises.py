@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowpay.course import ROOT, CourseError
-from knowpay.course.notebooks import normalise, read_source, write
+from knowpay_course import ROOT, CourseError
+from knowpay_course.notebooks import normalise, read_source, write
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -259,7 +259,7 @@ def notebook(sheet: Sheet) -> NotebookNode:
     cells = [
         new_markdown_cell(sheet.title),
         new_code_cell(sheet.parameters, metadata={"tags": ["parameters"]}),
-        new_code_cell("from knowpay.course import exercises"),
+        new_code_cell("from knowpay_course import exercises"),
         *map(new_code_cell, sheet.shared),
     ]
     for exercise in sheet.exercises:
@@ -291,7 +291,9 @@ def outdated(root: Path = ROOT) -> list[str]:
         target = folder / f"{path.stem}.ipynb"
         wanted = nbformat.writes(notebook(_parse(path))) + "\n"
         if not target.exists() or target.read_text("utf-8") != wanted:
-            found.append(f"{target.name} is not what its source gives; run `knowpay exercises build {path.stem[:2]}`.")
+            found.append(
+                f"{target.name} is not what its source gives; run `knowpay-course exercises build {path.stem[:2]}`."
+            )
     known = {path.stem for path in sources(root)}
     found += [
         f"{p.name} has no source in exercises/src." for p in sorted(folder.glob("*.ipynb")) if p.stem not in known

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from knowpay.course import ROOT, preflight
+from knowpay import preflight
+from knowpay.collect.store import ROOT
 
 MAIN = [
     "knowpay",
@@ -176,7 +177,7 @@ def lock_finding(lock: Path, look: Callable[[str], str]) -> Finding:
 
 def memory_finding(total: float) -> Finding:
     """`total` is in GB; a machine sold with 4 GB reports a little less, so a tenth is forgiven."""
-    remedy = f"Two lessons at a time need {MEMORY:.0f} GB: run one at a time, with `knowpay course --jobs 1`."
+    remedy = f"Two lessons at a time need {MEMORY:.0f} GB: run one at a time, with `knowpay-course course --jobs 1`."
     if total < 0.9 * ALONE:
         remedy = f"A lesson needs {ALONE:.0f} GB: use a larger machine."
     return Finding("Memory", f"{total:.1f} GB", remedy if total < 0.9 * MEMORY else "", needed=total < 0.9 * ALONE)

@@ -1,4 +1,4 @@
-"""`knowpay course`: the company, every lesson, the book, the scorecard, in one command that can be resumed.
+"""`knowpay-course course`: the company, every lesson, the book, the scorecard, in one command that can be resumed.
 
 build/course/state.json remembers each lesson's digest, seconds and memory. A lesson whose source, library,
 data, seed, knobs and locked packages are unchanged is not run again.
@@ -18,15 +18,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import knowpay
+from knowpay import doctor
 from knowpay.collect import stored
-from knowpay.course import ROOT, CourseError, doctor, scorecard
-from knowpay.course.execute import Task, execute
-from knowpay.course.notebooks import Lesson, lessons, read_source, write
+
+from knowpay_course import ROOT, CourseError, scorecard
+from knowpay_course.execute import Task, execute
+from knowpay_course.notebooks import Lesson, lessons, read_source, write
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-LIBRARY = Path(__file__).parents[1]
+LIBRARY = Path(knowpay.__file__).parent
 SPACE = 1_000_000_000  # bytes: generated company, outputs and book, with room to spare
 TYPES = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict}
 
@@ -46,9 +49,8 @@ def course(
     company. Raises CourseError when there is nothing to run or no room to run it in, and lets the door's own errors
     about `data` and `company` through.
     """
-    from rich.console import Console
-
     import knowpay
+    from rich.console import Console
 
     console = Console(highlight=False)
     build = root / "build" / "course"
@@ -77,8 +79,8 @@ def course(
         files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(Path(data).rglob("*"))]
     else:
         files = []
-    # Code and the sheet of tolerances; not the book, nor this.
-    library = [p for p in sorted(LIBRARY.rglob("*")) if p.suffix in (".py", ".csv") and p.parent.name != "course"]
+    # Code and the sheet of tolerances; not what runs and binds the lessons.
+    library = [p for p in sorted(LIBRARY.rglob("*")) if p.suffix in (".py", ".csv")]
     common = digest([*library, root / "requirements.lock"], data, seed, sorted(company.items()), files, sys.version)
     digests = {lesson.name: digest(*_rests_on(lesson), common) for lesson in everything}
     _forget(build / "notebooks", {lesson.name for lesson in everything})
@@ -114,7 +116,9 @@ def course(
         if not fresh:
             console.print("There is no book: these data carry none of the lessons.", markup=False)
         elif missing:
-            console.print(f"The book waits for lessons {', '.join(missing)}: run `knowpay course`.", markup=False)
+            console.print(
+                f"The book waits for lessons {', '.join(missing)}: run `knowpay-course course`.", markup=False
+            )
         else:
             _book(build, state, root, digests, console)
     finally:  # a book that does not render takes nothing away from what the lessons found
@@ -240,7 +244,10 @@ def _failure(task: Task) -> str:
         sentence += f" Its run up to there is in build/course/failed/{aside.name}."
     if "memory" in task.error:
         return f"{sentence} Close other programs or add --jobs 1, then run the same command again."
-    return f"{sentence} `knowpay doctor` checks the environment; `knowpay course` runs it again and keeps the others."
+    return (
+        f"{sentence} `knowpay doctor` checks the environment; `knowpay-course course` runs it again and keeps the "
+        "others."
+    )
 
 
 def _book(build: Path, state: _State, root: Path, digests: dict[str, str], console: Console) -> None:
@@ -251,7 +258,7 @@ def _book(build: Path, state: _State, root: Path, digests: dict[str, str], conso
     if known.get("digest") == current and Path(known.get("path", "")).exists():
         page = Path(known["path"])
     else:
-        from knowpay.course import book
+        from knowpay_course import book
 
         started = time.monotonic()
         page = Path(book.build(build / "notebooks", root / "build" / "book" / "html"))

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from knowpay.collect import stored
-from knowpay.course import ROOT, CourseError
+
+from knowpay_course import ROOT, CourseError
 
 PAGES = ROOT / "book"
 NOTEBOOKS = ROOT / "notebooks"
@@ -41,7 +42,7 @@ PARTS = (
     ("Traffic operations · 流量运营", 21),
 )
 CHECK = "application/vnd.knowpay.check+json"
-REPLICATED = ("identifiability", "companies")  # the pages of `knowpay replicate`
+REPLICATED = ("identifiability", "companies")  # the pages of `knowpay-course replicate`
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def read_lessons(folder: Path) -> list[Lesson]:
     """Read all lessons of a folder in reading order; raises CourseError when there are none."""
     paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
     if not paths:
-        raise CourseError(f"There are no executed lessons in {folder}. Run `knowpay course` first.")
+        raise CourseError(f"There are no executed lessons in {folder}. Run `knowpay-course course` first.")
     return [read_lesson(path) for path in paths]
 
 
@@ -375,8 +376,8 @@ def measurements(lessons: list[Lesson], state: dict[str, Any]) -> str:
         lines += [f"| all lessons, one after the other | {total:.1f} | {most:,.0f} |", ""]
     else:
         lines += [
-            "This book shows the notebooks as they are stored, with their outputs. `knowpay course` runs every lesson",
-            "anew and puts its seconds and memory here.",
+            "This book shows the notebooks as they are stored, with their outputs. `knowpay-course course` runs every",
+            "lesson anew and puts its seconds and memory here.",
             "",
         ]
     lines += ["| part | version |", "|:--|:--|", f"| Python | {platform.python_version()} |"]
@@ -457,9 +458,10 @@ def _marked(notebook: dict[str, Any]) -> dict[str, Any]:
 def stage(notebooks: Path, folder: Path) -> None:
     """Write the whole source of the book to `folder`. Raises CourseError when there is no lesson."""
     import yaml
-
     from knowpay.collect.schema import dictionary
-    from knowpay.course import exercises, scorecard, sheet
+
+    from knowpay_course import exercises, scorecard
+    from knowpay_course.maintain import sheet
 
     lessons, state = read_lessons(notebooks), read_state(notebooks)
     shutil.copytree(PAGES, folder, ignore=shutil.ignore_patterns("_build", "__pycache__", "locales"))
