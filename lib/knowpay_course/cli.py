@@ -123,7 +123,7 @@ def notebooks_build(only: Lessons = None, jobs: Jobs = 1) -> None:
     from knowpay import doctor
 
     from knowpay_course import ROOT, CourseError
-    from knowpay_course.notebooks import build
+    from knowpay_course.build import build
 
     lock = doctor.lock_finding(ROOT / "requirements.lock", doctor.installed)
     if lock.remedy:

@@ -5,6 +5,7 @@ import sys
 import pytest
 from knowpay_course import CourseError
 from knowpay_course import notebooks as pairs
+from knowpay_course.build import build
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 ALT = "A line that rises from one to two over two days."
@@ -41,7 +42,7 @@ def built(tmp_path_factory, head):
     source.write_text(head + "\n" + CELLS.format(executable=sys.executable), encoding="utf-8")
     versions = []
     for _ in range(2):
-        pairs.build(["0"], root)
+        build(["0"], root)
         versions.append((root / "notebooks" / "00_demo.ipynb").read_bytes())
     return root, versions
 
@@ -165,5 +166,5 @@ def test_a_failing_build_keeps_the_old_notebook_and_names_the_cell(school):
     old = root / "notebooks" / "00_bad.ipynb"
     old.write_text("old")
     with pytest.raises(CourseError, match=r"00_bad: cell \[2\] raised KeyError: 'no such"):
-        pairs.build((), root)
+        build((), root)
     assert old.read_text() == "old"

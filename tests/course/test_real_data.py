@@ -11,6 +11,7 @@ from knowpay.collect import stored
 from knowpay.collect.public.upworthy import FILE, SHA256
 from knowpay_course import ROOT, CourseError, execute
 from knowpay_course import notebooks as pairs
+from knowpay_course.build import build
 from nbformat.v4 import new_output
 
 CELLS = f"""# %%
@@ -52,7 +53,7 @@ def data(tmp_path, monkeypatch):
 
 def built(root, data, rows):
     data(rows)
-    pairs.build((), root)
+    build((), root)
     return (root / "notebooks" / "00_demo.ipynb").read_text("utf-8")
 
 
@@ -94,7 +95,7 @@ def test_a_cell_that_was_never_run_with_its_data_says_so(school, data, tmp_path)
     (lesson,) = pairs.lessons((), root)
     lesson.source.write_text(lesson.source.read_text("utf-8").replace("print(text)", "print(text[:2])"), "utf-8")
     with pytest.raises(CourseError, match="cell 5 needs upworthy: knowpay data get upworthy, then build again"):
-        pairs.build((), root)
+        build((), root)
     assert lesson.notebook.read_text("utf-8") == old
     out = tmp_path / "out.ipynb"
     (done,) = execute.execute([execute.Task("00_demo", lesson.source, out, root / "notebooks", {})])
