@@ -266,3 +266,10 @@ def test_free_text_loses_numbers_and_addresses_on_the_way_in(opened):
     ds = opened(reviews=reviews, events=searched)
     assert ds.reviews.to_pandas()["review_body"].tolist() == ["电话 [phone]，好课", "写信到 [e-mail]", "没有问题"]
     assert set(ds.events.to_pandas()["search_query"]) == {"微信号：[wechat]"}
+
+
+def test_every_table_is_declared_with_its_meaning(opened):
+    ds = opened()
+    for name in (*TABLES, "quarantine", "superseded"):
+        assert vars(Dataset)[name].__doc__.startswith(TABLES[name].meaning if name in TABLES else f"The {name} rows")
+        assert getattr(ds, name) is getattr(ds, name) and getattr(ds, name).get_name() == name

@@ -6,12 +6,15 @@ import weakref
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from knowpay.collect import ExportError
 from knowpay.collect.privacy import permission
 from knowpay.collect.schema import FATES, PAID, QUARANTINE, SQL_TYPES, TABLES
 from knowpay.collect.store import Store, quiet
+
+if TYPE_CHECKING:
+    from ibis.expr.types import Table
 
 _NET = """total - coalesce(tax, 0) - coalesce(refund_total, 0) - coalesce(fee, 0) - coalesce(commission, 0)"""
 
@@ -127,12 +130,41 @@ class Truth:
         return pd.concat([pd.read_parquet(path) for path in self._files[name]], ignore_index=True)
 
 
+class _Canonical:
+    """A table of the data set, made at its first use: to ask DuckDB for a schema takes 2 ms."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+        meaning = TABLES[name].meaning if name in TABLES else f"The {name} rows of the ingest."
+        self.__doc__ = f"{meaning} (Ibis table)"
+
+    def __get__(self, ds: "Dataset", owner: type) -> "Table":
+        if ds is None:
+            return self
+        ds.__dict__[self.name] = table = ds.con.table(self.name)  # from now on found there, not here
+        return table
+
+
 class Dataset:
     """Canonical tables as lazy Ibis tables on DuckDB: `ds.users`, `ds.events`, … and `.to_pandas()` on each.
 
     Every canonical column exists; one that the source lacks is NULL, a table that it lacks is empty. Times are
     `datetime64[us, UTC]`, money is float64 in major units. Made by `knowpay.open`.
     """
+
+    users = _Canonical()
+    courses = _Canonical()
+    events = _Canonical()
+    orders = _Canonical()
+    order_items = _Canonical()
+    memberships = _Canonical()
+    touches = _Canonical()
+    reviews = _Canonical()
+    interactions = _Canonical()
+    market = _Canonical()
+    identity_map = _Canonical()
+    quarantine = _Canonical()
+    superseded = _Canonical()
 
     def __init__(self, name: str, store: Path, source: Path, truth: Path | None = None) -> None:
         self.name, self.store, self.source = name, store, source
@@ -320,11 +352,3 @@ class Dataset:
                 f"{self.name} cannot carry lesson {name}: {reason}. "
                 "ds.unlocks() says which lessons it can carry; 'world:standard' carries all."
             )
-
-
-for _name in (*TABLES, "quarantine", "superseded"):
-    _meaning = TABLES[_name].meaning if _name in TABLES else f"The {_name} rows of the ingest."
-    _table = cached_property(lambda self, n=_name: self.con.table(n))  # asking DuckDB for a schema takes 2 ms
-    _table.__doc__ = f"{_meaning} (Ibis table)"
-    _table.__set_name__(Dataset, _name)
-    setattr(Dataset, _name, _table)

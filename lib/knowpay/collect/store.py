@@ -24,8 +24,12 @@ UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDI
 
 
 def cache_folder(cache: str | Path | None = None) -> Path:
-    """The folder of generated and downloaded data: `cache`, else KNOWPAY_CACHE, else datasets/cache."""
-    return Path(cache or os.environ.get("KNOWPAY_CACHE") or ROOT / "datasets" / "cache").expanduser().resolve()
+    """The folder of generated and downloaded data: `cache`, else KNOWPAY_CACHE, else datasets/cache of the checkout.
+
+    Where the package was installed without one it is ~/.cache/knowpay.
+    """
+    usual = ROOT / "datasets" / "cache" if (ROOT / "datasets").is_dir() else Path("~/.cache/knowpay")
+    return Path(cache or os.environ.get("KNOWPAY_CACHE") or usual).expanduser().resolve()
 
 
 def quiet(con: duckdb.DuckDBPyConnection) -> None:
