@@ -20,23 +20,18 @@ from pathlib import Path
 from knowpay import preflight
 from knowpay.collect.store import ROOT
 
-MAIN = [
+BASE = [
     "knowpay",
     "duckdb",
     "ibis-framework",
-    "jupyter-book",
-    "jupyterlab",
-    "keras",
     "matplotlib",
-    "nbval",
     "numpy",
     "pandas",
-    "papermill",
     "pyarrow",
     "scikit-learn",
     "statsmodels",
-    "tensorflow",
 ]
+COURSE = ["jupyter-book", "jupyterlab", "keras", "nbval", "papermill", "tensorflow"]  # without a checkout: not needed
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")  # as tests/book drives
 MEMORY, ALONE = 4.0, 2.0  # GB that two lessons at a time need, and one
 DISK = 1.0  # GB that the generated company, the outputs and the book need
@@ -58,7 +53,7 @@ def report(root: Path = ROOT) -> list[Finding]:
     return [
         python_finding(tuple(sys.version_info[:3]), 64 if sys.maxsize > 2**32 else 32),
         Finding("System", _system(), preflight.wrong_machine(platform.system(), platform.machine())),
-        packages_finding(installed),
+        packages_finding(installed, BASE + COURSE if (root / "requirements.lock").exists() else BASE),
         lock_finding(root / "requirements.lock", installed),
         Finding("Cores", str(cores())),
         memory_finding(memory()),
@@ -149,10 +144,9 @@ def python_finding(found: tuple[int, ...], bits: int = 64) -> Finding:
     return Finding("Python", value, preflight.wrong_python(found, bits))
 
 
-def packages_finding(look: Callable[[str], str]) -> Finding:
+def packages_finding(look: Callable[[str], str], names: list[str]) -> Finding:
     """The versions one wants to read in a bug report. `look` gives a package's version, "" when absent."""
-    found = {name: look(name) for name in MAIN}
-    found["tensorflow"] = found["tensorflow"] or look("tensorflow-cpu")
+    found = {name: look(name) or (look("tensorflow-cpu") if name == "tensorflow" else "") for name in names}
     absent = [name for name, there in found.items() if not there]
     value = ", ".join(f"{name} {there}" for name, there in found.items() if there)
     return Finding("Packages", value or "none", f"Missing: {', '.join(absent)}. {RUN}" if absent else "")
@@ -162,7 +156,8 @@ def lock_finding(lock: Path, look: Callable[[str], str]) -> Finding:
     """Do the installed versions agree with the lock? A package it names and that is absent is needed; one of
     another version may do, but stored outputs are promised for the locked versions only."""
     if not lock.exists():
-        return Finding("Lock", "requirements.lock is absent", "Run knowpay inside a clone of the course.")
+        remedy = "Exports are read anywhere; to run the lessons, clone the course."
+        return Finding("Lock", "requirements.lock is absent", remedy, needed=False)
     pins = locked(lock)
     here = {name: look(name) for name in pins}
     absent = sorted(name for name in pins if not here[name])

@@ -331,10 +331,18 @@ def test_wrong_things_get_a_remedy():
 
 
 def test_missing_packages_are_named():
-    found = doctor.packages_finding(lambda name: "" if name == "pandas" else "1.0")
+    every = doctor.BASE + doctor.COURSE
+    found = doctor.packages_finding(lambda name: "" if name == "pandas" else "1.0", every)
     assert "Missing: pandas." in found.remedy and found.needed
     assert ".venv/ready" in found.remedy  # while it is there, make takes the environment for complete
-    assert not doctor.packages_finding(lambda name: "" if name == "tensorflow" else "1.0").remedy  # tensorflow-cpu
+    assert not doctor.packages_finding(lambda name: "" if name == "tensorflow" else "1.0", every).remedy  # its -cpu
+
+
+def test_without_a_checkout_what_the_lessons_need_is_not_missed(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "installed", lambda name: "1.0" if name in doctor.BASE else "")
+    assert [f.name for f in doctor.report(tmp_path) if f.remedy and f.needed] == []
+    (tmp_path / "requirements.lock").write_text("")
+    assert [f.name for f in doctor.report(tmp_path) if f.remedy and f.needed] == ["Packages"]
 
 
 @pytest.fixture
