@@ -18,10 +18,12 @@ from itertools import pairwise
 
 from docutils import nodes
 from docutils.parsers.rst.states import Inliner
+from knowpay_course.lesson import part_of, parts
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 LESSON_FOLDER = "notebooks"
+PARTS = parts()
 
 
 @dataclass(frozen=True)
@@ -356,11 +358,6 @@ def _text(one: Placed) -> str:
     return "".join(out)
 
 
-def part_of(lesson: str) -> int:
-    """Return the part of the syllabus (0 to 5) a lesson number belongs to."""
-    return next(part for part, last in enumerate((0, 4, 11, 13, 17, 21)) if int(lesson) <= last)
-
-
 def draw(diagram: Diagram, links: dict[str, tuple[str, str]], *, narrow: bool, name: str) -> str:
     """Return one drawing as an SVG element.
 
@@ -394,7 +391,7 @@ def draw(diagram: Diagram, links: dict[str, tuple[str, str]], *, narrow: bool, n
             number, address = links[key]
             label = f"{one.box.zh}, {one.box.en}: open lesson {number}"
             boxes.append(
-                f'<a class="box part-{part_of(number)}{head}" href="{escape(address, quote=True)}"'
+                f'<a class="box part-{part_of(number, PARTS)}{head}" href="{escape(address, quote=True)}"'
                 f' aria-label="{escape(label, quote=True)}">{inside}</a>'
             )
         else:

@@ -14,7 +14,8 @@ from knowpay.collect import stored
 
 from knowpay_course import ROOT, CourseError
 from knowpay_course.execute import Task, execute
-from knowpay_course.notebooks import clean, lessons, read, write
+from knowpay_course.lesson import lessons
+from knowpay_course.notebooks import clean, read, write
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode

@@ -51,7 +51,7 @@ def course(
 def book() -> None:
     """Render the book from the lessons that `knowpay-course course` ran, or else from the notebooks as they are."""
     from knowpay_course import ROOT
-    from knowpay_course.book import NOTEBOOKS, build
+    from knowpay_course.book.render import NOTEBOOKS, build
 
     ran = ROOT / "build" / "course" / "notebooks"
     typer.echo(f"The book lies at {build(ran if any(ran.glob('*.ipynb')) else NOTEBOOKS)}")
@@ -119,24 +119,28 @@ def replicate(
 
 @notebooks.command("build")
 def notebooks_build(only: Lessons = None, jobs: Jobs = 1) -> None:
-    """Execute the sources and write the notebooks with their outputs."""
+    """Execute the sources and write the notebooks with their outputs, and the README's table of the lessons."""
     from knowpay import doctor
 
-    from knowpay_course import ROOT, CourseError
+    from knowpay_course import ROOT, CourseError, markdown
+    from knowpay_course.book.pages import lesson_table
     from knowpay_course.build import build
+    from knowpay_course.lesson import lessons
 
     lock = doctor.lock_finding(ROOT / "requirements.lock", doctor.installed)
     if lock.remedy:
         raise CourseError(f"Outputs are written with the locked packages only: {lock.value}. {lock.remedy}")
     build(only or (), jobs=max(jobs, 1))
+    markdown.fill(ROOT / "README.md", "lessons", lesson_table(lessons()))
 
 
 @notebooks.command("check")
 def notebooks_check(only: Lessons = None) -> None:
     """Say where a notebook and its source differ, or what it lacks."""
-    from knowpay_course.notebooks import check, lessons
+    from knowpay_course.lesson import lessons
+    from knowpay_course.notebooks import disagreements
 
-    cli.report(check(only or ()), f"{len(lessons(only or ()))} notebooks agree with their sources")
+    cli.report(disagreements(only or ()), f"{len(lessons(only or ()))} notebooks agree with their sources")
 
 
 @exercises.command("build")

@@ -81,7 +81,7 @@ def execute(tasks: list[Task], jobs: int = 1, tell: Callable[[Task], None] | Non
                 for entry in list(running):
                     task, process, log, started = entry
                     task.seconds = time.monotonic() - started
-                    task.memory_mb = max(task.memory_mb, _memory(process.pid))
+                    task.memory_mb = max(task.memory_mb, resident_memory(process.pid))
                     if tell:
                         tell(task)
                     if process.poll() is not None:
@@ -117,7 +117,8 @@ def _family(pid: int) -> list[Any]:
     return []
 
 
-def _memory(pid: int) -> float:
+def resident_memory(pid: int) -> float:
+    """MB of memory that a process and its children hold now."""
     import psutil
 
     total = 0

@@ -299,19 +299,3 @@ def outdated(root: Path = ROOT) -> list[str]:
         f"{p.name} has no source in exercises/src." for p in sorted(folder.glob("*.ipynb")) if p.stem not in known
     ]
     return found
-
-
-def solutions_page(lesson: str | int, root: Path = ROOT) -> str:
-    """Markdown for the book: each statement, its given code, and the solution with its traps folded away."""
-    sheet = load(lesson, root)
-    parts = [sheet.title]
-    parts += [f"```python\n{code}\n```" for code in sheet.shared]
-    for exercise in sheet.exercises:
-        parts.append(exercise.statement)
-        parts += [f"```python\n{code}\n```" for code in exercise.given]
-        traps = "\n".join(f"- {hint}" for hint, _ in exercise.wrong)
-        parts.append(
-            f"````{{admonition}} Solution\n:class: dropdown\n\n```python\n{exercise.solution}\n```\n\n"
-            f"Answers that look right and are not:\n\n{traps}\n````"
-        )
-    return "\n\n".join(parts) + "\n"

@@ -1,6 +1,6 @@
 """Lessons as pairs: notebooks/src/NN_name.py, which people edit, and notebooks/NN_name.ipynb with outputs.
 
-`check` says where a pair differs or a notebook lacks what the tests compare; build.py writes them.
+`disagreements` says where a pair differs or a notebook lacks what the tests compare; build.py writes them.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knowpay.collect import stored
 
 from knowpay_course import ROOT, CourseError
+from knowpay_course.lesson import lessons
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -35,43 +35,6 @@ NOISE = re.compile(
     re.MULTILINE,
 )
 ELSEWHERE = re.compile(r"(?<![\w.])(?:/home/|/Users/|/tmp/|/root/|[A-Z]:\\{1,2}Users\\)[\w.\-/\\]+| at 0x[0-9a-f]{6,}")
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """A lesson by its two files; neither need exist."""
-
-    name: str  # "12_derive_the_targeting_formula"
-    root: Path = ROOT
-
-    @property
-    def number(self) -> str:
-        return self.name.split("_")[0]
-
-    @property
-    def source(self) -> Path:
-        return self.root / "notebooks" / "src" / f"{self.name}.py"
-
-    @property
-    def notebook(self) -> Path:
-        return self.root / "notebooks" / f"{self.name}.ipynb"
-
-
-def lessons(only: Iterable[str] = (), root: Path = ROOT) -> list[Lesson]:
-    """The lessons in reading order, all or those named by number ("12") or full name.
-
-    Raises CourseError for a lesson that does not exist.
-    """
-    stems = {p.stem for p in (root / "notebooks" / "src").glob("[0-9][0-9]_*.py")}
-    stems |= {p.stem for p in (root / "notebooks").glob("[0-9][0-9]_*.ipynb")}
-    found = [Lesson(name, root) for name in sorted(stems)]
-    if not only:
-        return found
-    wanted = {str(name).zfill(2) for name in only}
-    for name in sorted(wanted - {lesson.number for lesson in found} - stems):
-        there = ", ".join(lesson.number for lesson in found) or "none"
-        raise CourseError(f"There is no lesson {name}; the lessons are: {there}.")
-    return [lesson for lesson in found if lesson.number in wanted or lesson.name in wanted]
 
 
 def read_source(path: Path) -> NotebookNode:
@@ -156,32 +119,32 @@ def read(path: Path) -> NotebookNode:
         raise CourseError(f"{path.name} is not a notebook: {str(error).splitlines()[0]}") from None
 
 
-def check(only: Iterable[str] = (), root: Path = ROOT) -> list[str]:
+def disagreements(only: Iterable[str] = (), root: Path = ROOT) -> list[str]:
     """Compare every pair; return one sentence per difference, none when all is well."""
-    found: list[str] = []
+    problems: list[str] = []
     for lesson in lessons(only, root):
         if not lesson.source.exists():
-            found.append(f"{lesson.name}: notebooks/src/{lesson.name}.py is missing.")
+            problems.append(f"{lesson.name}: notebooks/src/{lesson.name}.py is missing.")
         elif not lesson.notebook.exists():
-            found.append(f"{lesson.name}: not built yet; run `knowpay-course notebooks build {lesson.number}`.")
+            problems.append(f"{lesson.name}: not built yet; run `knowpay-course notebooks build {lesson.number}`.")
         else:
             nb = read(lesson.notebook)
-            problems = [*differences(read_source(lesson.source), nb), *faults(nb), *unmarked(nb)]
-            found += [f"{lesson.name}: {problem}" for problem in problems]
-    return found
+            own = [*differences(read_source(lesson.source), nb), *faults(nb), *unmarked(nb)]
+            problems += [f"{lesson.name}: {problem}" for problem in own]
+    return problems
 
 
 def differences(source: NotebookNode, nb: NotebookNode) -> list[str]:
     """Say where the inputs of two notebooks (kinds of cells, texts, tags, sets) are not the same."""
     ours, theirs = ([_input(cell) for cell in book.cells] for book in (source, nb))
-    found = []
+    problems = []
     for what, a, b, c, d in difflib.SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
         if what == "equal":
             continue
         where = f"cell {a + 1}" if b > a else f"after cell {a}"
         said = f"the source has {_brief(ours[a:b])}, the notebook has {_brief(theirs[c:d])}"
-        found.append(f"{where} differs: {said}; edit the source and build again.")
-    return found
+        problems.append(f"{where} differs: {said}; edit the source and build again.")
+    return problems
 
 
 def _input(cell: Any) -> tuple[str, str, tuple[str, ...]]:
@@ -201,31 +164,31 @@ def _brief(cells: list[tuple[str, str, tuple[str, ...]]]) -> str:
 def faults(nb: NotebookNode) -> list[str]:
     """Say what a lesson's notebook lacks: outputs, one parameters cell, something to compare, a clean run."""
     code = [(at, cell) for at, cell in enumerate(nb.cells, 1) if cell.cell_type == "code"]
-    found = []
+    problems = []
     if not any(cell.outputs for _, cell in code):
-        found.append("no cell has an output; build it.")
+        problems.append("no cell has an output; build it.")
     parameters = sum("parameters" in cell.metadata.get("tags", []) for _, cell in code)
     if parameters != 1:
-        found.append(f"{parameters} cells are tagged parameters; there must be one.")
+        problems.append(f"{parameters} cells are tagged parameters; there must be one.")
     for at, cell in code:
         marked = MARKED in cell.metadata.get("tags", [])
         if (names := stored.sets(cell)) and set(names) != set(cell.metadata.get("as_run", {}).get("sha256", {})):
-            found.append(f"cell {at} was not built with its data: {', '.join(names)}.")
+            problems.append(f"cell {at} was not built with its data: {', '.join(names)}.")
         if marked and not cell.outputs:
-            found.append(f"cell {at} is marked for comparison and has no stored output.")
+            problems.append(f"cell {at} is marked for comparison and has no stored output.")
         for output in cell.outputs:
             text = json.dumps(output, ensure_ascii=False)
             if output.output_type == "error":
-                found.append(f"cell {at} ended in an error ({output.ename}).")
+                problems.append(f"cell {at} ended in an error ({output.ename}).")
             elif stored.is_marking(output):
-                found.append(f"cell {at} stores the line of a missing set; build it.")
+                problems.append(f"cell {at} stores the line of a missing set; build it.")
             elif output.output_type == "stream" and output.name == "stderr":
-                found.append(f"cell {at} prints a warning: {output.text.strip().splitlines()[-1][:80]!r}.")
+                problems.append(f"cell {at} prints a warning: {output.text.strip().splitlines()[-1][:80]!r}.")
             elif marked and "data:image/" in text:
-                found.append(f"cell {at} is marked for comparison and draws; mark one that prints.")
+                problems.append(f"cell {at} is marked for comparison and draws; mark one that prints.")
             elif hit := ELSEWHERE.search(re.sub(r"base64,[\w+/=]+", "", text)):
-                found.append(f"cell {at} shows what only this machine has: {hit[0].strip()[:60]!r}.")
-    return found
+                problems.append(f"cell {at} shows what only this machine has: {hit[0].strip()[:60]!r}.")
+    return problems
 
 
 def unmarked(nb: NotebookNode) -> list[str]:
@@ -235,20 +198,22 @@ def unmarked(nb: NotebookNode) -> list[str]:
     """
     from knowpay.collect.public import LISTED
 
-    found: list[str] = []
+    problems: list[str] = []
     comes_from: dict[str, set[str]] = {}  # name -> sets
     for at, cell in enumerate(nb.cells, 1):
         if cell.cell_type != "code":
             continue
         names = set(stored.sets(cell))
         if strange := sorted(names - set(LISTED)):
-            found.append(f"cell {at} names {', '.join(strange)}, which is no public data set.")
+            problems.append(f"cell {at} names {', '.join(strange)}, which is no public data set.")
         used, made = _names(cell.source)
         for name in sorted(used & set(comes_from)):
             if lack := sorted(comes_from[name] - names):
-                found.append(f"cell {at} uses {name}, made from {', '.join(lack)}: name the set in the cell's `data`.")
+                problems.append(
+                    f"cell {at} uses {name}, made from {', '.join(lack)}: name the set in the cell's `data`."
+                )
         comes_from |= dict.fromkeys(made, names)
-    return found
+    return problems
 
 
 def _names(code: str) -> tuple[set[str], set[str]]:

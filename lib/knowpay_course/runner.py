@@ -24,7 +24,8 @@ from knowpay.collect import stored
 
 from knowpay_course import ROOT, CourseError, scorecard
 from knowpay_course.execute import Task, execute
-from knowpay_course.notebooks import Lesson, lessons, read_source, write
+from knowpay_course.lesson import Lesson, lessons
+from knowpay_course.notebooks import read_source, write
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -79,9 +80,11 @@ def course(
         files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(Path(data).rglob("*"))]
     else:
         files = []
-    # Code and the sheet of tolerances; not what runs and binds the lessons.
-    library = [p for p in sorted(LIBRARY.rglob("*")) if p.suffix in (".py", ".csv")]
-    common = digest([*library, root / "requirements.lock"], data, seed, sorted(company.items()), files, sys.version)
+    # Code, the sheet of tolerances and what analyses need; not what runs and binds the lessons.
+    library = [p for p in sorted(LIBRARY.rglob("*")) if p.suffix in (".py", ".csv", ".yml")]
+    needs = [(lesson.name, lesson.needs) for lesson in everything]  # lesson 00 shows what the data unlock
+    given = data, seed, sorted(company.items()), files, needs, sys.version
+    common = digest([*library, root / "requirements.lock"], *given)
     digests = {lesson.name: digest(*_rests_on(lesson), common) for lesson in everything}
     _forget(build / "notebooks", {lesson.name for lesson in everything})
 
@@ -111,7 +114,7 @@ def course(
     fresh = {lesson.name for lesson in everything if current(lesson)}
     missing = [one.number for one in everything if one.name not in fresh and not ended(one, "too little")]
     checks = [check for check in scorecard.collect(build / "notebooks") if check.lesson in fresh]
-    (build / "scorecard.md").write_text(scorecard.markdown(checks), encoding="utf-8", newline="\n")
+    (build / "scorecard.md").write_text(scorecard.page(checks), encoding="utf-8", newline="\n")
     try:
         if not fresh:
             console.print("There is no book: these data carry none of the lessons.", markup=False)
@@ -252,16 +255,16 @@ def _failure(task: Task) -> str:
 
 def _book(build: Path, state: _State, root: Path, digests: dict[str, str], console: Console) -> None:
     sources = [p for folder in ("book", "notebooks/exercises/src") for p in sorted((root / folder).rglob("*"))]
-    sources += sorted((root / "datasets").glob("*.*"))
+    sources += [root / "notebooks" / "lessons.yml", *sorted((root / "datasets").glob("*.*"))]
     current = digest((p for p in sources if p.is_file() and "_build" not in p.parts), sorted(digests.items()))
     known = state.data.get("book", {})
     if known.get("digest") == current and Path(known.get("path", "")).exists():
         page = Path(known["path"])
     else:
-        from knowpay_course import book
+        from knowpay_course.book import render
 
         started = time.monotonic()
-        page = Path(book.build(build / "notebooks", root / "build" / "book" / "html"))
+        page = Path(render.build(build / "notebooks", root / "build" / "book" / "html"))
         seconds = round(time.monotonic() - started, 1)
         state.note("book", seconds=seconds, path=str(page), digest=current)
         console.print(f"book: rendered in {seconds:.1f} s", markup=False)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowpay.show.checks import MIME, Check
 from knowpay.show.text import number
 
+from knowpay_course import markdown
+from knowpay_course.lesson import read_checks
 from knowpay_course.notebooks import read
 
 if TYPE_CHECKING:
+    from knowpay.show.checks import Check
     from rich.table import Table
 
 HEAD = ("lesson", "check", "estimate", "truth", "tolerance", "unit", "holds")
@@ -21,13 +23,8 @@ def collect(folder: Path) -> list[Check]:
 
     Raises pydantic.ValidationError for a record that is not one.
     """
-    return [
-        Check.model_validate({**output["data"][MIME], "lesson": path.stem})
-        for path in sorted(folder.glob("[0-9][0-9]_*.ipynb"))
-        for cell in read(path).cells
-        for output in cell.get("outputs", [])
-        if MIME in output.get("data", {})
-    ]
+    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    return [check for path in paths for check in read_checks(read(path), path.stem)]
 
 
 def summary(checks: list[Check]) -> str:
@@ -40,22 +37,19 @@ def _row(check: Check) -> tuple[str, ...]:
     return check.lesson, check.name, *numbers, check.unit, "holds" if check.holds else "FAILS"
 
 
-def markdown(checks: list[Check], folder: str = "") -> str:
-    """The scorecard page. With `folder`, each lesson's name links to its notebook there."""
-    lines = [
-        "# Scorecard",
-        "",
-        "Every estimate of the course beside the truth of the simulated company. A check holds when the two",
-        f"differ by no more than the tolerance. **{summary(checks)}.**",
-        "",
-        "| " + " | ".join(HEAD) + " |",
-        "| :-- | :-- | --: | --: | --: | :-- | :-- |",
-    ]
-    for check in checks:
-        lesson, *cells = (cell.replace("|", "\\|") for cell in _row(check))
-        link = f"[{lesson}]({folder.rstrip('/')}/{lesson}.ipynb)" if folder else lesson
-        lines.append("| " + " | ".join([link, *cells]) + " |")
-    return "\n".join(lines) + "\n"
+def page(checks: list[Check], folder: str = "") -> str:
+    """The scorecard page. With `folder`, each lesson's number links to its notebook there."""
+    rows = [_row(check) for check in checks]
+    if folder:  # a number leaves room for the checks
+        rows = [(f"[{row[0][:2]}]({folder}/{row[0]}.ipynb)", *row[1:]) for row in rows]
+    return f"""\
+# Scorecard
+
+Every estimate of the course beside the truth of the simulated company. A check holds when the two
+differ by no more than the tolerance. **{summary(checks)}.**
+
+{markdown.table(HEAD, rows, "llrrrll")}
+"""
 
 
 def terminal(checks: list[Check]) -> Table:

@@ -320,35 +320,48 @@ class Dataset:
         return Truth(self._truth)
 
     def unlocks(self):
-        """Which lessons these data can carry.
+        """Which lessons these data can carry; which analyses, where knowpay stands without the course.
 
         Returns:
             pandas DataFrame with lesson, unlocked (bool) and reason: "enough", or what would unlock it, as
-            `collect.floors` finds it.
+            knowpay/needs.yml states it. Without the course: analysis and its title in place of lesson.
         """
         import pandas as pd
 
-        from knowpay.collect.floors import NEEDS, missing
+        from knowpay.collect import needs
 
-        found = {lesson: missing(self, lesson) for lesson in NEEDS}
-        lines = [(lesson, not reason, reason or "enough") for lesson, reason in found.items()]
-        return pd.DataFrame(lines, columns=["lesson", "unlocked", "reason"])
+        lessons, analyses = needs.lessons(), needs.analyses()
+        asked = lessons or {key: [key] for key in analyses}
+        reasons = [needs.missing(self, keys) for keys in asked.values()]
+        frame = pd.DataFrame({"lesson" if lessons else "analysis": list(asked)})
+        if not lessons:
+            frame["title"] = [analyses[key]["title"] for key in asked]
+        return frame.assign(unlocked=[not one for one in reasons], reason=[one or "enough" for one in reasons])
 
-    def needs(self, lesson: str) -> None:
-        """Stop with one sentence when these data cannot carry a lesson, given by its number: ds.needs("06").
+    def needs(self, what: str) -> None:
+        """Stop with one sentence when these data cannot carry a lesson or an analysis: ds.needs("06").
+
+        Args:
+            what: the number of a lesson, or an analysis by its key in knowpay/needs.yml, such as "profiles".
 
         Raises:
-            TooLittleData: the lesson is locked; the message names what would unlock it.
-            ValueError: there is no such lesson.
+            TooLittleData: the message names what would unlock it.
+            ValueError: there is no such lesson or analysis.
         """
-        from knowpay.collect import TooLittleData
-        from knowpay.collect.floors import NEEDS, missing
+        from knowpay.collect import TooLittleData, needs
 
-        name = next((name for name in NEEDS if name.startswith(f"{lesson}_")), "")
+        lessons = needs.lessons()
+        asked = {key: [key] for key in needs.analyses()} | lessons
+        name = next((name for name in asked if name == what or name.startswith(f"{what}_")), "")
+        if not name and lessons:
+            raise ValueError(f"There is no lesson {what!r}; ds.unlocks() lists them by number.")
         if not name:
-            raise ValueError(f"There is no lesson {lesson!r}; ds.unlocks() lists them by number.")
-        if reason := missing(self, name):
+            raise ValueError(
+                f"There is no analysis {what!r}; ds.unlocks() lists them. Lessons are known in the course's checkout."
+            )
+        if reason := needs.missing(self, asked[name]):
+            kind, kinds = ("lesson" if name in lessons else "analysis"), ("lessons" if lessons else "analyses")
             raise TooLittleData(
-                f"{self.name} cannot carry lesson {name}: {reason}. "
-                "ds.unlocks() says which lessons it can carry; 'world:standard' carries all."
+                f"{self.name} cannot carry {kind} {name}: {reason}. "
+                f"ds.unlocks() says which {kinds} it can carry; 'world:standard' carries all."
             )

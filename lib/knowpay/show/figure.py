@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from knowpay.show.recording import Nothing, records
 from knowpay.show.text import emit, label
 
 # Okabe and Ito's colours without the yellow, which is too faint on white. Lines also differ in dash; points
@@ -79,6 +80,9 @@ def figure(
     by side is given. The figure is shown when the block ends and not at all when the block raises; there is
     no state left to close. Raises ValueError for a missing title or a short alt text.
     """
+    if records() is not None:
+        yield Nothing() if panels == 1 else [Nothing()] * panels
+        return
     for name, words, least in (("a title that states the finding", title, 1), ("alt text", alt, MIN_ALT)):
         if not isinstance(words, str) or len(words.strip()) < least:
             raise ValueError(f"show.figure needs {name} of at least {least} characters, got {words!r}")

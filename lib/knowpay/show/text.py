@@ -8,6 +8,8 @@ import numbers
 import sys
 from typing import TYPE_CHECKING, Any
 
+from knowpay.show.recording import records
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -71,6 +73,8 @@ def say(sentence: str) -> None:
 
     Raises ValueError when there is nothing to say.
     """
+    if records() is not None:
+        return
     if not isinstance(sentence, str) or not sentence.strip():
         raise ValueError("show.say needs a sentence; got an empty text")
     emit({"text/markdown": sentence, "text/plain": sentence})
@@ -81,6 +85,8 @@ def table(df: pd.DataFrame | pd.Series, caption: str) -> None:
 
     The index is shown unless it only counts rows. Raises ValueError for a longer table or an empty caption.
     """
+    if records() is not None:
+        return
     import pandas as pd
 
     if not isinstance(caption, str) or not caption.strip():

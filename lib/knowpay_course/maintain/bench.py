@@ -19,10 +19,9 @@ from pathlib import Path
 
 from knowpay import doctor
 
-from knowpay_course import ROOT, CourseError
-from knowpay_course.execute import _memory
+from knowpay_course import ROOT, CourseError, markdown
+from knowpay_course.execute import resident_memory
 
-MARKS = "<!-- {}:begin -->", "<!-- {}:end -->"  # around the tables of README.md (bench, world) and of book/scale.md
 # What a process of its own runs: the folder to write to is its argument, the seconds go to its output.
 TIMED = """
 import sys, time
@@ -105,14 +104,14 @@ def main(setup: bool = False, large: bool = False) -> int:
     rows.append(
         Row("**all, from clone to book**" if setup else "**all of `knowpay-course course`**", seconds, ran.peak())
     )
-    table = f"{markdown(rows)}\n\n{machine()} Lessons run two at a time, so the total is less than their sum."
+    table = f"{cost_table(rows)}\n\n{machine()} Lessons run two at a time, so the total is less than their sum."
     (ROOT / "build" / "bench.json").write_text(
         json.dumps({"machine": machine(), "rows": [asdict(row) for row in rows]}, indent=1), encoding="utf-8"
     )
-    fill(ROOT / "README.md", "bench", table)
+    markdown.fill(ROOT / "README.md", "bench", table)
     print(f"\n{table}")
     companies = company_table(["small", "standard", *(["large"] if large else [])])
-    fill(ROOT / "README.md", "world", companies)
+    markdown.fill(ROOT / "README.md", "world", companies)
     print(f"\n{companies}")
     return 0
 
@@ -122,11 +121,8 @@ def company_table(sizes: list[str]) -> str:
 
     Raises CourseError when one cannot be made.
     """
-    lines = [
-        "| company | users | events | behaviour, s | written, s | events/s, behaviour | events/s, written | peak MB |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
-    ]
-    points = []
+    head = "company | users | events | behaviour, s | written, s | events/s, behaviour | events/s, written | peak MB"
+    rows, points = [], []
     for size in sizes:
         with tempfile.TemporaryDirectory(prefix="knowpay-") as folder:
             ran = measure([sys.executable, "-c", COMPANY, size, folder], quiet=True)
@@ -137,12 +133,13 @@ def company_table(sizes: list[str]) -> str:
         points.append((events, written))
         rates = (f"{events / seconds / 1e6:.1f} M" for seconds in (behaviour, written))
         cells = (f"world:{size}", f"{world_size(size):,}", f"{events:,}", f"{behaviour:.1f}", f"{written:.1f}", *rates)
-        lines.append(f"| {' | '.join(cells)} | {ran.peak():,.0f} |")
+        rows.append((*cells, f"{ran.peak():,.0f}"))
     slopes = [
         f"{1e6 * (slow - quick) / (many - few):.2f} s from world:{small} to world:{big}"
         for (small, (few, quick)), (big, (many, slow)) in pairwise(zip(sizes, points, strict=True))
     ]
-    return "\n".join([*lines, "", f"A million events more, written, cost {' and '.join(slopes)}."])
+    table = markdown.table(head.split(" | "), rows, "lrrrrrrr")
+    return f"{table}\n\nA million events more, written, cost {' and '.join(slopes)}."
 
 
 def world_size(size: str) -> int:
@@ -158,7 +155,7 @@ def measure(command: list[str], env: dict[str, str] | None = None, quiet: bool =
     out = subprocess.PIPE if quiet else None  # a few lines at the most: the pipe cannot fill
     with subprocess.Popen(command, env={**os.environ, **(env or {})}, cwd=cwd, stdout=out, text=True) as process:
         while process.poll() is None:
-            ran.samples.append((time.monotonic() - started, _memory(process.pid)))
+            ran.samples.append((time.monotonic() - started, resident_memory(process.pid)))
             time.sleep(0.1)
         ran.seconds = time.monotonic() - started
         ran.status = process.returncode
@@ -176,10 +173,10 @@ def course_rows(state: dict, ran: Measured) -> list[Row]:
     return [*rows, Row("book", seconds, ran.peak(since=ran.seconds - seconds))]
 
 
-def markdown(rows: list[Row]) -> str:
+def cost_table(rows: list[Row]) -> str:
     """The rows as a Markdown table."""
-    lines = [f"| {row.name} | {row.seconds:,.1f} | {row.memory_mb:,.0f} |" for row in rows]
-    return "\n".join(["| step | seconds | peak memory, MB |", "|---|---:|---:|", *lines])
+    cells = [(row.name, f"{row.seconds:,.1f}", f"{row.memory_mb:,.0f}") for row in rows]
+    return markdown.table(("step", "seconds", "peak memory, MB"), cells, "lrr")
 
 
 def machine() -> str:
@@ -188,16 +185,6 @@ def machine() -> str:
         f"Measured on {doctor.cores()} cores, {doctor.memory():.0f} GB of memory, {platform.system()} "
         f"{platform.machine()}, Python {platform.python_version()}."
     )
-
-
-def fill(page: Path, name: str, table: str) -> None:
-    """Put the table between its two marks in a page. Raises CourseError when a mark is missing."""
-    text, (first, last) = page.read_text("utf-8"), (mark.format(name) for mark in MARKS)
-    head, begin, rest = text.partition(first)
-    _, end, tail = rest.partition(last)
-    if not begin or not end:
-        raise CourseError(f"{page.name} has lost its marks {first} and {last}: put them back where the table belongs.")
-    page.write_text(f"{head}{begin}\n{table}\n{end}{tail}", encoding="utf-8", newline="\n")
 
 
 def _setup(clone: Path) -> Row:

@@ -17,8 +17,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from knowpay_course import ROOT, CourseError
-from knowpay_course.maintain.bench import fill, machine, measure
+from knowpay_course import ROOT, CourseError, markdown
+from knowpay_course.maintain.bench import machine, measure
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +50,7 @@ def main(parts: list[str], large: bool = False) -> int:
         )
     for part in parts:
         table = f"{known[part]()}\n\n{machine()}"
-        fill(PAGE, part, table)
+        markdown.fill(PAGE, part, table)
         print(f"\n{table}")
     return 0
 
@@ -66,10 +66,8 @@ def session_table(events: int = 2_000_000, people: int = 60_000, repeats: int = 
     rng = np.random.default_rng(0)
     person = rng.integers(0, people, events)
     shuffled = 1_700_000_000_000_000 + rng.integers(0, 180 * 86_400_000_000, events)
-    lines = [
-        "| order of the rows | knowpay, s | pandas, s | the quicker pandas, s | times faster | million events/s |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
+    head = ("order of the rows", "knowpay, s", "pandas, s", "the quicker pandas, s", "times faster", "million events/s")
+    rows = []
     methods = (session_numbers, pandas_sessions, pandas_sessions_two_sorts)
     with one_core():
         for order, at in (("any", shuffled), ("of time", np.sort(shuffled))):
@@ -84,9 +82,10 @@ def session_table(events: int = 2_000_000, people: int = 60_000, repeats: int = 
                         raise RuntimeError(f"{method.__name__} finds other sessions than pandas.")
             ours, plain, two = map(statistics.median, times)
             ratios = f"{plain / ours:.1f} and {two / ours:.1f}"
-            lines.append(f"| {order} | {ours:.3f} | {plain:.3f} | {two:.3f} | {ratios} | {events / ours / 1e6:.1f} |")
+            seconds = (f"{one:.3f}" for one in (ours, plain, two))
+            rows.append((order, *seconds, ratios, f"{events / ours / 1e6:.1f}"))
     said = f"{events:,} events of {people:,} people, one core, {repeats} runs in turns, medians; all sessions equal."
-    return "\n".join([*lines, "", said])
+    return f"{markdown.table(head, rows, 'lrrrrr')}\n\n{said}"
 
 
 def pandas_sessions(person: np.ndarray, microseconds: np.ndarray) -> np.ndarray:
@@ -130,10 +129,8 @@ def ingest_table(large: bool = False) -> str:
     """`knowpay.open` on exports of world:standard's events: seconds, core seconds, peak memory, and slopes."""
     exports = [(rows, kind) for kind in ("parquet", "csv") for rows in SIZES]
     exports += [(LARGE, "parquet")] if large else []
-    lines = [
-        "| events | files | GB | seconds | core seconds | events/s | peak MB | loaded | set aside |",
-        "|---:|---|---:|---:|---:|---:|---:|---:|---:|",
-    ]
+    head = ("events", "files", "GB", "seconds", "core seconds", "events/s", "peak MB", "loaded", "set aside")
+    lines = []
     points: dict[str, list[tuple[int, float, float]]] = {"parquet": [], "csv": []}
     with tempfile.TemporaryDirectory(prefix="knowpay-") as folder:
         place = Path(folder)
@@ -149,8 +146,8 @@ def ingest_table(large: bool = False) -> str:
             said = json.loads(ran.said.splitlines()[-1])
             seconds, cores, loaded = said["seconds"], said["cores"], said["loaded"]
             points[kind].append((rows, seconds, cores))
-            numbers = f"{gigabytes:.2f} | {seconds:.1f} | {cores:.1f} | {rows / seconds:,.0f} | {ran.peak():,.0f}"
-            lines.append(f"| {rows:,} | {len(files)} {kind} | {numbers} | {loaded:,} | {rows - loaded:,} |")
+            costs = f"{gigabytes:.2f}", f"{seconds:.1f}", f"{cores:.1f}", f"{rows / seconds:,.0f}", f"{ran.peak():,.0f}"
+            lines.append((f"{rows:,}", f"{len(files)} {kind}", *costs, f"{loaded:,}", f"{rows - loaded:,}"))
             for done in (export, place / "cache"):
                 shutil.rmtree(done, ignore_errors=True)
     slopes = [
@@ -159,7 +156,7 @@ def ingest_table(large: bool = False) -> str:
         for kind, measured in points.items()
         for (few, quick, least), (many, slow, most) in pairwise(measured)
     ]
-    return "\n".join([*lines, "", f"A million events more cost {'; '.join(slopes)}."])
+    return f"{markdown.table(head, lines, 'rlrrrrrrr')}\n\nA million events more cost {'; '.join(slopes)}."
 
 
 def simulated(folder: Path) -> Path:
@@ -230,10 +227,8 @@ def spark_table(events: int = 2_000_000) -> str:
         "first_and_last": scale.first_and_last,
         "funnel": lambda table: scale.funnel(table, steps),
     }
-    lines = [
-        "| table | its rows | DuckDB, s | DuckDB again, s | Spark, s | Spark again, s |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
+    head = ("table", "its rows", "DuckDB, s", "DuckDB again, s", "Spark, s", "Spark again, s")
+    lines = []
     with tempfile.TemporaryDirectory(prefix="knowpay-") as folder:
         place = Path(folder)
         enough_disk(place, events)
@@ -257,7 +252,7 @@ def spark_table(events: int = 2_000_000) -> str:
                     times.append(time.perf_counter() - begun)
                 frames.append(scale.to_frame(expression(table), ds.timezone))
             pd.testing.assert_frame_equal(*frames, check_exact=True)
-            lines.append(f"| {name} | {len(rows):,} | {' | '.join(f'{seconds:.2f}' for seconds in times)} |")
+            lines.append((name, f"{len(rows):,}", *(f"{seconds:.2f}" for seconds in times)))
         spark.disconnect()
     said = f"{events:,} events; all four tables are equal, row by row. Starting Spark took {started:.1f} s more."
-    return "\n".join([*lines, "", said])
+    return f"{markdown.table(head, lines, 'lrrrrr')}\n\n{said}"

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from knowpay_course import ROOT, CourseError
+from knowpay_course import ROOT, CourseError, markdown
 from knowpay_course.execute import Task, execute
+from knowpay_course.lesson import lessons
 from knowpay_course.maintain.bench import machine, measure
-from knowpay_course.notebooks import lessons
 from knowpay_course.runner import parameters
 
 BARS = {2_000: 2_000, 20_000: 2_000, 50_000: 6_000}  # users of the company: MB that no lesson may exceed
@@ -39,7 +39,7 @@ def main(only: Iterable[str] = (), sizes: Iterable[int] = tuple(BARS)) -> int:
             costs.append(cost)
             said = cost.error or f"{cost.memory_mb:,.0f} MB"
             print(f"{cost.lesson}, {users:,} users: {cost.seconds:.0f} s, {said}", flush=True)
-    print(f"\n{table(costs)}\n\n{machine()}")
+    print(f"\n{cost_table(costs)}\n\n{machine()}")
     for cost in costs:
         if cost.broken:
             why = cost.error or f"{cost.memory_mb:,.0f} MB, more than the {BARS[cost.users]:,} allowed"
@@ -67,17 +67,16 @@ def run(users: int, only: Iterable[str] = ()) -> Iterable[Cost]:
         yield Cost(task.name, users, task.seconds, task.memory_mb, task.error)
 
 
-def table(costs: list[Cost]) -> str:
+def cost_table(costs: list[Cost]) -> str:
     """The costs as a Markdown table, a line for each lesson, seconds and MB for each size; bold: a bar is broken."""
     sizes = sorted({cost.users for cost in costs})
-    found = {(cost.lesson, cost.users): cost for cost in costs}
-    head = "".join(f" {users:,} users, s | MB (at most {BARS[users]:,}) |" for users in sizes)
-    lines = [f"| lesson |{head}", f"|---|{'---:|' * 2 * len(sizes)}"]
+    by = {(cost.lesson, cost.users): cost for cost in costs}
+    head = ["lesson", *(name for users in sizes for name in (f"{users:,} users, s", f"MB (at most {BARS[users]:,})"))]
+    rows = []
     for lesson in sorted({cost.lesson for cost in costs}):
-        cells = []
-        for users in sizes:
-            cost = found[lesson, users]
+        cells = [lesson.replace("_", " ")]
+        for cost in (by[lesson, users] for users in sizes):
             memory = "failed" if cost.error else f"{cost.memory_mb:,.0f}"
             cells += [f"{cost.seconds:.0f}", f"**{memory}**" if cost.broken else memory]
-        lines.append(f"| {lesson.replace('_', ' ')} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append(cells)
+    return markdown.table(head, rows, "l" + "rr" * len(sizes))

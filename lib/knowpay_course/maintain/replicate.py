@@ -28,11 +28,14 @@ from knowpay.collect import stored
 
 from knowpay_course import ROOT, CourseError
 from knowpay_course.execute import ENVIRONMENT
+from knowpay_course.lesson import Lesson, lessons
 from knowpay_course.maintain import sheet
-from knowpay_course.notebooks import lessons, read_source
+from knowpay_course.notebooks import read_source
 from knowpay_course.runner import LIBRARY
+from knowpay_course.tolerances import COMPANIES, SHEET
 
 if TYPE_CHECKING:
+    from knowpay.show.recording import Recorded
     from rich.console import Console
 
 WORLD = LIBRARY / "world"
@@ -50,7 +53,8 @@ def main(only: Iterable[str] = (), times: int = 200, held_out: int = 20, jobs: i
     from rich.console import Console
 
     console = Console(highlight=False)
-    chosen = {lesson.number: lesson.source for lesson in lessons(only, root)}
+    chosen = lessons(only, root)
+    numbers = [lesson.number for lesson in chosen]
     records = _replicate(chosen, times + held_out, jobs, root / "build" / "replicate", console)
     errors = [record for record in records if record["error"]]
     for record in errors:
@@ -58,9 +62,9 @@ def main(only: Iterable[str] = (), times: int = 200, held_out: int = 20, jobs: i
         console.print(said, markup=False, soft_wrap=True)
 
     first = [record for record in records if record["replication"] < times]
-    tolerances = sheet.save(sheet.identifiability(first), root / sheet.SHEET, chosen)
+    tolerances = sheet.save(sheet.identifiability(first), root / SHEET, numbers)
     tried = sheet.pass_rates([record for record in records if record["replication"] >= times], tolerances)
-    tried = sheet.save(tried, root / sheet.COMPANIES, chosen)
+    tried = sheet.save(tried, root / COMPANIES, numbers)
     console.print(sheet.terminal(tolerances, "What the data can tell"))
     console.print(sheet.terminal(tried, "Held-out companies"))
     missing, failing = sheet.often_missing(first), sheet.failing(tried)
@@ -87,12 +91,13 @@ def draw(replication: int) -> dict[str, float]:
     return company
 
 
-def replicate(replication: int, sources: dict[str, Path]) -> list[Record]:
-    """Make the company of a replication and run lessons (number -> source) on it, in this process; one record each.
+def replicate(replication: int, chosen: list[Lesson]) -> list[Record]:
+    """Make the company of a replication and run lessons on it, in this process; one record each.
 
     An error of a lesson, or of the company, is in the record's `error`. Everything written goes to a temporary folder.
     """
     import knowpay
+    from knowpay.collect import needs
 
     seed, company = FIRST_SEED + replication, draw(replication)
     records = []
@@ -101,40 +106,30 @@ def replicate(replication: int, sources: dict[str, Path]) -> list[Record]:
             ds, broken = knowpay.open("world:small", seed=seed, **company), ""
         except Exception as error:
             ds, broken = None, _said(error)
-        for number, source in sources.items():
+        for lesson in chosen:
             started, n, checks, stopped = time.monotonic(), 0, [], broken
             if ds is not None:
-                n = ds.con.con.execute(sheet.COUNTS.get(number, sheet.USERS)[1]).fetchone()[0]
+                n = needs.amount(ds, lesson.needs[0])
                 try:
-                    checks = run(source, {"data": "world:small", "seed": seed, "company": company})
+                    checks = run(lesson.source, {"data": "world:small", "seed": seed, "company": company})
                 except Exception as error:
                     stopped = _said(error)
             seconds = round(time.monotonic() - started, 2)
-            found = {"lesson": number, "seconds": seconds, "n": n, "checks": checks, "error": stopped}
-            records.append({"replication": replication, **found})
+            result = {"lesson": lesson.number, "seconds": seconds, "n": n, "checks": checks, "error": stopped}
+            records.append({"replication": replication, **result})
     return records
 
 
-def run(source: Path, parameters: dict[str, Any]) -> list[tuple[str, float, float, str]]:
-    """Run a lesson's cells up to its last check; return (name, estimate, truth, unit) of each check.
+def run(source: Path, parameters: dict[str, Any]) -> list[Recorded]:
+    """Run a lesson's cells up to its last check; return the checks, as `show.recording` collects them.
 
-    Nothing is drawn or printed and tolerances are not looked at. Lets every error of the lesson through, and raises
-    ValueError for a check that `show.check` would refuse or for a second one of the same name.
+    Nothing is drawn or printed and tolerances are not looked at. Lets every error of the lesson through.
     """
     from knowpay import show
-    from knowpay.show.checks import record
-
-    found: dict[str, tuple[str, float, float, str]] = {}
-
-    def check(name: str, estimate: float, truth: float, tolerance: Any, unit: str = "") -> None:
-        record(name, estimate, truth, 0.0, unit)  # refuses what the lesson's own check would refuse
-        if name in found:
-            raise ValueError(f"two checks are called {name!r}")
-        found[name] = (name, float(estimate), float(truth), unit)
 
     space: dict[str, Any] = {"__name__": "__main__"}
     with (
-        mock.patch.multiple(show, check=check, figure=_figure, table=_nothing, say=_nothing),
+        show.recording() as checks,
         contextlib.redirect_stdout(io.StringIO()),
         contextlib.redirect_stderr(io.StringIO()),
     ):
@@ -142,7 +137,7 @@ def run(source: Path, parameters: dict[str, Any]) -> list[tuple[str, float, floa
             exec(code, space)
             if is_parameters:
                 space |= parameters
-    return list(found.values())
+    return checks
 
 
 @cache
@@ -177,28 +172,6 @@ def _said(error: Exception) -> str:
     return f"{where}{type(error).__name__}: {lines[0] if lines else 'no words'}"
 
 
-# --- a lesson with nothing around it -----------------------------------------------------------------------------
-
-
-class _Nothing:
-    """What takes the place of the axes of a figure: swallows every call."""
-
-    def __getattr__(self, name: str) -> _Nothing:
-        return self
-
-    def __call__(self, *args: Any, **kwargs: Any) -> _Nothing:
-        return self
-
-
-@contextlib.contextmanager
-def _figure(*args: Any, panels: int = 1, **kwargs: Any) -> Iterator[Any]:
-    yield _Nothing() if panels == 1 else [_Nothing()] * panels
-
-
-def _nothing(*args: Any, **kwargs: Any) -> None:
-    """Take the place of what shows something."""
-
-
 @contextlib.contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep cache and working directory in `folder`, and all real data away: neither found here nor fetched."""
@@ -219,11 +192,11 @@ def _alone(folder: Path) -> Iterator[None]:
 # --- many of them ------------------------------------------------------------------------------------------------
 
 
-def _replicate(chosen: dict[str, Path], companies: int, jobs: int, folder: Path, console: Console) -> list[Record]:
+def _replicate(chosen: list[Lesson], companies: int, jobs: int, folder: Path, console: Console) -> list[Record]:
     """Run what is not in `folder` yet and add it there; return the records of all companies, by company and lesson."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    keys = {number: _key(source) for number, source in chosen.items()}
+    keys = {lesson.number: _key(lesson.source) for lesson in chosen}
     known = {
         (record["replication"], record["lesson"]): record
         for record in _kept(folder)
@@ -231,10 +204,8 @@ def _replicate(chosen: dict[str, Path], companies: int, jobs: int, folder: Path,
     }
     # What stopped with an error runs again: it may have been mended elsewhere.
     done = {place for place, record in known.items() if not record["error"]}
-    wanted = {
-        at: {number: source for number, source in chosen.items() if (at, number) not in done} for at in range(companies)
-    }
-    wanted = {at: sources for at, sources in wanted.items() if sources}
+    wanted = {at: [lesson for lesson in chosen if (at, lesson.number) not in done] for at in range(companies)}
+    wanted = {at: waiting for at, waiting in wanted.items() if waiting}
     columns = (TextColumn("companies"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{time.time_ns()}.jsonl"  # a file of its own: the last line of a killed run may be cut
@@ -264,7 +235,7 @@ def _kept(folder: Path) -> Iterator[Record]:
                 yield json.loads(line)
 
 
-def _work(wanted: dict[int, dict[str, Path]], jobs: int) -> Iterator[list[Record]]:
+def _work(wanted: dict[int, list[Lesson]], jobs: int) -> Iterator[list[Record]]:
     """Replicate in processes of their own, which live on, so that each imports the heavy packages once."""
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor, as_completed

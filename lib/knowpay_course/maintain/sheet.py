@@ -1,4 +1,4 @@
-"""From replications to tolerances: the identifiability sheet, how it fares on other companies, and their two pages.
+"""From replications to tolerances: the identifiability sheet, and how it fares on other companies.
 
 A record is what `knowpay_course.maintain.replicate` found in one company and lesson.
 """
@@ -10,38 +10,14 @@ from decimal import ROUND_UP, Context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from knowpay_course.tolerances import LEVEL, STATED, WIDTH, read
+
 if TYPE_CHECKING:
     import pandas as pd
     from rich.table import Table
 
-SHEET = Path("lib/knowpay/world/identifiability.csv")  # from the root of the checkout: the world hands it out as truth
-COMPANIES = Path("datasets/companies.csv")
-STATED = 0.99
-WIDTH = 2.58  # standard deviations on either side that hold 99 % of a normal error
-LEVEL = 0.01  # chance that any check at all fails when every tolerance is right
 SHEET_HEAD = ["lesson", "check", "unit", "replications", "n", "truth", "bias", "spread", "tolerance"]
 COMPANIES_HEAD = ["lesson", "check", "companies", "held", "stated", "p"]
-
-USERS = ("users", "SELECT count(*) FROM users")
-_TOUCHES = (
-    "drawn touches",
-    "SELECT count(*) FROM touches WHERE assignment IN ('randomised', 'stratified') AND propensity IS NOT NULL",
-)
-COUNTS = {  # what says how much data a lesson had: in words, and the query that counts it
-    "00": _TOUCHES,
-    "01": ("events", "SELECT count(*) FROM events"),
-    "03": _TOUCHES,
-    "04": ("orders", "SELECT count(*) FROM orders"),
-    "06": USERS,
-    "10": (
-        "ended paid months",
-        """SELECT count(*) FROM memberships
-        WHERE "interval" = 'month' AND period_no > 0 AND status IN ('expired', 'canceled')""",
-    ),
-    "12": _TOUCHES,
-    "15": ("course pages", "SELECT count(*) FROM events WHERE event = 'product_viewed'"),
-    "18": _TOUCHES,
-}
 
 
 def identifiability(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
@@ -123,13 +99,6 @@ def failing(rates: pd.DataFrame) -> list[str]:
     ]
 
 
-def read(path: Path) -> pd.DataFrame:
-    """Read one of the two files; raises FileNotFoundError when it was not made yet."""
-    import pandas as pd
-
-    return pd.read_csv(path, dtype={"lesson": str}, keep_default_na=False)
-
-
 def save(frame: pd.DataFrame, path: Path, replaced: Iterable[str]) -> pd.DataFrame:
     """Write rows with four significant digits, keep those of lessons other than `replaced`; return all of them."""
     import pandas as pd
@@ -160,86 +129,3 @@ def terminal(frame: pd.DataFrame, title: str) -> Table:
     for row in frame[shown].itertuples(index=False):
         table.add_row(*(Text(value if isinstance(value, str) else number(value, trim=True)) for value in row))
     return table
-
-
-# --- the two pages -----------------------------------------------------------------------------------------------
-
-
-def identifiability_page(path: Path, titles: dict[str, str]) -> str:
-    """Return the page of the sheet; `titles` gives the heading of each lesson by its number ("12")."""
-    lines = ["# What the data can tell", ""]
-    if not path.exists():
-        return "\n".join(
-            [*lines, "Nobody has replicated the lessons yet: `knowpay-course replicate` writes this page.", ""]
-        )
-    lines += [
-        "Each lesson was run on many simulated companies of 2,000 users, with seeds of their own and knobs drawn from",
-        "their [usual ranges](companies.md), and each estimate was held against the truth of its company. A tolerance",
-        f"is the mean error (bias) and, on top, {WIDTH} standard deviations of the error (spread), inside which",
-        f"{STATED:.0%} of normal errors lie. In a larger company the spread is smaller, by the root of the number of",
-        "users; a bias stays. `knowpay-course replicate` makes all of it anew.",
-        "",
-    ]
-    for lesson, rows in read(path).groupby("lesson"):
-        counted = f"Data in the median company: {rows['n'].median():,.0f} {COUNTS.get(lesson, USERS)[0]}."
-        lines += [f"## {titles.get(lesson, lesson)}", "", counted, ""]
-        names = [
-            name if unit in name else f"{name}, {unit}" for name, unit in zip(rows["check"], rows["unit"], strict=True)
-        ]
-        numbers = rows[["replications", "truth", "bias", "spread", "tolerance"]].itertuples(index=False)
-        head = ["check", "companies", "mean truth", "bias", "spread", "tolerance"]
-        lines += _table(head, ([name, *row] for name, row in zip(names, numbers, strict=True)))
-    return "\n".join(lines)
-
-
-def companies_page(path: Path, titles: dict[str, str]) -> str:
-    """Return the page of the held-out companies and of the knobs; `titles` as for `identifiability_page`."""
-    from knowpay import world
-
-    lines = ["# Twenty companies", ""]
-    if path.exists():
-        tried = read(path)
-        held, total = tried["held"].sum(), tried["companies"].sum()
-        lines += [
-            "A tolerance that only fits the companies it was derived from is worth nothing. So the lessons were run on",
-            "others, with seeds and knobs that [the sheet](identifiability.md) has never seen. How many kept the",
-            f"tolerance, and how probable are so few or fewer if {STATED:.0%} do? A lesson that stopped with an error",
-            f"kept none. A check fails when that probability is below {LEVEL:.0%} divided by the number of checks.",
-            "",
-            f"In all, **{held:,} of {total:,}** were kept: {held / total:.1%}, against the stated {STATED:.0%}.",
-            "",
-        ]
-        for lesson, rows in tried.groupby("lesson"):
-            lines += [f"## {titles.get(lesson, lesson)}", ""]
-            lines += _table(
-                ["check", "kept", "of", "probability"],
-                ([row.check, row.held, row.companies, row.p] for row in rows.itertuples()),
-            )
-    else:
-        lines += ["Nobody has replicated the lessons yet: `knowpay-course replicate` writes this page.", ""]
-    lines += [
-        "## The knobs",
-        "",
-        '`knowpay.open("world:small", churn=0.6)` opens a company with a knob turned, and so does',
-        "`knowpay-course course --company churn=0.6`. Replications draw theirs from the usual ranges.",
-        "",
-    ]
-    rows = []
-    for name, knob in world.KNOBS.items():
-        default = "by size" if knob.default is None else f"{knob.default:g}"
-        rows.append([f"`{name}`", knob.meaning, default, _range(*knob.usual), _range(knob.low, knob.high)])
-    return "\n".join(lines + _table(["knob", "meaning", "default", "usual", "possible"], rows))
-
-
-def _range(low: float, high: float) -> str:
-    return f"{low:g} to {high:g}"
-
-
-def _table(head: list[str], rows: Iterable[Iterable[Any]]) -> list[str]:
-    """The lines of a Markdown table and an empty one; numbers stand right."""
-    from knowpay.show.text import number
-
-    body = [list(row) for row in rows]
-    marks = ["--:" if body and not isinstance(value, str) else ":--" for value in (body[0] if body else head)]
-    cells = [[v.replace("|", "\\|") if isinstance(v, str) else number(v, trim=True) for v in row] for row in body]
-    return [f"| {' | '.join(row)} |" for row in (head, marks, *cells)] + [""]

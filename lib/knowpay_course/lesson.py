@@ -1,0 +1,104 @@
+"""A lesson: what notebooks/lessons.yml says of it, its two files, and the truth checks that a notebook of it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from knowpay.show.checks import MIME, Check
+
+from knowpay_course import ROOT, CourseError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+
+class Part(NamedTuple):
+    """A part of the course: its caption in the sidebar of the book, and the number of its last lesson."""
+
+    caption: str
+    last: int
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson of notebooks/lessons.yml; neither of its files need exist."""
+
+    name: str  # "12_derive_the_targeting_formula"
+    root: Path  # of the checkout
+    title: str
+    question: str
+    decision: str
+    minutes: int  # to read
+    needs: list[str]  # analyses of knowpay/needs.yml; the first says how much data the lesson had
+
+    @property
+    def number(self) -> str:
+        return self.name.split("_")[0]
+
+    @property
+    def short(self) -> str:
+        """Number and title without what follows its colon, for narrow places."""
+        return f"{self.number} {self.title.split(': ')[0]}"
+
+    @property
+    def source(self) -> Path:
+        return self.root / "notebooks" / "src" / f"{self.name}.py"
+
+    @property
+    def notebook(self) -> Path:
+        return self.root / "notebooks" / f"{self.name}.ipynb"
+
+
+def lessons(only: Iterable[str] = (), root: Path = ROOT) -> list[Lesson]:
+    """The lessons in reading order, all or those named by number ("12") or full name.
+
+    Raises CourseError for a lesson that does not exist, and for a file that lessons.yml does not know.
+    """
+    said = _said(root)["lessons"]
+    stems = {p.stem for p in (root / "notebooks" / "src").glob("[0-9][0-9]_*.py")}
+    stems |= {p.stem for p in (root / "notebooks").glob("[0-9][0-9]_*.ipynb")}
+    wanted_keys = {field.name for field in fields(Lesson)} - {"name", "root"}
+    for name in sorted(stems | set(said)):
+        if set(said.get(name) or ()) != wanted_keys:
+            raise CourseError(f"notebooks/lessons.yml must give for {name}: {', '.join(sorted(wanted_keys))}.")
+    every = [Lesson(name, root, **one) for name, one in sorted(said.items())]
+    if not only:
+        return every
+    wanted = {str(name).zfill(2) for name in only}
+    for name in sorted(wanted - {one for lesson in every for one in (lesson.number, lesson.name)}):
+        there = ", ".join(lesson.number for lesson in every) or "none"
+        raise CourseError(f"There is no lesson {name}; the lessons are: {there}.")
+    return [lesson for lesson in every if lesson.number in wanted or lesson.name in wanted]
+
+
+def parts(root: Path = ROOT) -> list[Part]:
+    """The parts of the course, in order."""
+    return [Part(**one) for one in _said(root)["parts"]]
+
+
+def part_of(number: str, among: list[Part]) -> int:
+    """Which of the parts, from 0, a lesson belongs to by its number; the lesson need not exist yet."""
+    return next(at for at, part in enumerate(among) if int(number) <= part.last)
+
+
+def _said(root: Path) -> dict[str, Any]:
+    import yaml
+
+    path = root / "notebooks" / "lessons.yml"
+    return yaml.safe_load(path.read_text("utf-8")) if path.exists() else {"parts": [], "lessons": {}}
+
+
+def read_checks(notebook: NotebookNode, lesson: str) -> list[Check]:
+    """The records of truth checks in the outputs of a notebook, in order, with the name of the lesson.
+
+    Raises pydantic.ValidationError for a record that is not one.
+    """
+    return [
+        Check.model_validate({**output["data"][MIME], "lesson": lesson})
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if MIME in output.get("data", {})
+    ]
