@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from small_course import enrol
 
 HEAD = """# %% [markdown]
 # # A small lesson
@@ -30,6 +31,7 @@ def school(tmp_path: Path) -> Callable[..., Path]:
         source.mkdir(parents=True, exist_ok=True)
         for name, cells in lessons.items():
             (source / f"{name}.py").write_text(f"{HEAD}\n{cells}\n", encoding="utf-8")
+        enrol(tmp_path / "school")
         return tmp_path / "school"
 
     return make

@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 import nbformat
-from knowpay_course.book import CHECK
+from knowpay.show.checks import MIME
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 PROSE = r"""# {title}
@@ -77,7 +77,7 @@ def check(name: str, estimate: float, truth: float, tolerance: float) -> nbforma
     record = {"name": name, "estimate": estimate, "truth": truth, "tolerance": tolerance, "unit": "", "holds": holds}
     word = "✓ holds" if holds else "✗ FAILS"
     bundle = {
-        CHECK: record,
+        MIME: record,
         "text/html": f'<div class="knowpay-check"><strong>{word}</strong> {name}</div>',
         "text/plain": f"{word}  {name}",
     }

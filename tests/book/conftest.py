@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from book_browser import Browser, chromium
 from book_lessons import write_lessons
-from knowpay_course import ROOT, book
+from knowpay_course import ROOT
+from knowpay_course.book import render
 
 NAMES = ("00_start_here", "06_build_user_profiles", "12_derive_the_targeting_formula")
 
@@ -46,7 +47,7 @@ def small_lessons(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def small_book(tmp_path_factory: pytest.TempPathFactory, small_lessons: Path) -> Path:
     """The pages of a book of three invented lessons."""
-    made = once(tmp_path_factory, "small-book", lambda folder: book.build(small_lessons, folder / "html")) / "html"
+    made = once(tmp_path_factory, "small-book", lambda folder: render.build(small_lessons, folder / "html")) / "html"
     assert (made / "index.html").exists(), "the small book was not built; the process that tried says why"
     return made
 
@@ -57,7 +58,7 @@ def course_book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lessons = ROOT / "notebooks"
     if not any(lessons.glob("[0-9][0-9]_*.ipynb")):
         pytest.skip("there are no committed lessons yet")
-    made = once(tmp_path_factory, "course-book", lambda folder: book.build(lessons, folder / "html")) / "html"
+    made = once(tmp_path_factory, "course-book", lambda folder: render.build(lessons, folder / "html")) / "html"
     assert (made / "index.html").exists(), "the book was not built; the process that tried says why"
     return made
 

@@ -1,13 +1,14 @@
 """The Dataset: types at the door, derived columns, raw rows, truth, what is unlocked."""
 
 import gc
+import inspect
 import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from collect_exports import frames, write_manifest
-from knowpay.collect import ExportError, TooLittleData, floors
+from knowpay.collect import ExportError, TooLittleData, needs
 from knowpay.collect.dataset import Dataset, Truth
 from knowpay.collect.ingest import ingest
 from knowpay.collect.schema import TABLES, dictionary
@@ -185,26 +186,53 @@ def test_unlocks_a_larger_export(opened):
     ds.needs("01")
     with pytest.raises(TooLittleData, match=r"cannot carry lesson 18.*column propensity"):
         ds.needs("18")
-    with pytest.raises(ValueError, match="no lesson"):
+    with pytest.raises(ValueError, match=r"no lesson '99'; ds.unlocks.. lists them by number"):
         ds.needs("99")
 
 
-def test_a_floor_is_reached_by_its_own_number(opened):
+def test_without_the_course_the_analyses_take_the_place_of_the_lessons(opened, monkeypatch, tmp_path):
+    monkeypatch.setattr(needs, "ROOT", tmp_path)
+    ds = opened(orders=None)
+    unlocked = ds.unlocks().set_index("analysis")
+    assert {name.split(" (")[0] for name in unlocked.index} == set(needs.analyses()) and not unlocked["unlocked"].any()
+    assert unlocked.loc["renewals (who does not renew)", "reason"] == "add the table memberships"
+    said = r"cannot carry analysis renewals \(who does not renew\): add the table memberships.* which analyses it can"
+    with pytest.raises(TooLittleData, match=said):
+        ds.needs("renewals")
+    with pytest.raises(ValueError, match=r"no analysis '12'; ds.unlocks.. lists them by name"):
+        ds.needs("12")
+
+
+def test_each_analysis_is_stated_in_the_same_form():
+    def form(need):
+        if isinstance(need, list):
+            return all(map(form, need))
+        check = inspect.signature(needs.CHECKS[need.get("check", "counted")]).parameters
+        given = set(need) - {"check"}
+        return given <= set(check) and given | {"ds"} >= {k for k, p in check.items() if p.default is p.empty}
+
+    for analysis in needs.analyses().values():
+        assert set(analysis) == {"title", "amount", "needs"} and form(analysis["needs"])
+        assert {"table", "words"} <= set(analysis["amount"]) <= {"table", "where", "words"}
+
+
+def test_a_need_is_met_by_its_own_number(opened):
     touches = pd.DataFrame({"touch_id": range(2000), "campaign_id": "k1", "user_id": "u1", "propensity": 0.5})
     touches = touches.assign(assigned_at="2025-03-01", assignment="randomised", variation_id=["control", "a"] * 1000)
     ds = opened(touches=touches)  # 6 users, each of whom opened two course pages
-    assert floors.rows(ds, "users", 6) == floors.opened(ds, 1, 6) == floors.opened(ds, 2, 6) == ""
-    assert floors.rows(ds, "users", 7) == "users has 6 rows; about 7 are needed"
-    assert floors.rows(ds, "market", 1) == "add the table market"
-    assert floors.opened(ds, 1, 7) == "6 users opened a course page (event product_viewed); about 7 are needed"
-    assert floors.opened(ds, 2, 7) == "6 users opened 2 course pages or more; about 7 are needed"
-    assert floors.opened(ds, 3, 1) == "0 users opened 3 course pages or more; about 1 are needed"
-    assert floors.profiles(ds).startswith("add the event page_viewed with a user_id")
-    assert floors.propensity(ds) == ""
+    assert needs.counted(ds, "users", 6) == needs.readers(ds, 1, 6) == needs.readers(ds, 2, 6) == ""
+    assert needs.counted(ds, "users", 7) == "users has 6 rows; about 7 are needed"
+    assert needs.counted(ds, "market", 1) == "add the table market"
+    assert needs.readers(ds, 1, 7) == "6 users opened a course page (event product_viewed); about 7 are needed"
+    assert needs.readers(ds, 2, 7) == "6 users opened 2 course pages or more; about 7 are needed"
+    assert needs.readers(ds, 3, 1, when="today") == "0 users opened 3 course pages or more today; about 1 are needed"
+    assert needs.lack(ds, needs.analyses()["profiles"]["needs"][2:]).startswith("add the event page_viewed with a user")
+    odds = needs.analyses()["economics"]["needs"][-1]
+    assert needs.lack(ds, odds) == ""
     ds.con.raw_sql("CREATE TABLE all_touches AS FROM touches")
     for one, arm in enumerate(("control", "treated")):
         ds.con.raw_sql(f"CREATE OR REPLACE VIEW touches AS SELECT * FROM all_touches WHERE touch_id <> '{one}'")
-        assert floors.propensity(ds) == f"touches has 999 randomised {arm} rows; about 1,000 are needed"
+        assert needs.lack(ds, odds) == f"touches has 999 randomised {arm} rows; about 1,000 are needed"
 
 
 def test_a_notebook_shows_the_sentence_and_no_traceback(opened, monkeypatch):

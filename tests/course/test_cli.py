@@ -131,13 +131,14 @@ def test_a_place_that_cannot_be_written_is_one_sentence(number, capsys):
 
 
 def test_a_file_in_place_of_a_folder_is_one_sentence(school, capsys):
-    from knowpay_course import book, runner
+    from knowpay_course import runner
+    from knowpay_course.book import render
 
     root = school(**{"00_first": ""})
     (root / "build").write_text("")
     assert cli.run(lambda: runner.course(root=root)) == 2
     assert "build/course cannot be written" in capsys.readouterr().err
-    assert cli.run(lambda: book.build(root / "notebooks", root / "build" / "html")) == 2
+    assert cli.run(lambda: render.build(root / "notebooks", root / "build" / "html")) == 2
     assert "build cannot be written" in capsys.readouterr().err
 
 

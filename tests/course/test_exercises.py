@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from knowpay_course import CourseError, exercises
+from knowpay_course.book import pages
 
 SHEET = """# %% [markdown]
 # # Exercises for lesson 05
@@ -183,8 +184,8 @@ def test_a_malformed_source_is_refused(root, old, new, said):
         exercises.load(5, root)
 
 
-def test_the_solutions_page_folds_every_solution(root):
-    page = exercises.solutions_page("05", root)
+def test_the_solutions_page_folds_every_solution(sheet):
+    page = pages.solutions(sheet)
     assert page.count("````{admonition} Solution\n:class: dropdown") == 2
     assert "answer = sum(numbers)" in page and "- That is the base itself." in page
     assert page.index("## Exercise 1") < page.index("sum(numbers)") < page.index("## Exercise 2")

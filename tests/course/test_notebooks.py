@@ -6,7 +6,9 @@ import pytest
 from knowpay_course import CourseError
 from knowpay_course import notebooks as pairs
 from knowpay_course.build import build
+from knowpay_course.lesson import lessons
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from small_course import enrol
 
 ALT = "A line that rises from one to two over two days."
 CELLS = f'''# %%
@@ -40,6 +42,7 @@ def built(tmp_path_factory, head):
     source = root / "notebooks" / "src" / "00_demo.py"
     source.parent.mkdir(parents=True)
     source.write_text(head + "\n" + CELLS.format(executable=sys.executable), encoding="utf-8")
+    enrol(root)
     versions = []
     for _ in range(2):
         build(["0"], root)
@@ -53,7 +56,7 @@ def test_building_again_gives_the_same_bytes(built):
 
 
 def test_a_built_pair_is_in_order(built):
-    assert pairs.check((), built[0]) == []
+    assert pairs.disagreements((), built[0]) == []
 
 
 def test_a_build_holds_no_machine_and_no_time(built):
@@ -79,7 +82,7 @@ def test_ids_follow_the_text(built):
 
 def test_every_kind_of_difference_gives_a_sentence(built):
     root, _ = built
-    lesson = pairs.lessons((), root)[0]
+    lesson = lessons((), root)[0]
     source, nb = pairs.read_source(lesson.source), pairs.read(lesson.notebook)
 
     def said(change):
@@ -98,11 +101,17 @@ def test_every_kind_of_difference_gives_a_sentence(built):
 
 def test_a_lesson_without_its_twin_is_named(school):
     root = school(**{"00_demo": ""})
-    assert "not built yet" in pairs.check((), root)[0]
+    assert "not built yet" in pairs.disagreements((), root)[0]
     (root / "notebooks" / "01_other.ipynb").write_text("{}")
-    assert "src/01_other.py is missing" in pairs.check(["01"], root)[0]
+    enrol(root)
+    assert "src/01_other.py is missing" in pairs.disagreements(["01"], root)[0]
     with pytest.raises(CourseError, match="no lesson 07; the lessons are: 00, 01"):
-        pairs.lessons(["7"], root)
+        lessons(["7"], root)
+    (root / "notebooks" / "02_new.ipynb").write_text("{}")
+    with pytest.raises(
+        CourseError, match=r"lessons.yml must give for 02_new: decision, minutes, needs, question, title\."
+    ):
+        lessons((), root)
     with pytest.raises(CourseError, match="is not a notebook"):
         pairs.read(root / "notebooks" / "01_other.ipynb")
 

@@ -12,6 +12,7 @@ from knowpay.collect.public.upworthy import FILE, SHA256
 from knowpay_course import ROOT, CourseError, execute
 from knowpay_course import notebooks as pairs
 from knowpay_course.build import build
+from knowpay_course.lesson import lessons
 from nbformat.v4 import new_output
 
 CELLS = f"""# %%
@@ -69,7 +70,7 @@ def test_a_build_without_the_data_keeps_outputs_and_their_day(school, data):
     assert built(root, data, "17 rows") == old  # run, and nothing new
     new = built(root, data, "18 rows")
     assert "18 rows" in new and new.count("2020-02-02") == 1  # the cell that prints has a new day, the silent one not
-    assert pairs.check((), root) == []
+    assert pairs.disagreements((), root) == []
 
 
 def test_a_run_without_the_data_shows_the_stored_outputs_and_goes_on(school, data, tmp_path):
@@ -77,7 +78,7 @@ def test_a_run_without_the_data_shows_the_stored_outputs_and_goes_on(school, dat
     built(root, data, "17 rows")
     data(None)
     out = tmp_path / "out.ipynb"
-    (lesson,) = pairs.lessons((), root)
+    (lesson,) = lessons((), root)
     (done,) = execute.execute([execute.Task("00_demo", lesson.source, out, root / "notebooks", {"seed": 3})])
     assert done.error == ""
     silent, shown, after = pairs.read(out).cells[-3:]
@@ -92,7 +93,7 @@ def test_a_cell_that_was_never_run_with_its_data_says_so(school, data, tmp_path)
     root = school(**{"00_demo": CELLS})
     old = built(root, data, "17 rows")
     data(None)
-    (lesson,) = pairs.lessons((), root)
+    (lesson,) = lessons((), root)
     lesson.source.write_text(lesson.source.read_text("utf-8").replace("print(text)", "print(text[:2])"), "utf-8")
     with pytest.raises(CourseError, match="cell 5 needs upworthy: knowpay data get upworthy, then build again"):
         build((), root)
@@ -141,14 +142,14 @@ def test_the_comparison_skips_the_cell_and_runs_the_rest(school, data):
     ],
 )
 def test_a_cell_that_uses_the_data_unnamed_is_found(school, cells, said):
-    (lesson,) = pairs.lessons((), school(**{"00_demo": cells}))
+    (lesson,) = lessons((), school(**{"00_demo": cells}))
     found = pairs.unmarked(pairs.read_source(lesson.source))
     assert (said in found[0]) if said else found == []
 
 
 def test_the_sets_of_a_cell_are_part_of_the_pair(school):
     def read(mark):
-        (lesson,) = pairs.lessons((), school(**{"00_demo": f"# %% {mark}\n1"}))
+        (lesson,) = lessons((), school(**{"00_demo": f"# %% {mark}\n1"}))
         return pairs.read_source(lesson.source)
 
     one, other = read('data="cdnow"'), read('data=["cdnow"]')
@@ -168,7 +169,7 @@ def nothing_here(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT / "notebooks")
 
 
-@pytest.mark.parametrize("lesson", pairs.lessons(), ids=lambda lesson: lesson.name)
+@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.name)
 def test_without_data_every_cell_of_real_data_shows_its_stored_output(lesson, nothing_here):
     code = [cell for cell in pairs.read(lesson.notebook).cells if cell.cell_type == "code"]
     real = [cell for cell in code if stored.sets(cell)]
@@ -184,7 +185,7 @@ def test_without_data_every_cell_of_real_data_shows_its_stored_output(lesson, no
 def test_equal_cells_have_equal_outputs(nothing_here):
     # A kernel knows the text of a cell, not which lesson it stands in.
     known = {}
-    for lesson in pairs.lessons():
+    for lesson in lessons():
         for cell in pairs.read(lesson.notebook).cells:
             if stored.sets(cell):
                 assert known.setdefault(cell.source, cell.outputs) == cell.outputs, cell.source

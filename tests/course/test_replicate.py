@@ -10,7 +10,9 @@ import knowpay
 import pytest
 from effort import thorough
 from knowpay_course import CourseError
-from knowpay_course.maintain import replicate, sheet
+from knowpay_course.lesson import lessons
+from knowpay_course.maintain import replicate
+from knowpay_course.tolerances import COMPANIES, SHEET, read
 
 Knob = types.SimpleNamespace
 NOISY = """# %%
@@ -39,7 +41,7 @@ def world(monkeypatch, tmp_path):
 
     def open_company(data, seed=0, **company):
         fake.opened.append((data, seed, company))
-        answer = types.SimpleNamespace(fetchone=lambda: (7,))
+        answer = types.SimpleNamespace(fetchall=lambda: [(7,)])
         return types.SimpleNamespace(con=types.SimpleNamespace(con=types.SimpleNamespace(execute=lambda sql: answer)))
 
     fake.folder = tmp_path / "world"
@@ -52,8 +54,8 @@ def world(monkeypatch, tmp_path):
 
 
 def one_by_one(wanted, jobs):
-    for at, sources in wanted.items():
-        yield replicate.replicate(at, sources)
+    for at, chosen in wanted.items():
+        yield replicate.replicate(at, chosen)
 
 
 @pytest.fixture
@@ -136,16 +138,13 @@ for load in (hillstrom, open_mooccube, lambda: open_public(SETS["oulad"], cache)
 show.check("real data", real, 0, 0)
 show.check("cache of its own", cache.parent == Path.cwd(), 1, 0)
 """
-    source = only(school(**{"00_first": cells}))
-    (record,) = replicate.replicate(0, {"00": source})
+    (record,) = replicate.replicate(0, lessons(root=school(**{"00_first": cells})))
     assert record["error"] == "" and [check[1:3] for check in record["checks"]] == [(0.0, 0.0), (1.0, 1.0)]
     assert Path.cwd() == tmp_path and not (tmp_path / "campaign.csv").exists()
 
 
 def test_an_error_is_a_record_and_the_other_lessons_go_on(school, world):
-    sources = school(**{"00_broken": BROKEN, "01_exact": EXACT}) / "notebooks" / "src"
-    given = {"00": sources / "00_broken.py", "01": sources / "01_exact.py"}
-    broken, well = replicate.replicate(1, given)
+    broken, well = replicate.replicate(1, lessons(root=school(**{"00_broken": BROKEN, "01_exact": EXACT})))
     assert (broken["lesson"], broken["checks"]) == ("00", [])
     assert broken["error"] == "00_broken cell 2, line 2: ValueError: no such column"
     assert (well["lesson"], well["error"], well["n"], len(well["checks"])) == ("01", "", 7, 1)
@@ -154,7 +153,7 @@ def test_an_error_is_a_record_and_the_other_lessons_go_on(school, world):
 
 def test_a_company_that_cannot_be_made_is_an_error_of_each_lesson(school, world, monkeypatch):
     monkeypatch.setattr(knowpay, "open", lambda *given, **company: 1 / 0)
-    found = replicate.replicate(0, {"00": Path("none.py"), "01": Path("none.py")})
+    found = replicate.replicate(0, lessons(root=school(**{"00_broken": BROKEN, "01_exact": EXACT})))
     assert [record["error"] for record in found] == ["ZeroDivisionError: division by zero"] * 2
 
 
@@ -172,7 +171,7 @@ def test_companies_are_drawn_from_the_usual_ranges(world):
 def test_the_sheet_and_the_pass_rates_are_written(school, world, here, capsys):
     root = school(**{"00_noisy": NOISY, "01_exact": EXACT})
     assert replicate.main((), 30, 10, 1, root) == 0
-    tolerances, rates = sheet.read(root / sheet.SHEET), sheet.read(root / sheet.COMPANIES)
+    tolerances, rates = read(root / SHEET), read(root / COMPANIES)
     assert tolerances[["lesson", "check", "unit", "replications", "n"]].to_numpy().tolist() == [
         ["00", "churn", "%", 30, 7],
         ["01", "rows", "", 30, 7],
@@ -201,17 +200,17 @@ def test_a_stopped_run_goes_on_where_it_stopped(school, world, here, monkeypatch
     world.opened.clear()
     replicate.main((), 3, 1, 1, root)
     assert [seed for _, seed, _ in world.opened] == [1002, 1003]
-    before = (root / sheet.SHEET).read_bytes()
+    before = (root / SHEET).read_bytes()
     replicate.main((), 3, 1, 1, root)
-    assert len(world.opened) == 2 and (root / sheet.SHEET).read_bytes() == before
-    assert sheet.read(root / sheet.SHEET)["replications"].tolist() == [3, 3]
+    assert len(world.opened) == 2 and (root / SHEET).read_bytes() == before
+    assert read(root / SHEET)["replications"].tolist() == [3, 3]
 
 
 def test_what_changed_runs_again_and_nothing_else(school, world, here, monkeypatch, tmp_path):
     monkeypatch.setenv("RAN", str(tmp_path / "ran"))
     trace = '# %%\nimport os\nwith open(os.environ["RAN"], "a") as ran:\n    ran.write(f"{} {seed}\\n")\n'
-    lessons = {"00_noisy": trace.replace("{}", "00") + NOISY, "01_exact": trace.replace("{}", "01") + EXACT}
-    root = school(**lessons)
+    cells = {"00_noisy": trace.replace("{}", "00") + NOISY, "01_exact": trace.replace("{}", "01") + EXACT}
+    root = school(**cells)
 
     def ran(times=2):
         (tmp_path / "ran").write_text("")
@@ -220,7 +219,7 @@ def test_what_changed_runs_again_and_nothing_else(school, world, here, monkeypat
 
     everything = [f"{lesson} {seed}" for seed in (1000, 1001, 1002) for lesson in ("00", "01")]
     assert ran() == everything and ran() == []
-    school(**lessons | {"01_exact": lessons["01_exact"] + "\n1"})
+    school(**cells | {"01_exact": cells["01_exact"] + "\n1"})
     assert ran() == ["01 1000", "01 1001", "01 1002"]
     assert ran(times=3) == ["00 1003", "01 1003"]
     (world.folder / "people.py").write_text("MORE = 1")
@@ -254,19 +253,19 @@ def test_a_tolerance_that_does_not_hold_elsewhere_fails_the_command(school, worl
 def test_lessons_that_were_not_asked_for_keep_their_rows(school, world, here):
     root = school(**{"00_noisy": NOISY, "01_exact": EXACT})
     replicate.main((), 5, 2, 1, root)
-    before = (root / sheet.SHEET).read_text().splitlines()
+    before = (root / SHEET).read_text().splitlines()
     replicate.main(["00"], 9, 2, 1, root)
-    after = (root / sheet.SHEET).read_text().splitlines()
+    after = (root / SHEET).read_text().splitlines()
     assert after[1].startswith("00,churn,%,9,") and after[2] == before[2] and len(after) == 3
-    assert len(sheet.read(root / sheet.COMPANIES)) == 2
+    assert len(read(root / COMPANIES)) == 2
 
 
 @thorough
 def test_a_process_that_dies_is_said_in_a_sentence(school):
     kill = "# %%\nimport os, signal\nfrom knowpay import show\nos.kill(os.getpid(), signal.SIGKILL)\nshow.check"
-    source = only(school(**{"00_kill": kill}))
+    root = school(**{"00_kill": kill})
     with pytest.raises(CourseError, match=r"process was killed.*--jobs 1"):
-        list(replicate._work({0: {"00": source}}, 1))
+        list(replicate._work({0: lessons(root=root)}, 1))
 
 
 @thorough
@@ -281,8 +280,7 @@ ds = knowpay.open(data, seed=seed, **company)
 show.check("users", ds.users.count().to_pandas(), len(ds.truth.users), 0)
 show.check("threads", int(os.environ["OMP_NUM_THREADS"]), 1, 0)
 """
-    source = only(school(**{"06_users": cells}))
-    ((record,),) = replicate._work({3: {"06": source}}, 1)
+    ((record,),) = replicate._work({3: lessons(root=school(**{"06_users": cells}))}, 1)
     assert record["error"] == "" and record["checks"] == [("users", 2000.0, 2000.0, ""), ("threads", 1.0, 1.0, "")]
     assert (record["replication"], record["lesson"], record["n"]) == (3, "06", 2000)
     assert json.loads(json.dumps(record))["checks"][0][0] == "users"

@@ -20,9 +20,11 @@ def test_records_are_collected_in_reading_order_and_rendered(tmp_path):
     checks = scorecard.collect(tmp_path)
     assert [(one.lesson, one.holds) for one in checks] == [("01_collect", False), ("12_formula", True)]
     assert scorecard.summary(checks) == "1 of 2 checks hold"
-    page = scorecard.markdown(checks, "../notebooks/")
+    page = scorecard.page(checks, "../notebooks")
     assert "**1 of 2 checks hold.**" in page
-    assert "| [01_collect](../notebooks/01_collect.ipynb) | late rows | 120.0 | 100.0 | 5 | rows | FAILS |" in page
+    row = ["", "[01](../notebooks/01_collect.ipynb)", "late rows", "120.0", "100.0", "5", "rows", "FAILS", ""]
+    assert row in [[cell.strip() for cell in line.split("|")] for line in page.splitlines()]
+    assert "| 01_collect " in scorecard.page(checks)
     assert "posterior \\| data" in page
     console = Console(width=120, record=True, file=io.StringIO())
     console.print(scorecard.terminal(checks))
@@ -36,4 +38,4 @@ def test_a_record_that_is_none_is_an_error(tmp_path):
 
 
 def test_no_records(tmp_path):
-    assert "0 of 0 checks hold" in scorecard.markdown(scorecard.collect(tmp_path))
+    assert "0 of 0 checks hold" in scorecard.page(scorecard.collect(tmp_path))

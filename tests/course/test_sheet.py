@@ -1,7 +1,6 @@
 """From records of replications to tolerances, pass rates and pages."""
 
 import math
-import types
 
 import pandas as pd
 import pytest
@@ -79,41 +78,3 @@ def test_a_file_is_the_same_bytes_when_it_is_made_again(tmp_path):
         "lesson,check,unit,replications,n,truth,bias,spread,tolerance",
         '12,"share, all",,9,100,10,0.5714,0.3689,1.53',
     ]
-
-
-# --- pages -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def knobs(monkeypatch):
-    import knowpay
-
-    knob = types.SimpleNamespace(default=0.44, low=0.1, high=0.9, usual=(0.3, 0.6), meaning="share | who leave")
-    monkeypatch.setattr(knowpay, "world", types.SimpleNamespace(KNOBS={"churn": knob}), raising=False)
-
-
-def test_the_page_of_the_sheet(tmp_path):
-    path = tmp_path / "sheet.csv"
-    records = [record("12", 1.0, n=14120, name="a | b", truth=12345.0), record("15", 0.0, unit="")]
-    sheet.save(sheet.identifiability(records), path, ())
-    page = sheet.identifiability_page(path, {"12": "12 Derive it"})
-    assert page.startswith("# What the data can tell\n") and "2.58 standard deviations" in page
-    assert "## 12 Derive it\n\nData in the median company: 14,120 drawn touches.\n" in page and "## 15\n" in page
-    assert "| a \\| b, yuan | 1 | 12,345 | 1 | 0 | 1 |" in page and "| gain | 1 | 10 | 0 | 0 | 0 |" in page
-
-
-def test_the_page_of_the_companies(tmp_path, knobs):
-    path = tmp_path / "companies.csv"
-    rates = pd.DataFrame([["12", "gain", 20, 19, 0.99, 0.18209]], columns=sheet.COMPANIES_HEAD)
-    sheet.save(rates, path, ())
-    page = sheet.companies_page(path, {"12": "12 Derive it"})
-    assert "## 12 Derive it\n" in page and "| gain | 19 | 20 | 0.1821 |" in page
-    assert "**19 of 20** were kept: 95.0%" in page
-    assert "| `churn` | share \\| who leave | 0.44 | 0.3 to 0.6 | 0.1 to 0.9 |" in page
-
-
-def test_pages_without_a_run_say_so(tmp_path, knobs):
-    for page in (sheet.identifiability_page, sheet.companies_page):
-        text = page(tmp_path / "none.csv", {})
-        assert "Nobody has replicated the lessons yet: `knowpay-course replicate`" in text
-    assert "`churn`" in text

@@ -5,7 +5,7 @@ import re
 import pytest
 from effort import THOROUGH
 from knowpay_course import exercises
-from knowpay_course import notebooks as pairs
+from knowpay_course.lesson import lessons
 
 SHEETS = [exercises.load(path.stem) for path in exercises.sources()]
 EACH = [pytest.param(sheet, one, id=f"{sheet.lesson}.{one.number}") for sheet in SHEETS for one in sheet.exercises]
@@ -34,6 +34,6 @@ def test_the_learners_notebooks_are_what_their_sources_give():
     assert exercises.outdated() == []
 
 
-@pytest.mark.parametrize("lesson", pairs.lessons(), ids=lambda lesson: lesson.name)
+@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.name)
 def test_every_lesson_has_exercises(lesson):
     assert len(exercises.load(lesson.number).exercises) >= 2

@@ -11,10 +11,11 @@ import pytest
 from knowpay.show.figure import MIN_ALT
 from knowpay_course import notebooks as pairs
 from knowpay_course import scorecard
+from knowpay_course.lesson import lessons
 from knowpay_course.maintain import replicate
 from nbformat.v4 import new_code_cell, new_notebook
 
-LESSONS = pairs.lessons()
+LESSONS = lessons()
 SECTIONS = ["Check against the truth", "Decide", "Exercises", "Summary", "References"]
 
 each = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.name)
@@ -31,7 +32,17 @@ def headings(nb):
 
 @each
 def test_the_pair_agrees_and_the_outputs_are_there(lesson):
-    assert pairs.check([lesson.name]) == []
+    assert pairs.disagreements([lesson.name]) == []
+
+
+@each
+def test_the_opening_says_what_lessons_yml_says(lesson):
+    opening = " ".join(" ".join(cell.source for cell in pairs.read(lesson.notebook).cells[:2]).split())
+    assert opening.startswith(f"# {lesson.title} ")
+    said = {"The question:": lesson.question, "What you will decide at the end:": lesson.decision}
+    for label, text in said.items():
+        assert f"**{label}** {text[0].lower()}{text[1:]}" in opening
+    assert f"**Minutes:** {lesson.minutes} to read" in opening
 
 
 @each

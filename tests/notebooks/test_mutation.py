@@ -11,11 +11,11 @@ import pytest
 from effort import thorough
 from knowpay.collect.store import cache_folder
 from knowpay_course import execute, scorecard
-from knowpay_course import notebooks as pairs
+from knowpay_course.lesson import lessons
 
 FORMULA = "derive/formula.py"
 RIGHT, WRONG = "p_shown - p_hidden", "p_hidden - p_shown"
-LESSON = [lesson for lesson in pairs.lessons() if lesson.number == "12"]
+LESSON = [lesson for lesson in lessons() if lesson.number == "12"]
 
 
 @thorough

@@ -320,47 +320,37 @@ class Dataset:
         return Truth(self._truth)
 
     def unlocks(self):
-        """Which lessons these data can carry; which analyses, where knowpay stands without the course.
+        """Which lessons these data can carry; which analyses, where knowpay has no course beside it.
 
         Returns:
-            pandas DataFrame with lesson, unlocked (bool) and reason: "enough", or what would unlock it, as
-            knowpay/needs.yml states it. Without the course: analysis and its title in place of lesson.
+            pandas DataFrame with lesson (or analysis), unlocked (bool) and reason: "enough", or what would unlock it,
+            as knowpay/needs.yml states it.
         """
         import pandas as pd
 
         from knowpay.collect import needs
 
-        lessons, analyses = needs.lessons(), needs.analyses()
-        asked = lessons or {key: [key] for key in analyses}
-        reasons = [needs.missing(self, keys) for keys in asked.values()]
-        frame = pd.DataFrame({"lesson" if lessons else "analysis": list(asked)})
-        if not lessons:
-            frame["title"] = [analyses[key]["title"] for key in asked]
-        return frame.assign(unlocked=[not one for one in reasons], reason=[one or "enough" for one in reasons])
+        reasons = {name: needs.missing(self, keys) for name, keys in needs.asked().items()}
+        lines = [(name, not reason, reason or "enough") for name, reason in reasons.items()]
+        return pd.DataFrame(lines, columns=["lesson" if needs.lessons() else "analysis", "unlocked", "reason"])
 
     def needs(self, what: str) -> None:
-        """Stop with one sentence when these data cannot carry a lesson or an analysis: ds.needs("06").
+        """Stop with one sentence when these data cannot carry a lesson, given by its number: ds.needs("06").
 
-        Args:
-            what: the number of a lesson, or an analysis by its key in knowpay/needs.yml, such as "profiles".
+        Where knowpay has no course beside it, `what` is an analysis: ds.needs("profiles").
 
         Raises:
-            TooLittleData: the message names what would unlock it.
-            ValueError: there is no such lesson or analysis.
+            TooLittleData: the lesson is locked; the message names what would unlock it.
+            ValueError: there is no such lesson.
         """
         from knowpay.collect import TooLittleData, needs
 
-        lessons = needs.lessons()
-        asked = {key: [key] for key in needs.analyses()} | lessons
-        name = next((name for name in asked if name == what or name.startswith(f"{what}_")), "")
-        if not name and lessons:
-            raise ValueError(f"There is no lesson {what!r}; ds.unlocks() lists them by number.")
+        kind, kinds, by = ("lesson", "lessons", "number") if needs.lessons() else ("analysis", "analyses", "name")
+        asked = needs.asked()
+        name = next((name for name in asked if name.replace(" ", "_").startswith(f"{what}_")), "")
         if not name:
-            raise ValueError(
-                f"There is no analysis {what!r}; ds.unlocks() lists them. Lessons are known in the course's checkout."
-            )
+            raise ValueError(f"There is no {kind} {what!r}; ds.unlocks() lists them by {by}.")
         if reason := needs.missing(self, asked[name]):
-            kind, kinds = ("lesson" if name in lessons else "analysis"), ("lessons" if lessons else "analyses")
             raise TooLittleData(
                 f"{self.name} cannot carry {kind} {name}: {reason}. "
                 f"ds.unlocks() says which {kinds} it can carry; 'world:standard' carries all."

@@ -5,7 +5,7 @@ A check returns "" when there is enough, else what is missing, as the end of a s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,21 +33,9 @@ def lessons() -> dict[str, list[str]]:
     return {name: one["needs"] for name, one in _yaml(path)["lessons"].items()} if path.exists() else {}
 
 
-def missing(ds: Dataset, keys: Iterable[str]) -> str:
-    """What the data lack for these analyses, as the end of a sentence; "" when they can carry all of them."""
-    return next(filter(None, (lack(ds, need) for key in keys for need in _flat(analyses()[key]["needs"]))), "")
-
-
-def lack(ds: Dataset, need: dict[str, Any]) -> str:
-    """What the data lack for one need of needs.yml."""
-    numbers = {name: value for name, value in need.items() if name != "check"}
-    return CHECKS[need.get("check", "counted")](ds, **numbers)
-
-
-def amount(ds: Dataset, key: str) -> int:
-    """How many rows of what the analysis learns from there are."""
-    asked = analyses()[key]["amount"]
-    return _count(ds, f"{asked['table']} WHERE {asked.get('where', 'true')}")
+def asked() -> dict[str, list[str]]:
+    """What one asks the data for -> the analyses that it rests on: the lessons, or without them each analysis."""
+    return lessons() or {f"{key} ({one['title']})": [key] for key, one in analyses().items()}
 
 
 def _yaml(path: Path) -> dict[str, Any]:
@@ -56,10 +44,23 @@ def _yaml(path: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text("utf-8"))
 
 
-def _flat(needs: list[Any]) -> Iterator[dict[str, Any]]:
-    """The needs one by one: a list of some that several analyses share stands among them."""
-    for need in needs:
-        yield from need if isinstance(need, list) else [need]
+def missing(ds: Dataset, keys: Iterable[str]) -> str:
+    """What the data lack for these analyses, as the end of a sentence; "" when they can carry all of them."""
+    return next(filter(None, (lack(ds, analyses()[key]["needs"]) for key in keys)), "")
+
+
+def lack(ds: Dataset, need: dict[str, Any] | list[Any]) -> str:
+    """What the data lack for one need of needs.yml, or first of a list of them."""
+    if isinstance(need, list):
+        return next(filter(None, (lack(ds, one) for one in need)), "")
+    numbers = {name: value for name, value in need.items() if name != "check"}
+    return CHECKS[need.get("check", "counted")](ds, **numbers)
+
+
+def amount(ds: Dataset, key: str) -> int:
+    """How many rows of what the analysis learns from there are."""
+    asked = analyses()[key]["amount"]
+    return _count(ds, f"{asked['table']} WHERE {asked.get('where', 'true')}")
 
 
 # --- the checks --------------------------------------------------------------------------------------------------
@@ -86,7 +87,7 @@ def readers(ds: Dataset, pages: int, rows: int, where: str = "true", when: str =
         GROUP BY user_id HAVING count(*) >= {pages})""",
     )
     least = f"{pages} course pages or more" if pages > 1 else "a course page (event product_viewed)"
-    return "" if n >= rows else f"{n:,} users opened {least}{when}; about {rows:,} are needed"
+    return "" if n >= rows else f"{f'{n:,} users opened {least} {when}'.rstrip()}; about {rows:,} are needed"
 
 
 def inviters(ds: Dataset) -> str:

@@ -1,4 +1,4 @@
-"""The floor of a lesson counts what its rooms learn from: data that pass it do not stop the lesson later."""
+"""What a lesson needs is counted as its rooms learn from it: data that pass do not stop the lesson later."""
 
 from types import MappingProxyType
 
@@ -6,15 +6,15 @@ import knowpay
 import pandas as pd
 import pytest
 from knowpay.analyse import churn, referral
-from knowpay.collect import TooLittleData, floors
+from knowpay.collect import TooLittleData, needs
 from knowpay.derive import evidence
 from knowpay.operate import campaign
 from knowpay.train import recommender
-from knowpay_course import notebooks
+from knowpay_course.lesson import lessons
 
 CAMPAIGNS = """campaign_id IN (SELECT campaign_id FROM all_touches WHERE assignment IN ('randomised', 'stratified')
     GROUP BY 1 ORDER BY min(assigned_at) LIMIT {} OFFSET {})"""
-LESSON = {lesson.number: lesson.name for lesson in notebooks.lessons()}
+LESSON = {lesson.number: lesson for lesson in lessons()}
 
 
 MOMENTS = {
@@ -48,10 +48,33 @@ def company():
     return make
 
 
-def test_every_lesson_has_a_floor_and_the_usual_company_passes_them_all(company):
-    assert set(floors.NEEDS) == set(LESSON.values())
-    found = company().unlocks().set_index("lesson")
-    assert found.loc[~found["unlocked"], "reason"].to_dict() == {}
+def numbers(analysis, check):
+    """The numbers that a check is given for an analysis in needs.yml."""
+
+    def every(needs):
+        for need in needs:
+            yield from every(need) if isinstance(need, list) else [need]
+
+    return next(need for need in every(needs.analyses()[analysis]["needs"]) if need.get("check") == check)
+
+
+def test_every_lesson_needs_something_and_the_usual_company_passes_them_all(company):
+    assert {key for lesson in LESSON.values() for key in lesson.needs} == set(needs.analyses())
+    assert all(lesson.needs for lesson in LESSON.values())
+    unlocked = company().unlocks().set_index("lesson")
+    assert list(unlocked.index) == [lesson.name for lesson in LESSON.values()]
+    assert unlocked.loc[~unlocked["unlocked"], "reason"].to_dict() == {}
+
+
+def test_the_amount_of_data_is_counted_for_every_analysis(company):
+    ds = company()
+    amounts = {key: needs.amount(ds, key) for key in needs.analyses()}
+    assert all(amounts.values()) and amounts["profiles"] == 2_000
+    assert (
+        amounts["targeting"]
+        == ds.con.con.execute("""SELECT count(*) FROM touches
+        WHERE assignment IN ('randomised', 'stratified') AND propensity IS NOT NULL""").fetchone()[0]
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +93,7 @@ def test_every_lesson_has_a_floor_and_the_usual_company_passes_them_all(company)
 def test_campaigns_are_counted_as_lessons_12_and_18_learn_from_them(company, few, said):
     ds = company(**few)
     for lesson, load in (("12", evidence.load), ("18", campaign.evidence)):
-        found = floors.missing(ds, LESSON[lesson])
+        found = needs.missing(ds, LESSON[lesson].needs)
         assert said in found and bool(said) == bool(found)
         if not said:
             assert len(load(ds)) > 1_000
@@ -83,7 +106,7 @@ def test_a_promoted_course_without_a_price_is_said(company):
     ds = company()
     ds.con.raw_sql("CREATE TABLE all_courses AS SELECT * FROM courses")
     ds.con.raw_sql("CREATE OR REPLACE VIEW courses AS SELECT * REPLACE (NULL::DOUBLE AS price) FROM all_courses")
-    assert "add the column creative to touches" in floors.missing(ds, LESSON["12"])
+    assert "add the column creative to touches" in needs.missing(ds, ["targeting"])
     ds.con.raw_sql("""CREATE OR REPLACE VIEW courses AS SELECT * FROM all_courses
         WHERE product_id <> (SELECT min(creative) FROM touches WHERE assignment = 'randomised')""")
     until = (ds.observation_end - pd.Timedelta(days=14)).isoformat()
@@ -91,12 +114,12 @@ def test_a_promoted_course_without_a_price_is_said(company):
         WHERE creative = (SELECT min(creative) FROM touches WHERE assignment = 'randomised')
         AND assignment IN ('randomised', 'stratified') AND assigned_at <= '{until}'::TIMESTAMPTZ
         AND user_id IN (SELECT user_id FROM may_personal WHERE reason = '')""").fetchall()
-    assert floors.missing(ds, LESSON["18"]).startswith(f"{n:,} touches drawn by lot promote a course without a price")
+    assert needs.missing(ds, ["campaign"]).startswith(f"{n:,} touches drawn by lot promote a course without a price")
 
 
 def test_an_inviter_who_is_no_user_is_said_before_lesson_02_follows_him(company):
     ds = company(users="user_id <> (SELECT max(referrer_user_id) FROM all_users)")
-    assert "referrer_user_id that is no user" in floors.missing(ds, LESSON["02"])
+    assert "referrer_user_id that is no user" in needs.missing(ds, ["referral"])
     with pytest.raises(TooLittleData, match="is no user; add the row or drop the id"):
         referral.generations(ds.users.to_pandas().set_index("user_id")["referrer_user_id"])
 
@@ -106,8 +129,8 @@ def test_months_are_counted_as_lesson_10_splits_them(company, part):
     ds = company(memberships=f"hash(user_id) % {part} = 0")
     train, test = churn.split_by_time(churn.person_periods(ds))
     counts = [int((side["left"] == left).sum()) for side in (train, test) for left in (1, 0)]
-    said = floors.missing(ds, LESSON["10"])
-    assert bool(said) == (min(counts) < floors.ANSWERS)
+    said = needs.missing(ds, ["renewals"])
+    assert bool(said) == (min(counts) < numbers("renewals", "renewals")["months"])
     if said:
         before, after = (
             "{} before it were not renewed and {} were".format(*counts),
@@ -118,18 +141,19 @@ def test_months_are_counted_as_lesson_10_splits_them(company, part):
 
 @pytest.mark.parametrize(("end", "part"), [(1, 1), (0.3, 6), (0.08, 1)])
 def test_pairs_are_counted_as_lesson_15_cuts_them(company, end, part):
-    ds = company(end, events=f"user_id IS NULL OR hash(user_id) % {part} = 0")
-    said = floors.missing(ds, LESSON["15"])
+    ds, asked = company(end, events=f"user_id IS NULL OR hash(user_id) % {part} = 0"), numbers("recommender", "taste")
+    said = needs.missing(ds, ["recommender"])
     try:
-        pairs = recommender.split(ds, floors.line(ds)).x.nnz
+        pairs = recommender.split(ds, needs.cut_at(ds, asked["line"])).x.nnz
     except TooLittleData as reason:
         pairs = int(str(reason).split()[1])
-    assert f"{pairs:,} pairs" in said if said else pairs >= floors.PAIRS
+    assert f"{pairs:,} pairs" in said if said else pairs >= asked["pairs"]
 
 
-def test_lesson_15_cuts_where_its_floor_does(company):
-    source = notebooks.Lesson(LESSON["15"]).source.read_text("utf-8")
+def test_lesson_15_cuts_where_its_need_does(company):
+    source = LESSON["15"].source.read_text("utf-8")
     line = next(row for row in source.splitlines() if row.startswith("line = "))
     space = {"ds": company()}
     exec(line, space)
-    assert space["line"] == floors.line(space["ds"]) and isinstance(space["line"], pd.Timestamp)
+    cut = needs.cut_at(space["ds"], numbers("recommender", "taste")["line"])
+    assert space["line"] == cut and isinstance(space["line"], pd.Timestamp)
