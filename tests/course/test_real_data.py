@@ -192,10 +192,10 @@ def test_equal_cells_have_equal_outputs(nothing_here):
 
 
 def test_the_book_marks_what_its_maker_lacks(nothing_here, tmp_path, monkeypatch):
-    from knowpay_course import book
+    from knowpay_course.book.staging import stage
 
     def marked(folder):
-        book.stage(book.NOTEBOOKS, folder)
+        stage(ROOT / "notebooks", folder)
         cells = [c for p in (folder / "notebooks").glob("*.ipynb") for c in json.loads(p.read_text("utf-8"))["cells"]]
         return [sum(map(stored.is_marking, cell["outputs"])) for cell in cells if stored.sets(cell)]
 

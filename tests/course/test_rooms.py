@@ -28,6 +28,7 @@ def test_the_rooms_keep_their_order():
         ("knowpay/collect/door.py", "from knowpay.people import money"),
         ("knowpay/world/demand.py", "from knowpay.collect import schema"),
         ("knowpay_course/runner.py", "from knowpay_course.maintain import bench"),
+        ("knowpay_course/book/pages.py", "from knowpay_course.maintain import sheet"),
     ],
 )
 def test_an_import_up_the_house_is_found(tmp_path, file, line):

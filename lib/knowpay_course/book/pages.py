@@ -68,7 +68,7 @@ class Contents:
 
 def lesson_table(lessons: list[Lesson]) -> str:
     """The table of the lessons in README.md."""
-    return from_template("readme", lessons=lessons)
+    return from_template("readme", lessons=lessons).rstrip()
 
 
 # --- parts of the first page -------------------------------------------------------------------------------------
@@ -127,10 +127,8 @@ def truth_plot(contents: Contents) -> str:
         if contents.checks[lesson.name]
     ]
     checks = [dot.check for _, _, some in strips for dot in some]
-    total = counted(len(checks), "estimate")
-    return (
-        from_template("truth", strips=strips, held=sum(check.holds for check in checks), total=total) if checks else ""
-    )
+    held, total = sum(check.holds for check in checks), counted(len(checks), "estimate")
+    return from_template("truth", strips=strips, held=held, total=total) if checks else ""
 
 
 def dots(checks: list[Check]) -> list[Dot]:
@@ -148,7 +146,9 @@ def dots(checks: list[Check]) -> list[Dot]:
 def off(check: Check) -> float:
     """How many tolerances an estimate is above the truth; infinity where it should be exact and is not."""
     error = check.estimate - check.truth
-    return error / check.tolerance if error and check.tolerance else error and math.copysign(math.inf, error)
+    if not error:
+        return 0.0
+    return error / check.tolerance if check.tolerance else math.copysign(math.inf, error)
 
 
 # --- pages of their own ------------------------------------------------------------------------------------------
