@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import math
 import os
 import platform
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from knowpay.doctor import installed
 
 from knowpay_course.lesson import Lesson, part_of, parts
 from knowpay_course.markdown import table
@@ -164,7 +165,7 @@ def measurements(contents: Contents) -> str:
     if contents.measured:
         seconds, memory = zip(*((ran["seconds"], ran["memory_mb"]) for ran in contents.measured.values()), strict=True)
         rows.append(("all lessons, one after the other", f"{sum(seconds):.1f}", f"{max(memory):,.0f}"))
-    versions = [("Python", platform.python_version()), *((name, version(name)) for name in TOOLS if version(name))]
+    versions = [("Python", platform.python_version()), *((name, installed(name)) for name in TOOLS if installed(name))]
     return from_template(
         "measurements",
         data=contents.data,
@@ -172,14 +173,6 @@ def measurements(contents: Contents) -> str:
         costs=table(("step", "seconds", "most memory (MB)"), rows, "lrr") if contents.measured else "",
         versions=table(("part", "version"), versions, "ll"),
     )
-
-
-def version(package: str) -> str:
-    """The version of a package; "" when it is not installed."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
 
 
 def exercises(contents: Contents) -> str:

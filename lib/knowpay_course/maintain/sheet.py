@@ -36,8 +36,8 @@ def identifiability(records: Iterable[dict[str, Any]]) -> pd.DataFrame:
             rows.setdefault((record["lesson"], name), []).append((record["n"], truth, estimate - truth))
             units[record["lesson"], name] = unit
     lines = []
-    for (lesson, name), found in sorted(rows.items(), key=lambda row: row[0][0]):  # stable: then by appearance
-        frame = pd.DataFrame(found, columns=["n", "truth", "off"])
+    for (lesson, name), errors in sorted(rows.items(), key=lambda row: row[0][0]):  # stable: then by appearance
+        frame = pd.DataFrame(errors, columns=["n", "truth", "off"])
         bias, spread = frame["off"].mean(), frame["off"].std(ddof=0)
         means = frame["truth"].mean(), bias, spread
         lines.append(
@@ -80,11 +80,11 @@ def pass_rates(records: list[dict[str, Any]], tolerances: pd.DataFrame) -> pd.Da
 
 def often_missing(records: list[dict[str, Any]]) -> list[str]:
     """Return a sentence for each check that more than 1 % of the replications of its lesson lack."""
-    found = identifiability(records)
-    ran = {lesson: sum(record["lesson"] == lesson for record in records) for lesson in found["lesson"]}
+    sheet = identifiability(records)
+    ran = {lesson: sum(record["lesson"] == lesson for record in records) for lesson in sheet["lesson"]}
     return [
         f"Lesson {lesson}: {ran[lesson] - there} of {ran[lesson]} companies lack the check {name!r}."
-        for lesson, name, there in found[["lesson", "check", "replications"]].itertuples(index=False)
+        for lesson, name, there in sheet[["lesson", "check", "replications"]].itertuples(index=False)
         if ran[lesson] - there > 0.01 * ran[lesson]
     ]
 
