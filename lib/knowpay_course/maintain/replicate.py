@@ -203,7 +203,7 @@ def _nothing(*args: Any, **kwargs: Any) -> None:
 def _alone(folder: Path) -> Iterator[None]:
     """Keep cache and working directory in `folder`, and all real data away: neither found here nor fetched."""
     from knowpay.collect import DownloadError
-    from knowpay.collect.public import base
+    from knowpay.collect.public import engine
 
     def refuse(*args: Any, **kwargs: Any) -> NoReturn:
         raise DownloadError("A replication reads no real data.")
@@ -211,7 +211,7 @@ def _alone(folder: Path) -> Iterator[None]:
     places = {"KNOWPAY_CACHE": str(folder / "cache"), "KNOWPAY_DATA": str(folder)}
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.dict(os.environ, places))
-        stack.enter_context(mock.patch.object(base, "download", refuse))
+        stack.enter_context(mock.patch.object(engine, "fetch", refuse))
         stack.enter_context(contextlib.chdir(folder))
         yield
 
