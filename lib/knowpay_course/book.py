@@ -482,6 +482,8 @@ def stage(notebooks: Path, folder: Path) -> None:
     _write(folder / "companies.md", sheet.companies_page(ROOT / sheet.COMPANIES, titles))
     for page in sorted(DATASETS.glob("*.md")):
         _write(folder / "datasets" / page.name, page.read_text("utf-8"))
+    declared = Path("lib", "knowpay", "collect", "public")  # the cards link to the declarations
+    shutil.copytree(ROOT / declared, folder / declared, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     _write(folder / "datasets" / "dictionary.md", dictionary())
     _write(folder / "measurements.md", measurements(lessons, state))
     generated = folder / "_generated"
