@@ -34,7 +34,8 @@ def open_public(dataset: PublicSet, root: Path) -> Dataset:
     def make(out: Path) -> None:
         here = files or fetch(dataset, root)
         if dataset.archive and not files:
-            here = unpacked(dataset, *here.values(), out / ".files")
+            (archive,) = here.values()
+            here = unpacked(dataset, archive, out / ".files")
         for name, path in here.items():
             check(dataset, name, path)
         convert(dataset, here, out)
