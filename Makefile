@@ -33,7 +33,7 @@ real: .venv/ready  ## what needs real data: its tests, and the lessons; KNOWPAY_
 book: .venv/ready  ## the book alone, from lessons already run
 	$(BIN)/knowpay-course book
 
-bench: .venv/ready  ## seconds and memory, into the README; GROUP=lessons: of each lesson with 2,000 to 50,000 users
+bench: .venv/ready $(if $(filter peers,$(GROUP)),.venv-peers/ready)  ## seconds and memory, into the README; GROUP=lessons, peers: see the command's help
 	$(BIN)/knowpay-course bench $(or $(GROUP),--setup)
 
 fuzz: .venv/ready  ## ten minutes of bytes, guided by coverage, against the adapters; on Linux, Python 3.11 to 3.13
@@ -49,6 +49,13 @@ clean:  ## what was built and generated; the packages in .venv stay
 here:  # an environment that was moved or copied runs the commands of the old folder
 	@command -v "$(PYTHON)" >/dev/null || { echo "There is no Python here: install Python 3.13." >&2; exit 1; }
 	@"$(PYTHON)" $(PREFLIGHT) place
+
+# What is only measured against. The lock is complete: pip need not look for what else is wanted, and cannot for torch.
+.venv-peers/ready: requirements-peers.lock | .venv/ready
+	@echo "Setting up .venv-peers: some minutes, PEERS_DOWNLOAD GB to download"
+	@$(BIN)/python -m venv .venv-peers
+	@$(subst .venv,.venv-peers,$(PIP)) --no-deps --require-hashes -r requirements-peers.lock
+	@touch $@
 
 .venv/ready: requirements.lock pyproject.toml | here
 	@"$(PYTHON)" $(PREFLIGHT)

@@ -88,8 +88,8 @@ def data_list() -> None:
     for name, one in public.LISTED.items():
         here = stored.checksums([name])[name]
         files = public.find(one).values() if here else ()
-        size = sum(archive.size for archive in one.archives) or sum(path.stat().st_size for path in files)
-        how = f"knowpay data get {name}" + ("" if one.archives else " says how to place it")
+        size = sum(served.size for served in one.served.values()) or sum(path.stat().st_size for path in files)
+        how = f"knowpay data get {name}" + ("" if one.served else " says how to place it")
         at = public.where(one) if here else f"not here: {how}"
         typer.echo(f"{name:<17}{f'{size / 1e6:,.1f} MB' if size else '–':>9}  {at}; {one.title}; {one.licence}")
 

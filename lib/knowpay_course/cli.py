@@ -62,7 +62,8 @@ def bench(
     parts: Annotated[
         list[str] | None,
         typer.Argument(
-            help="sessions, ingest or spark: what grows with the data, instead of the course; or lessons: each with "
+            help="sessions, ingest, spark or peers: what grows with the data, or other libraries beside ours, instead "
+            "of the course; or lessons: each with "
             "2,000, 20,000 and 50,000 users, status 1 where one takes more memory than it may."
         ),
     ] = None,

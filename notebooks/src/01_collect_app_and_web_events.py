@@ -84,13 +84,13 @@ show.table(plan, "Events by name, and how many carry a user id")
 import tempfile
 from pathlib import Path
 
-from knowpay.world import trackers
+from knowpay.world import forms
 
 scratch = tempfile.TemporaryDirectory()  # removed when the lesson ends
 desk = Path(scratch.name).resolve()
-week = trackers.days("small", seed, first="2025-03-03", number=7, **company)
-for form in trackers.FORMS:
-    trackers.write_export(form, week, desk / form)
+week = forms.days("small", seed, first="2025-03-03", number=7, **company)
+for form in forms.FORMS:
+    forms.write_export(form, week, desk / form)
 
 # %% tags=["nbval-check-output", "aside"]
 events = week.tables["events"].to_pandas()
@@ -113,7 +113,7 @@ def content(ds, *tables: str) -> list[bytes]:
     return [Path(path).read_bytes() for table in tables for path in Store(ds.store).paths(table)]
 
 
-opened = {form: knowpay.open(desk / form, cache=desk / "cache") for form in trackers.FORMS}
+opened = {form: knowpay.open(desk / form, cache=desk / "cache") for form in forms.FORMS}
 
 # %% tags=["nbval-check-output", "aside"]
 found = pd.DataFrame({form: one.report.batches.groupby("table")["loaded"].sum() for form, one in opened.items()}).T

@@ -292,10 +292,17 @@ show.say(
 # no topics, so only the RFM habit can be tried, as hundreds of tutorials do.
 
 # %% data="online_retail_ii"
-from knowpay.collect.public.online_retail import customers, online_retail
+from knowpay.collect import public
 
-lines = online_retail()
-shop = customers(lines)
+text = {"Invoice": str, "StockCode": str, "Customer ID": str}
+lines = pd.read_csv(public.path("online_retail_ii"), dtype=text, parse_dates=["InvoiceDate"])
+lines["pounds"] = lines["Quantity"] * lines["Price"]
+
+# %% data="online_retail_ii"
+sold = ~lines["Invoice"].str.startswith("C") & (lines["Quantity"] > 0) & (lines["Price"] > 0)  # C...: cancelled
+known = lines[sold].groupby("Customer ID")  # lines without a customer fall out
+shop = pd.DataFrame({"recency": (lines["InvoiceDate"].max() - known["InvoiceDate"].max()).dt.days})
+shop = shop.assign(frequency=known["Invoice"].nunique(), money=known["pounds"].sum())
 
 # %% data="online_retail_ii" tags=["nbval-check-output"]
 logged = profiles.standard(np.log1p(shop))

@@ -420,10 +420,10 @@ show.say(
 # settings. Those figures stand beside ours as *first run*, so that a later change of code or library shows.
 
 # %% data="hillstrom"
-from knowpay.collect.public.hillstrom import hillstrom
+from knowpay.collect import public
 from knowpay.derive import benchmark
 
-customers = hillstrom()
+customers = pd.read_csv(public.path("hillstrom"))
 
 # %% data="hillstrom"
 means = customers[["visit", "conversion", "spend"]].mean()

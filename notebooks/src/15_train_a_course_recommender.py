@@ -441,9 +441,7 @@ with show.figure(
 # learner, rank all others. The two-tower sees the history and the words of the course names.
 
 # %% data="mooccube"
-from knowpay.collect.public.mooccube import open_mooccube
-
-mooc = open_mooccube()
+mooc = enrolments.open_mooccube()
 merged, sampled = enrolments.contest(mooc, "course", seed)
 apart, _ = enrolments.contest(mooc, "run", seed)
 real = protocol.table(merged, seed=seed)

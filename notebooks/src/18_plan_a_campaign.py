@@ -434,10 +434,10 @@ show.say("\n".join("> " + line for line in text.replace("# ", "**The brief.** ",
 # stronger mail. The response model is fitted to those who got the mail.
 
 # %% data="hillstrom"
-from knowpay.collect.public.hillstrom import hillstrom
+from knowpay.collect import public
 from knowpay.operate import mail_trial
 
-customers = hillstrom()
+customers = pd.read_csv(public.path("hillstrom"))
 
 # %% data="hillstrom"
 graded = mail_trial.rankings(customers)

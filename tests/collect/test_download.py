@@ -1,16 +1,18 @@
-"""Downloads from a local server: resumed, checked, whole or not at all."""
+"""Downloads from a local server: checked, whole or not at all, and every failure one sentence."""
 
 import errno
 import hashlib
 import io
+import socket
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
-from knowpay.collect import DownloadError, download
+from knowpay.collect import DownloadError, ExportError
+from knowpay.collect.public import files
+from knowpay.collect.public.declaration import File, PublicSet
 
 CONTENT = bytes(range(256)) * 2000
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -18,34 +20,28 @@ HAND = "Or do it by hand: set KNOWPAY_DATA."
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Serves CONTENT as the server's `mode` says; keeps the Range headers it was sent."""
+    """Serves CONTENT as the server's `mode` says; counts what it was asked."""
 
     def do_GET(self):  # the name that http.server asks for
-        server, asked = self.server, self.headers.get("Range")
-        server.asked.append(asked)
+        server = self.server
+        server.asked += 1
         if server.mode.isdigit():
             return self.send_error(int(server.mode))
-        if server.mode == "500 once" and len(server.asked) == 1:
+        if server.mode == "500 once" and server.asked == 1:
             return self.send_error(500)
         if server.mode == "circle":
             self.send_response(302)
             self.send_header("Location", self.path)
             return self.end_headers()
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and server.mode != "no_range" else 0
         whole = {"wrong": bytes(len(CONTENT)), "long": CONTENT * 2, "login": b"<html>Log in</html>"}
         body = whole.get(server.mode.removesuffix(" unstated"), CONTENT)
-        if start >= len(body):
-            return self.send_error(416)
-        end, body = len(body) - 1, body[start:]
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{end}/{end + 1}")
+        self.send_response(200)
         if not server.mode.endswith("unstated"):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if server.mode == "silent":
             server.release.wait(20)
-        elif server.mode == "breaks" or (server.mode == "breaks once" and len(server.asked) == 1):
+        elif server.mode == "breaks" or (server.mode == "breaks once" and server.asked == 1):
             self.wfile.write(body[: len(body) // 2])
         elif server.mode == "slow":
             self.wfile.write(body[:1000])
@@ -60,10 +56,11 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch):
-    monkeypatch.setattr(download, "PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("pooch.core.time.sleep", lambda seconds: None)  # between the attempts
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.delenv("KNOWPAY_DATA", raising=False)
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    httpd.mode, httpd.asked, httpd.release = "good", [], threading.Event()
+    httpd.mode, httpd.asked, httpd.release = "good", 0, threading.Event()
     httpd.daemon_threads = False  # so that closing waits for the answers under way
     thread = threading.Thread(target=httpd.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -74,57 +71,60 @@ def server(monkeypatch):
     httpd.server_close()
 
 
-def _get(server, folder):
-    return download.download(server.url, folder / "file.zip", SHA, len(CONTENT), HAND)
+def _set(url):
+    terms = {"title": "t", "source": "s", "licence": "l", "citation": "c", "by_hand": HAND}
+    file = File(url=url, sha256=SHA, size=len(CONTENT))
+    return PublicSet(name="some", folder="some", files={"file.zip": file}, **terms)
 
 
-def _left(folder):
-    return sorted(p.name for p in folder.iterdir() if p.suffix != ".lock")
+def _get(server, cache):
+    return files.fetch(_set(server.url), cache)["file.zip"]
 
 
-def test_whole_file(server, tmp_path):
+def _left(cache):
+    return sorted(p.name for p in (cache / "downloads" / "some").iterdir())
+
+
+def _refused(server, cache, match):
+    with pytest.raises(DownloadError, match=match) as caught:
+        _get(server, cache)
+    assert str(caught.value).startswith(server.url) and str(caught.value).endswith(HAND)
+    assert "\n" not in str(caught.value) and _left(cache) == []  # nothing half-written, nothing left over
+
+
+def test_whole_file(server, tmp_path, capsys):
     assert _get(server, tmp_path).read_bytes() == CONTENT
+    assert "file.zip" in (said := capsys.readouterr().out) and "512.0/512.0 kB" in said
     _get(server, tmp_path)
-    assert len(server.asked) == 1 and _left(tmp_path) == ["file.zip"]
+    assert server.asked == 1 and _left(tmp_path) == ["file.zip"]
 
 
-@pytest.mark.parametrize("mode", ["good", "no_range"])
-def test_goes_on_where_it_stopped(server, tmp_path, mode):
+def test_a_copy_in_place_is_not_fetched_and_a_spoiled_one_is_fetched_again(server, tmp_path):
+    place = tmp_path / "downloads" / "some"
+    place.mkdir(parents=True)
+    (place / "file.zip").write_bytes(CONTENT)
+    assert _get(server, tmp_path).read_bytes() == CONTENT and server.asked == 0
+    (place / "file.zip").write_bytes(CONTENT[:1000])
+    assert _get(server, tmp_path).read_bytes() == CONTENT and server.asked == 1
+
+
+def test_half_a_file_that_a_killed_run_left_is_removed(server, tmp_path):
+    place = tmp_path / "downloads" / "some"
+    place.mkdir(parents=True)
+    (place / "tmpabcdefgh").write_bytes(CONTENT[:1000])
+    assert _get(server, tmp_path).read_bytes() == CONTENT and _left(tmp_path) == ["file.zip"]
+
+
+@pytest.mark.parametrize("mode", ["breaks once", "500 once"])
+def test_what_goes_wrong_once_is_tried_again(server, tmp_path, mode):
     server.mode = mode
-    (tmp_path / "file.zip.part").write_bytes(CONTENT[:1000])
-    assert _get(server, tmp_path).read_bytes() == CONTENT
-    assert server.asked == ["bytes=1000-"]
+    assert _get(server, tmp_path).read_bytes() == CONTENT and server.asked == 2
 
 
-def test_a_part_that_is_whole_needs_no_server(server, tmp_path):
-    (tmp_path / "file.zip.part").write_bytes(CONTENT)
-    assert _get(server, tmp_path).read_bytes() == CONTENT and server.asked == []
-
-
-def test_a_part_that_is_too_long_starts_again(server, tmp_path):
-    (tmp_path / "file.zip.part").write_bytes(CONTENT + b"x")
-    assert _get(server, tmp_path).read_bytes() == CONTENT and server.asked == [None]
-
-
-def test_a_part_of_another_file_is_deleted_and_the_next_call_is_clean(server, tmp_path):
-    (tmp_path / "file.zip.part").write_bytes(bytes(1000))
-    with pytest.raises(DownloadError, match=r"not the published file.*it was deleted"):
-        _get(server, tmp_path)
-    assert _left(tmp_path) == []
-    assert _get(server, tmp_path).read_bytes() == CONTENT and server.asked == ["bytes=1000-", None]
-
-
-def test_a_broken_connection_is_taken_up_again(server, tmp_path):
-    server.mode = "breaks once"
-    assert _get(server, tmp_path).read_bytes() == CONTENT
-    assert server.asked == [None, f"bytes={len(CONTENT) // 2}-"]
-
-
-def test_a_connection_that_always_breaks_keeps_what_came(server, tmp_path):
+def test_a_connection_that_always_breaks_leaves_nothing(server, tmp_path):
     server.mode = "breaks"
-    with pytest.raises(DownloadError, match=r"Run the same command again to go on.*KNOWPAY_DATA"):
-        _get(server, tmp_path)
-    assert _left(tmp_path) == ["file.zip.part"] and len(server.asked) == 3
+    _refused(server, tmp_path, r"could not be read: IncompleteRead.*Run the same command again")
+    assert server.asked == 3
     server.mode = "good"
     assert _get(server, tmp_path).read_bytes() == CONTENT
 
@@ -132,95 +132,73 @@ def test_a_connection_that_always_breaks_keeps_what_came(server, tmp_path):
 @pytest.mark.parametrize("mode", ["wrong", "long", "login", "wrong unstated", "long unstated"])
 def test_another_file_is_refused_and_leaves_nothing(server, tmp_path, mode):
     server.mode = mode
-    with pytest.raises(DownloadError, match=r"not the published file.*KNOWPAY_DATA"):
-        _get(server, tmp_path)
-    assert _left(tmp_path) == [] and len(server.asked) == 1
+    _refused(server, tmp_path, rf"not the published file \(its sha256 is not {SHA[:12]}.*it was deleted")
     server.mode = "good"
     assert _get(server, tmp_path).read_bytes() == CONTENT
 
 
-def test_a_log_in_page_does_not_spoil_what_came_before(server, tmp_path):
-    (tmp_path / "file.zip.part").write_bytes(CONTENT[:1000])
-    server.mode = "login"
-    server.RequestHandlerClass = type("Whole", (Handler,), {"parse_request": _without_range})
-    with pytest.raises(DownloadError, match=r"19 bytes, expected 512,000"):
-        _get(server, tmp_path)
-    assert (tmp_path / "file.zip.part").read_bytes() == CONTENT[:1000]
-
-
-def _without_range(handler):
-    good = BaseHTTPRequestHandler.parse_request(handler)
-    del handler.headers["Range"]
-    return good
-
-
-@pytest.mark.parametrize(("mode", "attempts"), [("403", 1), ("404", 1), ("500", 3), ("503", 3)])
-def test_an_answer_that_is_an_error(server, tmp_path, mode, attempts):
+@pytest.mark.parametrize("mode", ["403", "404", "500", "503"])
+def test_an_answer_that_is_an_error(server, tmp_path, mode):
     server.mode = mode
-    with pytest.raises(DownloadError, match=f"answered {mode}.*KNOWPAY_DATA"):
-        _get(server, tmp_path)
-    assert _left(tmp_path) == [] and len(server.asked) == attempts
-
-
-def test_a_server_that_stumbles_once(server, tmp_path):
-    server.mode = "500 once"
-    assert _get(server, tmp_path).read_bytes() == CONTENT and len(server.asked) == 2
-
-
-def test_a_range_that_the_server_does_not_have_starts_again(server, tmp_path):
-    server.mode = "login"  # shorter than the part
-    (tmp_path / "file.zip.part").write_bytes(CONTENT[:1000])
-    with pytest.raises(DownloadError, match=r"not the published file \(19 bytes"):
-        _get(server, tmp_path)
-    assert server.asked == ["bytes=1000-", None] and _left(tmp_path) == []
+    _refused(server, tmp_path, rf"answered {mode} \(\w+.*\)\. ")
+    assert server.asked == 3
 
 
 def test_redirects_in_a_circle(server, tmp_path):
     server.mode = "circle"
-    with pytest.raises(DownloadError, match=r"redirects in a circle\. Or do it by hand") as caught:
-        _get(server, tmp_path)
-    assert "\n" not in str(caught.value) and len(server.asked) <= 20
+    _refused(server, tmp_path, r"redirects in a circle\. Or do it by hand")
+    assert server.asked <= 100
 
 
 def test_no_answer_in_time(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(download, "TIMEOUT", 0.2)
+    monkeypatch.setattr("pooch.downloaders.DEFAULT_TIMEOUT", 0.2)
     server.mode = "silent"
-    with pytest.raises(DownloadError, match=r"timed out.*KNOWPAY_DATA"):
-        _get(server, tmp_path)
+    _refused(server, tmp_path, "could not be read: timed out")
 
 
 def test_nobody_there(server, tmp_path):
     server.shutdown()
     server.server_close()
-    with pytest.raises(DownloadError, match=r"could not be read.*refused.*KNOWPAY_DATA"):
-        _get(server, tmp_path)
-    assert _left(tmp_path) == []
+    _refused(server, tmp_path, r"could not be read: .*refused")
 
 
-def test_a_full_disk_is_said_once_and_what_came_is_kept(server, tmp_path, monkeypatch):
+def test_no_network(server, tmp_path, monkeypatch):
+    def unknown(*_):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    server.url = "http://data.example/file.zip"
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    _refused(
+        server, tmp_path, r"could not be read: \[Errno -2\] Name or service not known\. Run the same command again"
+    )
+
+
+def test_a_full_disk_is_said_once_and_leaves_nothing(server, tmp_path, monkeypatch):
     class Full(io.FileIO):
         def write(self, block):
-            if self.tell() + len(block) > 200_000:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            return super().write(block)
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "open", lambda path, mode="r": Full(path, mode))
-    with pytest.raises(DownloadError, match=r"The disk is full: .*file\.zip\.part could not grow\. Free some space"):
+    monkeypatch.setattr("pooch.downloaders.open", lambda path, mode: Full(path, mode), raising=False)
+    with pytest.raises(ExportError, match=r"The disk of .*some is full\. Free some space, or set KNOWPAY_CACHE"):
         _get(server, tmp_path)
-    monkeypatch.undo()
-    kept = (tmp_path / "file.zip.part").stat().st_size
-    assert 100_000 < kept <= 200_000 and len(server.asked) == 1
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    assert _get(server, tmp_path).read_bytes() == CONTENT and server.asked[1] == f"bytes={kept}-"
+    assert _left(tmp_path) == [] and server.asked == 1
+
+
+def test_a_cache_that_cannot_be_written_is_a_sentence(server, tmp_path):
+    (tmp_path / "downloads").write_text("a file where a folder should be")
+    with pytest.raises(ExportError, match=r"cannot be written .*Set KNOWPAY_CACHE"):
+        _get(server, tmp_path)
+    assert server.asked == 0
 
 
 def test_two_processes_at_once_fetch_it_once(server, tmp_path):
     server.mode = "slow"
     code = f"""
 from pathlib import Path
-from knowpay.collect.download import download
+from knowpay.collect.public import PublicSet, files
+some = PublicSet.model_validate_json({_set(server.url).model_dump_json()!r})
 print("started", flush=True)
-path = download({server.url!r}, Path({str(tmp_path)!r}) / "file.zip", {SHA!r}, {len(CONTENT)}, {HAND!r})
+path = files.fetch(some, Path({str(tmp_path)!r}))["file.zip"]
 print(len(path.read_bytes()))
 """
     both = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -229,4 +207,4 @@ print(len(path.read_bytes()))
     server.release.set()
     said = [process.communicate(timeout=60)[0] for process in both]
     assert all(text.rstrip().endswith(str(len(CONTENT))) for text in said)
-    assert server.asked == [None] and _left(tmp_path) == ["file.zip"]
+    assert server.asked == 1 and _left(tmp_path) == ["file.zip"]

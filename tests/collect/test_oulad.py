@@ -1,19 +1,20 @@
 """OULAD, the real one: row counts as published, nothing lost, wrong files refused."""
 
 import gzip
+import hashlib
 import json
 import shutil
 import zipfile
-from dataclasses import replace
 
 import duckdb
 import pytest
 from collect_exports import report
 from knowpay.collect import DownloadError
-from knowpay.collect.public import base, counts, open_public
-from knowpay.collect.public.oulad import OULAD, PART
+from knowpay.collect.public import SETS, counts, engine, find, open_public
 
 pytestmark = pytest.mark.real_data("oulad")
+OULAD = SETS["oulad"]
+(PART,) = (name for name, file in OULAD.files.items() if file.instead_of)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def test_rows_are_those_published(oulad):
     assert found.loc["studentInfo.csv", "rows"] == 32_593
     assert found.loc["studentAssessment.csv", "rows"] == 173_912
     assert found.loc["people", ["rows", "published"]].tolist() == [28_785, 28_785]
-    assert found.loc[[n for n in OULAD.needed() if n != "studentVle.csv"], "complete"].all()
+    assert found.loc[[n for n in OULAD.needed if n != "studentVle.csv"], "complete"].all()
     loaded = {t: report(oulad, t)["loaded"] for t in ("users", "courses", "memberships", "events")}
     clicks = int(found["rows"].loc[[i for i in found.index if i.startswith("studentVle")]].iloc[0])
     assert loaded == {"users": 28_785, "courses": 22, "memberships": 32_593, "events": 173_912 + clicks}
@@ -60,12 +61,12 @@ def test_assessments_and_clicks(oulad):
 
 
 def test_second_opening_uses_the_cache(oulad, monkeypatch):
-    monkeypatch.setattr(base, "convert", lambda *a: pytest.fail("converted again"))
+    monkeypatch.setattr(engine, "convert", lambda *a: pytest.fail("converted again"))
     assert open_public(OULAD, oulad.store.parents[1]).report.rows.equals(oulad.report.rows)
 
 
 def _copy(folder):
-    for path in base.find(OULAD).values():
+    for path in find(OULAD).values():
         shutil.copy(path, folder / path.name)
 
 
@@ -91,17 +92,19 @@ def test_changed_file_is_refused(tmp_path, monkeypatch):
 
 def test_publishers_archive_gives_the_same_data(oulad, tmp_path, monkeypatch):
     """The way of a machine without local files, with a stand-in archive for the one that the publisher serves."""
-    archive = tmp_path / "cache" / "downloads" / "oulad" / OULAD.archives[0].url.rsplit("/", 1)[1]
+    archive = tmp_path / "cache" / "downloads" / "oulad" / OULAD.archive.url.rsplit("/", 1)[1]
     archive.parent.mkdir(parents=True)
     with zipfile.ZipFile(archive, "w") as zipped:
-        for path in base.find(OULAD).values():
+        for path in find(OULAD).values():
             name = "studentVle" if path.name.startswith("studentVle") else path.name.split(".")[0]
             data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
             zipped.writestr(f"anonymisedData/{name}.csv", data)
-    part = replace(OULAD.files[PART], instead_of=None)
-    alone = replace(OULAD, files={n: f for n, f in OULAD.files.items() if n != PART} | {"studentVle.csv": part})
-    monkeypatch.setattr(base, "find", lambda *_: {})
-    monkeypatch.setattr(base, "ingest", lambda source, store: shutil.copytree(oulad.store, store))  # tested above
+    part = OULAD.files[PART].model_copy(update={"instead_of": None})
+    files = {n: f for n, f in OULAD.files.items() if n != PART} | {"studentVle.csv": part}
+    stands_in = OULAD.archive.model_copy(update={"sha256": hashlib.sha256(archive.read_bytes()).hexdigest()})
+    alone = OULAD.model_copy(update={"files": files, "archive": stands_in})
+    monkeypatch.setattr(engine, "find", lambda *_: {})
+    monkeypatch.setattr(engine, "ingest", lambda source, store: shutil.copytree(oulad.store, store))  # tested above
     made = open_public(alone, tmp_path / "cache").source
     names = sorted(p.name for p in oulad.source.glob("*.parquet"))
     assert sorted(p.name for p in made.iterdir()) == sorted([*names, "manifest.yml"])

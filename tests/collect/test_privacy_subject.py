@@ -21,7 +21,7 @@ from effort import some
 from knowpay import cli
 from knowpay.collect import ExportError
 from knowpay.collect.privacy import rewrite, subject
-from knowpay.world import trackers
+from knowpay.world import forms
 from typer.testing import CliRunner
 
 DAY = "2025-03-01T09:30:00+08:00"
@@ -376,13 +376,13 @@ def test_the_commands_say_what_they_did(company, tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def days():
-    return trackers.days("small", 3, "2025-03-03", 3)
+    return forms.days("small", 3, "2025-03-03", 3)
 
 
-@pytest.mark.parametrize("form", some(list(trackers.FORMS)))
+@pytest.mark.parametrize("form", some(list(forms.FORMS)))
 def test_no_byte_is_left_in_the_export_of_any_tool(days, tmp_path, form):
     folder, cache = tmp_path / "export", tmp_path / "cache"
-    trackers.write_export(form, days, folder)
+    forms.write_export(form, days, folder)
     events = days.tables["events"].to_pandas()
     user = events["user_id"].dropna().value_counts().index[0]
     theirs = set(events.loc[events["user_id"] == user, "anonymous_id"].dropna())

@@ -6,13 +6,13 @@ import http.server
 import json
 import threading
 import zipfile
-from dataclasses import replace
 from pathlib import Path
 
 import knowpay
 import pytest
 from knowpay.collect import DownloadError
-from knowpay.collect.public import SETS, Archive, File, PublicSet, base, counts, open_public
+from knowpay.collect.public import LISTED, SETS, PublicSet, counts, declaration, find, open_public, path
+from knowpay.collect.public.declaration import Archive, Count, File, declared
 
 CARDS = Path(__file__).parents[2] / "datasets"
 
@@ -25,7 +25,8 @@ def put(folder: Path, **files: str) -> None:
 
 def unpinned(dataset: PublicSet) -> PublicSet:
     """The same declaration for made files, whose bytes nobody has published."""
-    return replace(dataset, files={n: replace(f, sha256=None) for n, f in dataset.files.items()})
+    files = {n: f.model_copy(update={"sha256": None}) for n, f in dataset.files.items()}
+    return dataset.model_copy(update={"files": files})
 
 
 @pytest.fixture
@@ -44,9 +45,9 @@ TINY = PublicSet(
     licence="CC0 1.0",
     citation="Nobody (2020). Tiny.",
     files={"people.csv": File(rows=2, columns=("id", "day"))},
-    tables={"users": "SELECT id AS user_id, day AS created_at FROM src_people"},
+    sql="CREATE VIEW users AS SELECT id AS user_id, day AS created_at FROM src_people",
     times="SELECT created_at::TIMESTAMPTZ FROM users",
-    counts={"people": (2, "SELECT count(DISTINCT id) FROM src_people")},
+    counts={"people": Count(published=2, sql="SELECT count(DISTINCT id) FROM src_people")},
     manifest={"timezone": "UTC", "currency": "CNY", "extracted_at": "2021-01-01", "lawful_basis_note": "made up"},
     by_hand="Put people.csv into the folder tiny.",
 )
@@ -73,7 +74,7 @@ def test_counts_stand_beside_the_published_ones(data, tmp_path):
     found = counts(open_public(TINY, tmp_path / "cache"))
     assert found["rows"].tolist() == [3, 3] and found["published"].tolist() == [2, 2]
     assert not found["complete"].any()
-    nobody_says = replace(TINY, files={"people.csv": File()}, counts={})
+    nobody_says = TINY.model_copy(update={"files": {"people.csv": File()}, "counts": {}})
     found = counts(open_public(nobody_says, tmp_path / "cache"))
     assert found["published"].isna().all() and not found["complete"].any()
 
@@ -89,7 +90,7 @@ def test_absent_files_are_a_sentence_with_the_remedy(data, tmp_path):
     with pytest.raises(DownloadError, match=r"A tiny set is not here. Put people\.csv into the folder tiny\."):
         open_public(TINY, tmp_path / "cache")
     for name, dataset in SETS.items():
-        remedy = dataset.remedy()
+        remedy = dataset.remedy
         assert dataset.folder in remedy and "KNOWPAY_DATA" in remedy, name
 
 
@@ -108,7 +109,8 @@ def test_a_file_that_is_no_table_is_refused(data, tmp_path):
 
 
 def test_gzip_is_read_and_its_text_is_what_is_pinned(data, tmp_path):
-    pinned = replace(TINY, files={"people.csv": File(hashlib.sha256(PEOPLE.encode()).hexdigest(), 2)})
+    file = File(sha256=hashlib.sha256(PEOPLE.encode()).hexdigest(), rows=2)
+    pinned = TINY.model_copy(update={"files": {"people.csv": file}})
     (data / "tiny").mkdir(parents=True)
     (data / "tiny" / "people.csv.gz").write_bytes(gzip.compress(PEOPLE.encode()))
     assert len(open_public(pinned, tmp_path / "cache").users.to_pandas()) == 2
@@ -121,7 +123,7 @@ def test_gzip_is_read_and_its_text_is_what_is_pinned(data, tmp_path):
 
 def test_a_part_stands_in_until_the_whole_is_there(data, tmp_path):
     files = {"people.csv": File(rows=2), "people.part.csv": File(rows=1, instead_of="people.csv")}
-    two = replace(TINY, files=files, counts={})
+    two = TINY.model_copy(update={"files": files, "counts": {}})
     put(data / "tiny", **{"people.part.csv": "id,day\n1,2020-01-01\n"})
     found = counts(open_public(two, tmp_path / "cache"))
     assert found[["file", "rows", "published"]].to_numpy().tolist() == [["people.part.csv", 1, 2]]
@@ -147,8 +149,8 @@ def test_the_publishers_archive_is_fetched_once_and_unpacked(data, tmp_path):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     content = (served / "tiny.zip").read_bytes()
     url = f"http://127.0.0.1:{server.server_port}/tiny.zip"
-    archive = Archive(url, hashlib.sha256(content).hexdigest(), len(content), unpacked=len(PEOPLE))
-    fetched = replace(TINY, archives=(archive,), by_hand="")
+    archive = Archive(url=url, sha256=hashlib.sha256(content).hexdigest(), size=len(content), unpacked=len(PEOPLE))
+    fetched = TINY.model_copy(update={"archive": archive, "by_hand": ""})
     try:
         assert len(open_public(fetched, tmp_path / "cache").users.to_pandas()) == 2
     finally:
@@ -157,7 +159,62 @@ def test_the_publishers_archive_is_fetched_once_and_unpacked(data, tmp_path):
     assert len(open_public(fetched, tmp_path / "cache").users.to_pandas()) == 2  # from the cache: the server is gone
     made = [p.name for p in (tmp_path / "cache" / "public").glob("tiny-*/*")]
     assert sorted(made) == ["manifest.yml", "users.parquet"]
-    assert url in fetched.remedy() and "KNOWPAY_DATA" in fetched.remedy()
+    assert url in fetched.remedy and "KNOWPAY_DATA" in fetched.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("title: x", r"tiny\.yml: source: Field required; licence: Field required; .*files: Field required\."),
+        ("{all}\nlicense: MIT", r"tiny\.yml: license: Extra inputs are not permitted\."),
+        (
+            "{all}\narchive: {{url: u, sha256: s, size: large, unpacked: 1}}",
+            r"tiny\.yml: archive\.size: Input should be a",
+        ),
+        ("{all}\nby_hand: ''", r"tiny\.yml: .*give an archive, a url for each file, or by_hand\."),
+        ("- a\n- b", r"tiny\.yml is no YAML of keys and values"),
+        ("title: 'x", r"tiny\.yml is no YAML of keys and values"),
+    ],
+)
+def test_a_wrong_declaration_is_a_sentence_with_file_and_key(tmp_path, text, said):
+    whole = "title: t\nsource: s\nlicence: l\ncitation: c\nfolder: f\nby_hand: b\nfiles: {{x.csv: {{rows: 2}}}}"
+    file = tmp_path / "tiny.yml"
+    file.write_text(whole.format(), "utf-8")
+    assert declared(file).files["x.csv"].rows == 2 and declared(file).name == "tiny"
+    if "by_hand" in text:
+        whole = whole.replace("by_hand: b\n", "")
+    file.write_text(text.format(all=whole.format()), "utf-8")
+    with pytest.raises(ValueError, match=said) as caught:
+        declared(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_view_that_is_no_table_is_refused(data, tmp_path):
+    put(data / "tiny", **{"people.csv": PEOPLE})
+    wrong = TINY.model_copy(update={"sql": TINY.sql.replace("users", "persons")})
+    with pytest.raises(ValueError, match=r"tiny\.sql makes the view persons; the data dictionary has no such table"):
+        open_public(wrong, tmp_path / "cache")
+
+
+def test_every_declaration_is_listed():
+    folder = Path(declaration.__file__).parent
+    assert {path.stem for path in folder.glob("*.yml")} == set(LISTED)
+    assert {path.stem for path in folder.glob("*.sql")} == set(SETS) == set(LISTED) - {"upworthy"}
+
+
+def test_a_file_is_read_where_it_lies(data):
+    name = "udemy_courses.csv"
+    with pytest.raises(
+        DownloadError, match=r"udemy_courses\.csv of Udemy Courses is not here\. Download .*KNOWPAY_DATA"
+    ):
+        path("udemy")
+    put(data / "udemy_courses", **{name: "course_id\n1\n"})
+    with pytest.raises(DownloadError, match=r"udemy_courses\.csv is not the published file \(sha256"):
+        path("udemy", name)
+    with pytest.raises(ValueError, match=r"There is no data set 'udem'\. Possible are oulad, .*upworthy\."):
+        path("udem")
+    with pytest.raises(ValueError, match=r"udemy has no file 'x\.csv'; it has udemy_courses\.csv\."):
+        path("udemy", "x.csv")
 
 
 def test_the_door_names_the_sets():
@@ -170,19 +227,25 @@ def test_the_door_names_the_sets():
 @pytest.mark.parametrize("name", SETS)
 def test_every_set_has_a_card_with_terms_citation_and_checksums(name):
     dataset = SETS[name]
+    for suffix in ("yml", "sql"):
+        assert f"(../lib/knowpay/collect/public/{name}.{suffix})" in (CARDS / f"{name.split('-')[0]}.md").read_text(
+            "utf-8"
+        )
     card = CARDS / f"{name.split('-')[0]}.md"
     text = " ".join(card.read_text("utf-8").split())
     assert f'knowpay.open("{name}")' in text
+    for suffix in ("yml", "sql"):
+        assert f"(../lib/knowpay/collect/public/{name}.{suffix})" in text
     assert dataset.licence in text and dataset.source in text
     assert " ".join(dataset.citation.split()) in text
-    for file, declared in dataset.files.items():
-        assert f"`{file}`" in text, f"{card.name} does not name {file}"
-        if declared.sha256:
-            assert declared.sha256 in text, f"{card.name} lacks the checksum of {file}"
-        if declared.rows:
-            assert f"{declared.rows:,}" in text, f"{card.name} lacks the rows of {file}"
-    for archive in dataset.archives:
-        assert archive.url in text and archive.sha256 in text and f"{archive.size:,}" in text
+    for name, file in dataset.files.items():
+        assert f"`{name}`" in text, f"{card.name} does not name {name}"
+        if file.sha256:
+            assert file.sha256 in text, f"{card.name} lacks the checksum of {name}"
+        if file.rows:
+            assert f"{file.rows:,}" in text, f"{card.name} lacks the rows of {name}"
+    for served in dataset.served.values():
+        assert served.url in text and served.sha256 in text and f"{served.size:,}" in text
     for constant in ("published_at", "created_at", "category", "price"):
         if constant in dataset.manifest.get("constants", ""):
             assert constant in text, f"{card.name} does not say what stands in {constant}"
@@ -358,4 +421,4 @@ def test_real_files_have_the_published_counts_and_lose_nothing(name, tmp_path):
         "udemy": {"courses": 3_672},
     }
     assert rows[rows > 0].to_dict() == expected[name]
-    assert base.find(SETS[name])
+    assert find(SETS[name])

@@ -7,7 +7,6 @@ import io
 import json
 import threading
 import zipfile
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -19,18 +18,15 @@ import knowpay
 import numpy as np
 import pandas as pd
 import pytest
-from knowpay.collect import DownloadError
-from knowpay.collect.public import SETS, counts, find, open_public
-from knowpay.collect.public import bank_marketing as bank
-from knowpay.collect.public import cdnow as cd
-from knowpay.collect.public import hillstrom as mail
+from knowpay.collect import DownloadError, public
+from knowpay.collect.public import LISTED, SETS, counts, find, open_public
 from knowpay.collect.public import online_retail as retail
-from knowpay.collect.public import open_bandit as bandit
-from knowpay.collect.public import upworthy as headlines
 from knowpay.collect.store import ROOT
 from scipy.special import betaln, gammaln
 
 CARDS = ROOT / "datasets"
+(HILLSTROM,), (BANK,), (HEADLINES,) = (LISTED[name].files for name in ("hillstrom", "bank_marketing", "upworthy"))
+ITEMS = {"men": 34, "women": 46}  # of the campaigns of Open Bandit
 
 
 @pytest.fixture
@@ -45,8 +41,8 @@ def made(tmp_path, monkeypatch):
         folder.mkdir(parents=True)
         for file, text in files.items():
             (folder / file).write_bytes(text.encode())
-        unpinned = replace(dataset, files={n: replace(f, sha256=None) for n, f in dataset.files.items()})
-        return open_public(unpinned, tmp_path / "cache")
+        unpinned = {n: f.model_copy(update={"sha256": None}) for n, f in dataset.files.items()}
+        return open_public(dataset.model_copy(update={"files": unpinned}), tmp_path / "cache")
 
     return open_made
 
@@ -80,7 +76,7 @@ MAIL = """recency,history_segment,history,mens,womens,zip_code,newbie,channel,se
 
 
 def test_hillstrom_is_a_trial_with_its_control_and_its_odds(made):
-    ds = made("hillstrom", {mail.FILE: MAIL})
+    ds = made("hillstrom", {HILLSTROM: MAIL})
     assert rows(ds) == {"events": (2, 0), "orders": (1, 0), "touches": (4, 0)}  # the second row repeats the first
     touches = ds.touches.to_pandas().set_index("user_id")
     assert touches["variation_id"].tolist() == ["womens-e-mail", "womens-e-mail", "control", "mens-e-mail"]
@@ -109,7 +105,7 @@ def test_hillstrom_has_the_published_rates(cache):
     assert (found.loc[arms, "visit"] * 100).round(1).tolist() == [18.3, 15.1, 10.6]
     assert (found.loc[arms, "buys"] * 100).round(2).tolist() == [1.25, 0.88, 0.57]
     assert found.loc[arms, "spend"].round(2).tolist() == [1.42, 1.08, 0.65]
-    frame = mail.hillstrom()
+    frame = pd.read_csv(public.path("hillstrom"))
     assert frame["conversion"].sum() == 578 and frame.duplicated().sum() == 6_562
 
 
@@ -154,7 +150,8 @@ def test_online_retail_keeps_every_line(made):
 def test_online_retail_has_the_published_sums(cache):
     ds = knowpay.open("online_retail_ii", cache=cache)
     assert counts(ds)["complete"].all()
-    lines = retail.online_retail()
+    text = {"Invoice": str, "StockCode": str, "Customer ID": str}
+    lines = pd.read_csv(public.path("online_retail_ii"), dtype=text)
     assert len(lines) == 525_461 and lines["Customer ID"].isna().sum() == 107_927
     cancelled = lines["Invoice"].str.startswith("C")
     assert (cancelled.sum(), (lines["Quantity"] <= 0).sum(), (lines["Price"] <= 0).sum()) == (10_206, 12_326, 3_690)
@@ -206,7 +203,7 @@ def workbook(path: Path, lines: list[list[str]]) -> None:
 def test_online_retail_is_made_from_the_publishers_workbook(source, tmp_path, monkeypatch):
     text = INVOICES.replace(",0,", ",0.0,").replace("2.10", "2.1").replace(" FRAME", "  FRAME & CO ")
     if source == "real":
-        path = find(retail.ONLINE_RETAIL)[retail.FILE]
+        path = find(SETS["online_retail_ii"])[retail.FILE]
         with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8", newline="") as file:
             text = "".join(islice(file, 3_000))
     book = tmp_path / "online_retail_II.xlsx"
@@ -232,7 +229,7 @@ MASTER = """ customer_id  date number_of_cds  dollar_value\r
 
 
 def test_cdnow_reads_fixed_width_and_keeps_zeros_and_repetitions(made):
-    ds = made("cdnow", {cd.MASTER: MASTER, cd.SAMPLE: " 00004 0001 19980630 13  234.50\r\n"})
+    ds = made("cdnow", {"CDNOW_master.txt": MASTER, "CDNOW_sample.txt": " 00004 0001 19980630 13  234.50\r\n"})
     assert rows(ds) == {"orders": (4, 0)}
     orders = ds.orders.to_pandas().set_index("order_id")
     assert orders["user_id"].tolist() == ["00001", "00002", "00002", "00004"]
@@ -247,7 +244,10 @@ def test_cdnow_reads_fixed_width_and_keeps_zeros_and_repetitions(made):
 def test_cdnow_has_the_published_counts(cache):
     ds = knowpay.open("cdnow", cache=cache)
     assert counts(ds)["complete"].all() and rows(ds) == {"orders": (69_659, 0)}
-    master, sample = cd.cdnow(), cd.cdnow(sample=True)
+    fields = {"customer": str, "number": str, "date": str, "cds": int, "dollars": float}
+    sample = pd.read_csv(public.path("cdnow", "CDNOW_sample.txt"), sep=r"\s+", names=fields, dtype=fields)
+    del fields["number"]
+    master = pd.read_csv(public.path("cdnow", "CDNOW_master.txt"), sep=r"\s+", names=fields, dtype=fields, skiprows=1)
     assert (len(master), master["customer"].nunique()) == (69_659, 23_570)
     assert (len(sample), sample["customer"].nunique()) == (6_919, 2_357)
     orders = ds.orders.to_pandas()
@@ -285,7 +285,7 @@ def test_cdnow_sample_gives_the_published_likelihood(cache):
 
 def log(campaign: str, lines: list[tuple[str, int, int, int, float]]) -> str:
     """Rows of (time, item, position, click, propensity); the affinity to item i is i / 10."""
-    n = bandit.ITEMS[campaign]
+    n = ITEMS[campaign]
     features = [f"user_feature_{i}" for i in range(4)]
     head = ["", "timestamp", "item_id", "position", "click", "propensity_score", *features]
     head += [f"user-item_affinity_{i}" for i in range(n)]
@@ -297,8 +297,8 @@ NOON = "2019-11-24 12:00:00.000001+00:00"
 
 
 def logs() -> dict[str, str]:
-    files = {f"{p}_{c}.csv": log(c, [(NOON, 3, 2, 0, 0.25)]) for p in ("random", "bts") for c in bandit.ITEMS}
-    files |= {f"item_context_{c}.csv": ",item_id,item_feature_0\n0,0,0.5\n" for c in bandit.ITEMS}
+    files = {f"{p}_{c}.csv": log(c, [(NOON, 3, 2, 0, 0.25)]) for p in ("random", "bts") for c in ITEMS}
+    files |= {f"item_context_{c}.csv": ",item_id,item_feature_0\n0,0,0.5\n" for c in ITEMS}
     return files | {"bts_women.csv": log("women", [(NOON, 45, 1, 1, 1e-06), (NOON, 2, 3, 0, 0.9628)])}
 
 
@@ -329,21 +329,20 @@ def test_open_bandit_is_fetched_file_by_file_under_names_that_differ(tmp_path, m
     """At the publisher two files are called men.csv and two women.csv; here a local server stands for it."""
     monkeypatch.delenv("KNOWPAY_DATA", raising=False)
     monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path / "cache"))
-    texts, archives, files = logs(), [], {}
+    texts, files = logs(), {}
     handler = partial(QuietHandler, directory=str(tmp_path / "served"))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    for archive in SETS["open_bandit"].archives:
-        place = archive.url.split("/obd/")[1]
-        content = texts[archive.name].encode()
+    for name, file in SETS["open_bandit"].files.items():
+        place = file.url.split("/obd/")[1]
+        content = texts[name].encode()
         path = tmp_path / "served" / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         sha = hashlib.sha256(content).hexdigest()
         url = f"http://127.0.0.1:{server.server_port}/{place}"
-        archives.append(replace(archive, url=url, sha256=sha, size=len(content)))
-        files[archive.name] = replace(SETS["open_bandit"].files[archive.name], sha256=sha)
-    here = replace(SETS["open_bandit"], archives=tuple(archives), files=files)
+        files[name] = file.model_copy(update={"url": url, "sha256": sha, "size": len(content)})
+    here = SETS["open_bandit"].model_copy(update={"files": files})
     try:
         assert rows(open_public(here, tmp_path / "cache")) == {"touches": (5, 0)}
     finally:
@@ -374,19 +373,12 @@ def test_open_bandit_has_the_published_rows_and_clicks(cache):
     weight = 1 / groups.get_group("men-bts")["propensity"]
     assert weight.mean() == pytest.approx(34, abs=4 * weight.sem()) and weight.sem() < 2
     # Under the random policy every item has the same chance, and every item was shown.
-    for campaign, n in bandit.ITEMS.items():
+    for campaign, n in ITEMS.items():
         drawn = groups.get_group(f"{campaign}-random")
         assert drawn["propensity"].to_numpy() == pytest.approx(1 / n) and drawn["variation_id"].nunique() == n
-        frame = bandit.open_bandit("random", campaign)
+        frame = pd.read_csv(public.path("open_bandit", f"random_{campaign}.csv"), index_col=0)
         assert frame.shape == (10_000, 9 + n) and frame["item_id"].max() == n - 1
-        assert len(bandit.items(campaign)) == n
-
-
-def test_open_bandit_names_what_there_is():
-    with pytest.raises(ValueError, match="policies: random, bts; campaigns: men, women"):
-        bandit.open_bandit("greedy", "men")
-    with pytest.raises(ValueError, match="there are men and women"):
-        bandit.items("all")
+        assert len(pd.read_csv(public.path("open_bandit", f"item_context_{campaign}.csv"))) == n
 
 
 # --- Bank Marketing ----------------------------------------------------------------------------------------------
@@ -407,7 +399,7 @@ CALLS = (
 
 
 def test_bank_marketing_takes_the_year_from_the_order_of_the_rows(made):
-    ds = made("bank_marketing", {bank.FULL: CALLS})
+    ds = made("bank_marketing", {BANK: CALLS})
     assert rows(ds) == {"events": (2, 0), "touches": (4, 0)}
     touches = ds.touches.to_pandas().set_index("touch_id")
     days = touches["assigned_at"].dt.tz_convert("Europe/Lisbon").dt.strftime("%F")
@@ -430,40 +422,31 @@ def test_bank_marketing_has_the_published_counts_and_calls_on_working_days(cache
     # Had the years come out wrong, weekends would hold two days in seven.
     assert (days.dt.day_of_week < 5).mean() > 0.998
     assert days.dt.year.value_counts().to_dict() == {2008: 27_729, 2009: 14_862, 2010: 2_620}
-    full, more = bank.bank_marketing(), bank.bank_marketing("bank-additional-full.csv")
+    file = public.path("bank_marketing")
+    full, more = (pd.read_csv(path, sep=";") for path in (file, next(file.parent.glob("bank-additional-full.csv*"))))
     assert full.shape == (45_211, 17) and more.shape == (41_188, 21)
     assert (round((more["y"] == "yes").mean(), 3), round((more["pdays"] == 999).mean(), 3)) == (0.113, 0.963)
     verdict = ds.unlocks().set_index("lesson").loc["12_derive_the_targeting_formula"]
     assert not verdict["unlocked"] and "propensity" in verdict["reason"]  # everybody was called
-    with pytest.raises(ValueError, match=r"there are bank-full\.csv and bank-additional"):
-        bank.bank_marketing("bank.csv")
 
 
 # --- Upworthy ----------------------------------------------------------------------------------------------------
 
 
-def test_upworthy_is_a_table_with_the_doubtful_weeks_marked(tmp_path, monkeypatch):
-    text = "clickability_test_id,headline,impressions,clicks,test_week\n" + "".join(
-        f"t,h,100,{i},{week}\n" for i, week in enumerate([201325, 201326, 201352, 201402, 201403])
-    )
-    (tmp_path / "upworthy_exploratory").mkdir()
-    (tmp_path / "upworthy_exploratory" / f"{headlines.FILE}.gz").write_bytes(gzip.compress(text.encode()))
-    monkeypatch.setenv("KNOWPAY_DATA", str(tmp_path))
-    monkeypatch.setattr(headlines, "SHA256", hashlib.sha256(text.encode()).hexdigest())
-    assert headlines.upworthy()["doubtful"].tolist() == [False, True, True, True, False]
-
-
 @pytest.mark.real_data("upworthy")
 def test_upworthy_has_the_published_counts():
-    table = headlines.upworthy()
+    table = pd.read_csv(public.path("upworthy"))
     assert (len(table), table["clickability_test_id"].nunique()) == (22_666, 4_873)
     assert (table["impressions"].sum(), table["clicks"].sum()) == (81_024_151, 1_231_208)
-    assert round(table["doubtful"].mean(), 3) == 0.190
+    assert round(table["test_week"].between(201326, 201402).mean(), 3) == 0.190  # doubtful, says the card
 
 
 def test_upworthy_has_a_card_and_no_door():
     text = (CARDS / "upworthy.md").read_text("utf-8")
-    assert all(word in text for word in (headlines.FILE, headlines.SHA256, "22,666", "CC BY 4.0", "10.1038/s41597-021"))
+    assert all(
+        word in text
+        for word in (HEADLINES, LISTED["upworthy"].files[HEADLINES].sha256, "22,666", "CC BY 4.0", "10.1038/s41597-021")
+    )
     assert "[upworthy.md](upworthy.md)" in (CARDS / "README.md").read_text("utf-8")
     with pytest.raises(ValueError, match="no data set 'upworthy'"):
         knowpay.open("upworthy")
@@ -471,28 +454,24 @@ def test_upworthy_has_a_card_and_no_door():
 
 # --- all of them -------------------------------------------------------------------------------------------------
 
-FRAMES = {
-    "hillstrom": mail.hillstrom,
-    "online_retail_ii": retail.online_retail,
-    "cdnow": cd.cdnow,
-    "open_bandit_small": lambda: bandit.open_bandit("bts", "men"),
-    "uci_bank_marketing": bank.bank_marketing,
-    "upworthy_exploratory": headlines.upworthy,
-}
 
-
-@pytest.mark.parametrize("folder", FRAMES)
-def test_a_frame_that_is_not_here_says_where_it_belongs(folder, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", LISTED)
+def test_a_file_that_is_not_here_says_where_it_belongs(name, tmp_path, monkeypatch):
     monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("KNOWPAY_DATA", str(tmp_path))
-    with pytest.raises(DownloadError, match=rf"is not here: save it .* in a folder {folder} .*KNOWPAY_DATA"):
-        FRAMES[folder]()
+    folder = LISTED[name].folder
+    with pytest.raises(
+        DownloadError, match=rf"is not here\. .*(a|the) folder (named )?{folder}\b.*KNOWPAY_DATA"
+    ) as caught:
+        public.path(name)
+    assert ("`knowpay data get" in str(caught.value)) == bool(LISTED[name].served)
 
 
-def test_a_frame_finds_what_the_door_has_fetched(tmp_path, monkeypatch):
+def test_a_file_is_found_among_what_was_fetched_and_read_packed(tmp_path, monkeypatch):
     monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path))
     monkeypatch.delenv("KNOWPAY_DATA", raising=False)
-    monkeypatch.setattr(mail, "SHA256", hashlib.sha256(MAIL.encode()).hexdigest())
+    file = SETS["hillstrom"].files[HILLSTROM].model_copy(update={"sha256": hashlib.sha256(MAIL.encode()).hexdigest()})
+    monkeypatch.setitem(LISTED, "hillstrom", SETS["hillstrom"].model_copy(update={"files": {HILLSTROM: file}}))
     (tmp_path / "downloads" / "hillstrom").mkdir(parents=True)
-    (tmp_path / "downloads" / "hillstrom" / mail.FILE).write_bytes(MAIL.encode())
-    assert len(mail.hillstrom()) == 4
+    (tmp_path / "downloads" / "hillstrom" / f"{HILLSTROM}.gz").write_bytes(gzip.compress(MAIL.encode()))
+    assert len(pd.read_csv(public.path("hillstrom", HILLSTROM))) == 4

@@ -15,17 +15,17 @@ from knowpay.collect.manifest import Manifest, read_manifest
 from knowpay.collect.schema import TABLES
 from knowpay.collect.sql import select
 from knowpay.collect.store import Store
-from knowpay.world import trackers
+from knowpay.world import forms
 
 TOLD = ("users", "courses", "events", "orders")
-OTHERS = [form for form in trackers.FORMS if form != "canonical"]
+OTHERS = [form for form in forms.FORMS if form != "canonical"]
 SEEDS = range(cases(3))
 
 
 @pytest.fixture(scope="module")
-def days() -> dict[int, trackers.Days]:
+def days() -> dict[int, forms.Days]:
     """Three days of three small companies; all of them have purchases then."""
-    return {seed: trackers.days("small", seed, "2024-10-26", 3) for seed in SEEDS}
+    return {seed: forms.days("small", seed, "2024-10-26", 3) for seed in SEEDS}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def opened(days, tmp_path_factory):
 
     def make(form: str, seed: int, **choices: bool) -> Dataset:
         folder = tmp_path_factory.mktemp(form)
-        trackers.write_export(form, days[seed], folder / "export", **choices)
+        forms.write_export(form, days[seed], folder / "export", **choices)
         return knowpay.open(folder / "export", cache=folder / "cache")
 
     return make
@@ -104,7 +104,7 @@ def test_orders_come_back_from_the_events(form, opened, plain, days):
 @pytest.mark.parametrize("form", OTHERS)
 def test_rows_that_come_back_from_quarantine_are_read_alike(form, days, tmp_path, tmp_path_factory):
     """A view of raw rows as the quarantine keeps them, JSON text, gives what the view of the file gave."""
-    trackers.write_export(form, days[0], tmp_path)
+    forms.write_export(form, days[0], tmp_path)
     manifest, con = read_manifest(tmp_path), duckdb.connect()
     con.execute(f"SET TimeZone = {quote(manifest.timezone)}")
     con.execute("CREATE TABLE user_ids (user_id VARCHAR)")
@@ -144,14 +144,14 @@ def typed(con: duckdb.DuckDBPyConnection, table: str, view: Batch, manifest: Man
 
 
 def test_the_same_days_are_written_as_the_same_bytes(days, tmp_path):
-    for form in trackers.FORMS:
+    for form in forms.FORMS:
         folders = [tmp_path / form / str(i) for i in (0, 1)]
         for folder in folders:
-            trackers.write_export(form, days[0], folder)
+            forms.write_export(form, days[0], folder)
         first, second = ({p.name: p.read_bytes() for p in Path(f).iterdir()} for f in folders)
         assert first == second and len(first) >= 4
 
 
 def test_an_unknown_form_is_named(days, tmp_path):
     with pytest.raises(ValueError, match=r"no form 'excel'. Possible are canonical, segment"):
-        trackers.write_export("excel", days[0], tmp_path)
+        forms.write_export("excel", days[0], tmp_path)

@@ -5,8 +5,9 @@ import json
 
 import pytest
 from knowpay.collect import stored
-from knowpay.collect.public.upworthy import FILE, SHA256
+from knowpay.collect.public import LISTED
 
+((FILE, SHA256),) = ((name, file.sha256) for name, file in LISTED["upworthy"].files.items())
 AS_RUN = {"date": "2026-01-02", "sha256": {"upworthy": SHA256[:12]}}
 PRINTED = {"output_type": "stream", "name": "stdout", "text": ["81,024,151\n"]}
 CELL = {
@@ -78,13 +79,11 @@ def test_the_checksum_is_that_of_the_file_and_another_part_has_another(nothing_h
     assert stored.checksums(["upworthy"]) == {"upworthy": ""} and stored.missing(["upworthy", "nix"]) != []
     nothing_here()
     assert stored.checksums(["upworthy", "nix"]) == {"upworthy": SHA256[:12], "nix": ""}
-    from knowpay.collect.public.oulad import OULAD, PART
-
     found = []
-    for left_out in (PART, "studentVle.csv"):
+    for left_out in ("studentVle.AAA-2013J_AAA-2014J_BBB-2013B.csv", "studentVle.csv"):
         folder = tmp_path / "data" / "oulad"
         folder.mkdir(exist_ok=True)
-        for name in OULAD.files:
+        for name in LISTED["oulad"].files:
             (folder / name).unlink(missing_ok=True)
             if name != left_out:
                 (folder / name).touch()

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from knowpay_course import ROOT, CourseError, markdown
-from knowpay_course.maintain import bench, bench_data
+from knowpay_course.maintain import bench, bench_data, peers
 
 
 @pytest.fixture
@@ -42,8 +42,29 @@ def test_a_csv_export_is_one_file_with_the_same_rows(world, tmp_path):
 
 
 def test_a_part_that_does_not_exist_is_refused():
-    with pytest.raises(CourseError, match="no part 'speed' to measure; there are sessions, ingest, spark"):
+    with pytest.raises(CourseError, match="no part 'speed' to measure; there are sessions, ingest, spark, peers"):
         bench_data.main(["speed"])
+
+
+def test_peers_are_measured_in_an_environment_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench_data, "PEERS", tmp_path / "python")
+    with pytest.raises(CourseError, match="`make bench GROUP=peers` makes it"):
+        bench_data.peers_table()
+    (tmp_path / "python").touch()
+    rows = [{"what": "w", "peer": "p", "ours": 0.5, "theirs": seconds, "bar": 2.0, "said": "s"} for seconds in (1, 0.8)]
+    said = json.dumps([peers.row("w", "p", [row["ours"], row["theirs"]], 2.0, "s") for row in rows])
+    monkeypatch.setattr(bench_data, "measure", lambda *_, **more: bench.Measured(said=f"a note\n{said}"))
+    quick, slow = bench_data.peers_table().splitlines()[2:]
+    assert quick == "| w | p | 0.500 | 1.000 | 2.0 | 2.0 | s |" and "| **1.6** | 2.0 |" in slow
+    monkeypatch.setattr(bench_data, "measure", lambda *_, **more: bench.Measured(status=1))
+    with pytest.raises(CourseError, match="could not be measured"):
+        bench_data.peers_table()
+
+
+def test_peers_take_turns_and_the_median_counts():
+    calls = []
+    seconds, found = peers.in_turns(lambda: calls.append("a") or 1, lambda: calls.append("b") or 2)
+    assert calls == ["a", "b"] * peers.REPEATS and found == [1, 2] and all(0 <= one < 1 for one in seconds)
 
 
 def test_a_small_disk_is_refused_before_anything_is_written(tmp_path):

@@ -2,9 +2,9 @@
 
 import pandas as pd
 import pytest
-from knowpay.world import calibration, company, observe
+from knowpay.world import company, observe
 from knowpay_course import ROOT
-from knowpay_course.maintain import calibrate
+from knowpay_course.maintain import bands, calibrate
 
 PAGE = (ROOT / calibrate.PAGE).read_text("utf-8")
 
@@ -15,7 +15,7 @@ def test_the_card_is_up_to_date(section):
 
 
 def test_the_card_has_the_figures_of_the_company():
-    table = calibration.measure(company.found(calibrate.SIZE))
+    table = bands.measure(company.found(calibrate.SIZE))
     lines = [line for line in PAGE.splitlines() if line.startswith("| ")]
     for name, row in table.iterrows():
         begin = f"| {name} | {calibrate.digits(row['measured'])} |"
@@ -42,7 +42,7 @@ def test_a_quantity_outside_its_band_is_said():
          "grade": ["P"], "inside": [False]},
         index=["ever paying"],
     )  # fmt: skip
-    page = calibrate.bands(table, pd.DataFrame({1: [2.0], 2: [3.0]}, index=["ever paying"]))
+    page = calibrate.band_table(table, pd.DataFrame({1: [2.0], 2: [3.0]}, index=["ever paying"]))
     assert "| ever paying | 9.00 **outside** | 2.00 to 3.00 | 1 to 5 | % | P |" in page and page.count("0 of 1") == 1
 
 

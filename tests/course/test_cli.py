@@ -5,6 +5,9 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from knowpay import cli
@@ -222,20 +225,28 @@ SERVED = b"id,day\n1,2020-01-01\n"
 @pytest.fixture
 def shelf(tmp_path, monkeypatch):
     """Two sets: `served`, whose publisher has a file to fetch, and `placed`, which has not; nothing is here."""
-    from dataclasses import replace
-
     from knowpay.collect import public
 
-    (tmp_path / "people.csv").write_bytes(SERVED)
-    digest = hashlib.sha256(SERVED).hexdigest()
-    archive = public.Archive((tmp_path / "people.csv").as_uri(), digest, len(SERVED))
-    made = {"title": "Some people", "folder": "people", "licence": "CC0", "files": {"people.csv": public.File(digest)}}
-    served = replace(public.SETS["udemy"], name="served", archives=(archive,), by_hand="", **made)
-    placed = replace(served, name="placed", folder="placed", archives=(), by_hand="Save people.csv in a folder placed.")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "people.csv").write_bytes(SERVED)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=tmp_path / "site"))
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    file = public.declaration.File(
+        sha256=hashlib.sha256(SERVED).hexdigest(),
+        url=f"http://127.0.0.1:{server.server_port}/people.csv",
+        size=len(SERVED),
+    )
+    made = {"title": "Some people", "licence": "CC0", "source": "s", "citation": "c"}
+    served = public.PublicSet(name="served", folder="people", files={"people.csv": file}, **made)
+    by_hand = {"folder": "placed", "by_hand": "Save people.csv in a folder placed."}
+    unserved = {"people.csv": file.model_copy(update={"url": ""})}
+    placed = served.model_copy(update={"name": "placed", "files": unserved, **by_hand})
     monkeypatch.setattr(public, "LISTED", {"served": served, "placed": placed})
     monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("KNOWPAY_DATA", str(tmp_path / "data"))
-    return tmp_path
+    yield tmp_path
+    server.shutdown()
+    server.server_close()
 
 
 def said(capsys, *command):

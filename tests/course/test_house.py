@@ -20,24 +20,42 @@ from knowpay_course.lesson import lessons
 from knowpay_course.maintain import bench
 from packaging.requirements import Requirement
 
-LOCK = (ROOT / "requirements.lock").read_text("utf-8")
+LOCKS = ("requirements.lock", "requirements-peers.lock")
 
 
-def blocks():
+def blocks(lock):
     """The lock's requirements, each with the lines that belong to it."""
-    return re.findall(r"^([A-Za-z0-9][^\n]*\n(?:[ \t]+[^\n]*\n?)*)", LOCK, re.M)
+    text = (ROOT / lock).read_text("utf-8")
+    return re.findall(r"^([A-Za-z0-9][^\n]*\n(?:[ \t]+[^\n]*\n?)*)", text, re.M)
+
+
+def pins(lock):
+    """Name -> the versions that the lock pins."""
+    found = {}
+    for block in blocks(lock):
+        pin = Requirement(block.splitlines()[0].rstrip(" \\"))
+        found.setdefault(pin.name, set()).add(next(iter(pin.specifier)).version)
+    return found
 
 
 # --- the lock ----------------------------------------------------------------------------------------------------
 
 
-def test_the_lock_names_no_address():
-    assert not re.search(r"://|index-url|find-links|/(?:home|root|tmp)/", LOCK)
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_no_address(lock):
+    assert not re.search(r"://|index-url|find-links|/(?:home|root|tmp)/", (ROOT / lock).read_text("utf-8"))
 
 
-def test_every_requirement_is_pinned_and_hashed():
-    assert len(blocks()) > 150
-    assert [b.split()[0] for b in blocks() if "==" not in b.split()[0] or "--hash=sha256:" not in b] == []
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_requirement_is_pinned_and_hashed(lock):
+    assert len(blocks(lock)) > 150
+    assert [b.split()[0] for b in blocks(lock) if "==" not in b.split()[0] or "--hash=sha256:" not in b] == []
+
+
+def test_the_peers_stand_beside_the_versions_that_the_course_runs_on():
+    ours, theirs = map(pins, LOCKS)
+    assert {name: theirs[name] for name in ours.keys() & theirs if not theirs[name] <= ours[name]} == {}
+    assert not {"torch", "pymc-marketing", "retentioneering"} & set(ours)  # `make course` does not fetch them
 
 
 def test_every_pin_is_in_the_range_that_the_project_declares():
@@ -46,13 +64,11 @@ def test_every_pin_is_in_the_range_that_the_project_declares():
     declared = re.findall(
         r'^    "([^"]+)",', project[project.index("dependencies = [") : project.index("[project.scripts]")], re.M
     )
-    pins = {}
-    for block in blocks():
-        pin = Requirement(block.splitlines()[0].rstrip(" \\"))
-        pins.setdefault(pin.name, []).append(next(iter(pin.specifier)).version)
+    found = [pins(lock) for lock in LOCKS]
     for text in declared:
         wanted = Requirement(text)
-        assert all(version in wanted.specifier for version in pins[wanted.name]), text
+        versions = set().union(*(one.get(wanted.name, ()) for one in found))
+        assert versions and all(version in wanted.specifier for version in versions), text
     assert len(declared) > 25
 
 
@@ -182,11 +198,16 @@ def test_preflight_needs_nothing_but_python():
         ("test", "-m pytest -n 2 --dist worksteal tests"),
         ("book", "knowpay-course book"),
         ("bench", "knowpay-course bench --setup"),
+        (
+            "bench GROUP=peers",
+            "-m pip install --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirem",
+        ),
+        ("bench GROUP=peers", "knowpay-course bench peers"),
         ("notebooks", "knowpay-course notebooks build"),
     ],
 )
 def test_make_targets_call_their_command(target, calls):
-    said = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(["make", "-n", *target.split()], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert calls in said
 
 

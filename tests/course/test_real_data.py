@@ -8,13 +8,14 @@ import sys
 import pytest
 from effort import thorough
 from knowpay.collect import stored
-from knowpay.collect.public.upworthy import FILE, SHA256
+from knowpay.collect.public import LISTED
 from knowpay_course import ROOT, CourseError, execute
 from knowpay_course import notebooks as pairs
 from knowpay_course.build import build
 from knowpay_course.lesson import lessons
 from nbformat.v4 import new_output
 
+((FILE, SHA256),) = ((name, file.sha256) for name, file in LISTED["upworthy"].files.items())
 CELLS = f"""# %%
 import contextlib
 import os

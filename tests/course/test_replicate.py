@@ -123,14 +123,12 @@ from pathlib import Path
 
 from knowpay import show
 from knowpay.collect import DownloadError
-from knowpay.collect.public.hillstrom import hillstrom
-from knowpay.collect.public import SETS, open_public
-from knowpay.collect.public.mooccube import open_mooccube
+from knowpay.collect.public import SETS, open_public, path
 
 cache = Path(os.environ["KNOWPAY_CACHE"])
 Path("campaign.csv").write_text("user_id")
 real = 0
-for load in (hillstrom, open_mooccube, lambda: open_public(SETS["oulad"], cache)):
+for load in (lambda: path("hillstrom"), lambda: path("mooccube"), lambda: open_public(SETS["oulad"], cache)):
     try:
         real += load() is not None
     except DownloadError:

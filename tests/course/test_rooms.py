@@ -27,6 +27,7 @@ def test_the_rooms_keep_their_order():
         ("knowpay/people/money.py", "import knowpay_course"),
         ("knowpay/collect/door.py", "from knowpay.people import money"),
         ("knowpay/world/demand.py", "from knowpay.collect import schema"),
+        ("knowpay/collect/adapters/lines.py", "from knowpay.world.forms import lines"),
         ("knowpay_course/runner.py", "from knowpay_course.maintain import bench"),
         ("knowpay_course/book/pages.py", "from knowpay_course.maintain import sheet"),
     ],

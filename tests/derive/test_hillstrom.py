@@ -1,12 +1,12 @@
-"""Hillstrom's trial: the loader's sentences, and the first run repeated where the file is there."""
+"""Hillstrom's trial: the sentences of its file, and the first run repeated where the file is there."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from knowpay.collect import DownloadError
-from knowpay.collect.public import hillstrom
+from knowpay.collect import DownloadError, public
 from knowpay.derive import benchmark
 
 
@@ -14,20 +14,20 @@ def test_a_missing_file_says_where_it_belongs(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path))
     monkeypatch.setenv("KNOWPAY_DATA", str(tmp_path))
     with pytest.raises(DownloadError, match="KNOWPAY_DATA"):
-        hillstrom.hillstrom()
+        public.path("hillstrom")
 
 
 def test_other_bytes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "hillstrom").mkdir()
-    (tmp_path / "hillstrom" / hillstrom.FILE).write_text("recency,visit\n1,0\n")
+    (tmp_path / "hillstrom" / next(iter(public.SETS["hillstrom"].files))).write_text("recency,visit\n1,0\n")
     monkeypatch.setenv("KNOWPAY_DATA", str(tmp_path))
     with pytest.raises(DownloadError, match="sha256"):
-        hillstrom.hillstrom()
+        public.path("hillstrom")
 
 
 @pytest.mark.real_data("hillstrom")  # its terms are unclear: it cannot be shipped
 def test_the_first_run_comes_out_again() -> None:
-    customers = hillstrom.hillstrom()
+    customers = pd.read_csv(public.path("hillstrom"))
     assert customers["segment"].value_counts().to_dict() == {
         "Womens E-Mail": 21_387,
         "Mens E-Mail": 21_307,

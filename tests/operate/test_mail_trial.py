@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
-from knowpay.collect.public.hillstrom import hillstrom
+from knowpay.collect import public
 from knowpay.operate import mail_trial
 
 pytestmark = pytest.mark.real_data("hillstrom")
@@ -11,7 +12,7 @@ pytestmark = pytest.mark.real_data("hillstrom")
 
 @pytest.fixture(scope="module")
 def customers():
-    return hillstrom()
+    return pd.read_csv(public.path("hillstrom"))
 
 
 def test_the_control_arm_of_the_tutorial(customers):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from knowpay.analyse import neighbours
 from knowpay.collect import DownloadError
-from knowpay.collect.public.mooccube import open_mooccube
 from knowpay.train import enrolments, protocol
 
 here = pytest.mark.real_data("mooccube")
@@ -14,7 +13,7 @@ here = pytest.mark.real_data("mooccube")
 
 @pytest.fixture(scope="module")
 def mooc():
-    return open_mooccube()
+    return enrolments.open_mooccube()
 
 
 @here
@@ -49,4 +48,4 @@ def test_absent_data_are_a_sentence(monkeypatch, tmp_path):
     monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path))
     monkeypatch.delenv("KNOWPAY_DATA", raising=False)
     with pytest.raises(DownloadError, match="KNOWPAY_DATA"):
-        open_mooccube()
+        enrolments.open_mooccube()

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from knowpay.world import calibration, company, learning
+from knowpay.world import company, learning
 from knowpay.world import settings as s
+from knowpay_course.maintain import bands
 
-BANDS = list(calibration.BANDS)
+BANDS = list(bands.BANDS)
 # The targets of the simulator, each with its rows here and the band that the figures leave.
 TARGETS = {
     "registered to ever paying in twelve months": (["ever paying"], 2, 13),
@@ -38,7 +39,7 @@ TARGETS = {
 
 @pytest.fixture(scope="module")
 def table(standard: company.Company) -> pd.DataFrame:
-    return calibration.measure(standard)
+    return bands.measure(standard)
 
 
 @pytest.mark.parametrize("quantity", BANDS)
@@ -49,7 +50,7 @@ def test_a_quantity_keeps_its_band(quantity: str, table: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("quantity", BANDS)
 def test_a_band_says_what_it_is_and_where_it_is_from(quantity: str) -> None:
-    band = calibration.BANDS[quantity]
+    band = bands.BANDS[quantity]
     assert band.low < band.high and band.definition and band.source
     assert band.grade == "A" if band.source == "none usable" else band.grade in ("P", "R", "W")
 
@@ -91,4 +92,4 @@ def test_a_company_gone_wrong_falls_out_of_its_band(
 ) -> None:
     monkeypatch.setattr(room, name, value)
     monkeypatch.setitem(s.SIZES, "small", s.Size(10_000, 120))
-    assert not calibration.measure(company.found("small")).loc[quantity, "inside"]
+    assert not bands.measure(company.found("small")).loc[quantity, "inside"]

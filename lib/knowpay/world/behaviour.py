@@ -43,11 +43,8 @@ def log(
     anonymous = rng.random(len(start)) < NOT_LOGGED_IN
     second = who.trait("second_device", user) & (rng.random(len(start)) < 0.4)
     browsing = rng.random(len(start))
-    parts: list[tuple] = []
-
-    def add(event: str, time, user, course=-1, lesson=0, logged_in=True, second=False) -> None:
-        parts.append((time, CODE[event], user, course, lesson, logged_in, second))
-
+    log = _Log()
+    add = log.add
     add("page_viewed", start, user, logged_in=~anonymous, second=second)
     for event, seconds, at in (
         ("logged_in", 4, ~anonymous & (rng.random(len(start)) < 0.3)),
@@ -71,15 +68,7 @@ def log(
     add("order_completed", when, buyer, bought)
     back = orders[orders["refund"] > 0]
     add("order_refunded", back["refund_time"].to_numpy(), back["user"].to_numpy(), back["course"].to_numpy())
-    joined = who.rows[who.users["created"].to_numpy() >= 0]
-    add("signed_up", who.trait("created", joined), joined)
-    looked = np.repeat(joined, rng.poisson(LOOKED, len(joined)))  # unknown then, on their first device
-    early = who.trait("created", looked) - (0.01 + rng.exponential(2.0, len(looked))) * s.DAY
-    early = demand.waking(who.trait("segment", looked), early).clip(max=who.trait("created", looked) - 300)
-    about = who.draw(looked, rng)
-    saw = np.flatnonzero((rng.random(len(looked)) < 0.6) & (who.courses["published"].to_numpy()[about] <= early))
-    add("page_viewed", early, looked, logged_in=False)
-    add("product_viewed", early[saw] + 20, looked[saw], about[saw], logged_in=False)
+    _registrations(log, who, rng)
     trials = periods[periods["period_no"] == 0]
     add("trial_started", trials["start"].to_numpy(), trials["user"].to_numpy())
     add("lesson_started", steps["time"] - steps["length"], steps["user"], steps["course"], steps["number"])
@@ -87,21 +76,47 @@ def log(
     ends = np.flatnonzero(steps["number"] == np.ceil(DONE * steps["total"]))
     add("course_completed", steps["time"][ends] + 1, steps["user"][ends], steps["course"][ends])
     add("product_shared", *(shares[name].to_numpy() for name in ("time", "user", "course")))
-
-    sizes = [len(part[0]) for part in parts]
-    merged = {name: np.empty(sum(sizes), dtype=kind) for name, kind in COLUMNS.items()}
-    first = 0
-    for part, size in zip(parts, sizes, strict=True):
-        for name, value in zip(merged, part, strict=True):
-            merged[name][first : first + size] = value
-        first += size
-    inside = (merged["time"] >= 0) & (merged["time"] < s.DAYS * s.DAY - 60)
-    return merged if inside.all() else {name: values[inside] for name, values in merged.items()}
+    return log.columns()
 
 
-def count_sessions(events: dict[str, np.ndarray], gap: float = 1800.0) -> int:
-    """Return the number of sessions of a clean log: a person's events no more than ``gap`` seconds apart."""
+class _Log:
+    """Events, added some at a time."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple] = []
+
+    def add(self, event: str, time, user, course=-1, lesson=0, logged_in=True, second=False) -> None:
+        self.parts.append((time, CODE[event], user, course, lesson, logged_in, second))
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """All of them inside the records."""
+        sizes = [len(part[0]) for part in self.parts]
+        merged = {name: np.empty(sum(sizes), dtype=kind) for name, kind in COLUMNS.items()}
+        first = 0
+        for part, size in zip(self.parts, sizes, strict=True):
+            for name, value in zip(merged, part, strict=True):
+                merged[name][first : first + size] = value
+            first += size
+        inside = (merged["time"] >= 0) & (merged["time"] < s.DAYS * s.DAY - 60)
+        return merged if inside.all() else {name: values[inside] for name, values in merged.items()}
+
+
+def _registrations(log: _Log, who: Chooser, rng: np.random.Generator) -> None:
+    """Those who registered, and what they had looked at before: unknown then, on their first device."""
+    joined = who.rows[who.users["created"].to_numpy() >= 0]
+    log.add("signed_up", who.trait("created", joined), joined)
+    looked = np.repeat(joined, rng.poisson(LOOKED, len(joined)))
+    early = who.trait("created", looked) - (0.01 + rng.exponential(2.0, len(looked))) * s.DAY
+    early = demand.waking(who.trait("segment", looked), early).clip(max=who.trait("created", looked) - 300)
+    about = who.draw(looked, rng)
+    saw = np.flatnonzero((rng.random(len(looked)) < 0.6) & (who.courses["published"].to_numpy()[about] <= early))
+    log.add("page_viewed", early, looked, logged_in=False)
+    log.add("product_viewed", early[saw] + 20, looked[saw], about[saw], logged_in=False)
+
+
+def count_sessions(events: dict[str, np.ndarray]) -> int:
+    """Return the number of sessions of a clean log: a person's events no more than half an hour apart."""
     key = (events["user"].astype(np.int64) << 36) + np.rint(events["time"] * 1000).astype(np.int64)
     key.sort()
     step = np.diff(key)
-    return int(1 + ((key[1:] >> 36 != key[:-1] >> 36) | (step > gap * 1000)).sum()) if len(key) else 0
+    return int(1 + ((key[1:] >> 36 != key[:-1] >> 36) | (step > 1_800_000)).sum()) if len(key) else 0

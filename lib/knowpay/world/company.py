@@ -152,14 +152,12 @@ def device_ids(numbers: np.ndarray) -> pa.Array:
 
 
 def version() -> str:
-    """Return a short digest of this package: a change of the world changes the names of its caches.
+    """Return a short digest of this room: a change of the world changes the names of its caches.
 
-    The trackers write a company down in other forms and change nothing of it.
+    `forms` writes a company down in other forms and changes nothing of it.
     """
     digest = hashlib.sha256()
     here = Path(__file__).parent
     for path in sorted([*here.glob("*.py"), *here.glob("*.csv")]):
-        if path.name == "trackers.py":
-            continue
         digest.update(path.read_bytes().replace(b"\r\n", b"\n"))
     return digest.hexdigest()[:10]

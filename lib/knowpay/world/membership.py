@@ -55,14 +55,26 @@ def memberships(c: s.Setup, users: pd.DataFrame, rows: np.ndarray, block: int) -
     share = cause_share(person, rng)
     cause = (rng.random(n)[:, None] > share.cumsum(axis=1)[:, :-1]).sum(axis=1)
 
+    members = pd.DataFrame({"user": local + rows[0], "paid": paid, "plan": plan, "hazard": hazard})
+    members = members.assign(**{f"cause_{k}": share[:, k] for k in range(len(s.CAUSES))})
+    return members, periods(members, day, lifetime, cause, rng)
+
+
+def periods(
+    members: pd.DataFrame, day: np.ndarray, lifetime: np.ndarray, cause: np.ndarray, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Return the periods of `memberships`.
+
+    ``day`` is when the trial begins, ``lifetime`` the number of paid periods until one is not renewed, for which
+    ``cause`` is the cause; all are of one member each.
+    """
+    user, paid, plan, hazard = (members[name].to_numpy() for name in ("user", "paid", "plan", "hazard"))
+    n = len(members)
     length = s.PLAN_DAYS[plan]
     first_paid = day + s.TRIAL_DAYS
     visible = np.ceil((s.DAYS - first_paid) / length).astype(int).clip(0)  # periods that begin inside the window
     count = np.where(paid, np.minimum(lifetime, visible), 0)
     ended = paid & (lifetime <= visible) & (first_paid + lifetime * length <= s.DAYS)
-    members = pd.DataFrame({"user": local + rows[0], "paid": paid, "plan": plan, "hazard": hazard})
-    members = members.assign(**{f"cause_{k}": share[:, k] for k in range(len(s.CAUSES))})
-
     row = np.repeat(np.arange(n), count + 1)  # period 0 is the trial
     number = np.arange(len(row)) - np.repeat(np.cumsum(count + 1) - (count + 1), count + 1)
     start = np.where(number == 0, day[row], first_paid[row] + (number - 1) * length[row])
@@ -76,9 +88,9 @@ def memberships(c: s.Setup, users: pd.DataFrame, rows: np.ndarray, block: int) -
     leave = rng.random(len(row)) * np.where(at_once, 1.0, end - start)
     gone = stopped & (over | (number == 0)) & (start + leave < s.DAYS)
     billed = number > 0
-    periods = pd.DataFrame(
+    return pd.DataFrame(
         {
-            "user": local[row] + rows[0],
+            "user": user[row],
             "plan": plan[row],
             "period_no": number,
             "start": start * s.DAY,
@@ -90,7 +102,6 @@ def memberships(c: s.Setup, users: pd.DataFrame, rows: np.ndarray, block: int) -
             "order": np.where(billed, np.cumsum(billed) - 1, -1),
         }
     )
-    return members, periods
 
 
 def linked_normal(engagement: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -101,23 +101,8 @@ def events(
     platform[people:] = DEVICES.index("web")
     mask["shared_device"] = shared
 
-    devices = anchor
-    offset = np.where(rng.random(devices) < SKEWED, rng.uniform(1200, 43_200, devices), 0.0)
-    offset *= rng.choice([-1, 1], devices)
-    offset[2 * n_users :] = 0
-    offset = offset[device]
-    table = np.zeros(2 * n_users * s.DAYS, dtype=np.int32)  # the number of an offline stretch, by device and day
-    some = rng.choice(len(table), size=rng.binomial(len(table), LATE), replace=False)
-    table[some] = np.arange(1, len(some) + 1)
-    delay = np.concatenate([[0.0], rng.uniform(2 * 3600, 5 * s.DAY, len(some))])
-    misdates = np.concatenate([[False], rng.random(len(some)) < MISDATED])
-    stretch = np.zeros(n, dtype=np.int32)
-    stretch[:people] = table[device[:people] * np.int64(s.DAYS) + s.day_of(row["time"][:people])]
-    late, misdated = stretch > 0, misdates[stretch]
-    row["received"] = row["time"] + delay[stretch] + rng.uniform(0.2, 4.0, n)
-    row["original"] = row["time"] + offset
-    row["sent"] = np.where(misdated, row["original"], row["received"] - rng.uniform(0.05, 0.15, n) + offset)
-    mask |= {"late": late & ~misdated, "late_misdated": misdated, "skew": offset != 0}
+    times, marks = clocks(row["time"], device, people, 2 * n_users, anchor, rng)
+    row, mask = row | times, mask | marks
 
     row["known"] = human & (row["logged_in"] | (row["event"] == behaviour.CODE["signed_up"]))
     lost = row["known"] & (platform == DEVICES.index(ID_LOST[0])) & during(row["time"], *ID_LOST[1:])
@@ -135,22 +120,58 @@ def events(
     row |= {"device": device.astype(np.int32), "platform": platform}
     row["message"] = (np.arange(n) * 7_654_321) % 10**7  # in no order: an id says nothing about time or kind
 
-    again = np.flatnonzero(human & (rng.random(n) < DUPLICATED))
-    repeat = row["received"][again] + np.minimum(rng.exponential(900, len(again)) + 1, 20 * 3600)
-    received = np.concatenate([row.pop("received"), repeat])
-    bits = len(received).bit_length()
-    order = np.rint(received * 1000).astype(np.int64) << bits | np.arange(len(received))
-    order.sort()  # by time of arrival, in milliseconds: one sort of whole numbers
-    arrived = (order >> bits) / 1000
-    order &= (1 << bits) - 1
-    source = np.where(order < n, order, again[np.maximum(order - n, 0)]) if len(again) else order
-    marks = {name: m[source] for name, m in mask.items()} | {"duplicate": order >= n}
+    source, arrived, again = arrivals(row.pop("received"), human, rng)
+    marks = {name: m[source] for name, m in mask.items()} | {"duplicate": again}
     out = {name: row[name][source] for name in SENT} | {"received": arrived}
     fresh = np.arange(int(denied.sum()))
     base = 2 * c.users + block * 10**7
     number = np.concatenate([2 * who.first + np.arange(2 * n_users), base + np.arange(anchor - 2 * n_users)])
     number = np.concatenate([number, base + 5 * 10**6 + fresh])
     return out, marks, number
+
+
+def clocks(
+    time: np.ndarray, device: np.ndarray, people: int, own: int, devices: int, rng: np.random.Generator
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return (``original, sent, received`` in seconds, masks of the rows with a wrong time by fault).
+
+    The first ``people`` rows are those of people, whose ``own`` devices are the first of ``devices``; only these have
+    wrong clocks and go offline.
+    """
+    offset = np.where(rng.random(devices) < SKEWED, rng.uniform(1200, 43_200, devices), 0.0)
+    offset *= rng.choice([-1, 1], devices)
+    offset[own:] = 0
+    offset = offset[device]
+    table = np.zeros(own * s.DAYS, dtype=np.int32)  # the number of an offline stretch, by device and day
+    some = rng.choice(len(table), size=rng.binomial(len(table), LATE), replace=False)
+    table[some] = np.arange(1, len(some) + 1)
+    delay = np.concatenate([[0.0], rng.uniform(2 * 3600, 5 * s.DAY, len(some))])
+    misdates = np.concatenate([[False], rng.random(len(some)) < MISDATED])
+    stretch = np.zeros(len(time), dtype=np.int32)
+    stretch[:people] = table[device[:people] * np.int64(s.DAYS) + s.day_of(time[:people])]
+    late, misdated = stretch > 0, misdates[stretch]
+    received = time + delay[stretch] + rng.uniform(0.2, 4.0, len(time))
+    original = time + offset
+    sent = np.where(misdated, original, received - rng.uniform(0.05, 0.15, len(time)) + offset)
+    marks = {"late": late & ~misdated, "late_misdated": misdated, "skew": offset != 0}
+    return {"original": original, "sent": sent, "received": received}, marks
+
+
+def arrivals(
+    received: np.ndarray, human: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (row sent, seconds of arrival, whether it was sent before) of all that arrives, in order of arrival."""
+    n = len(received)
+    again = np.flatnonzero(human & (rng.random(n) < DUPLICATED))
+    repeat = received[again] + np.minimum(rng.exponential(900, len(again)) + 1, 20 * 3600)
+    received = np.concatenate([received, repeat])
+    bits = len(received).bit_length()
+    order = np.rint(received * 1000).astype(np.int64) << bits | np.arange(len(received))
+    order.sort()  # by time of arrival, in milliseconds: one sort of whole numbers
+    arrived = (order >> bits) / 1000
+    order &= (1 << bits) - 1
+    source = np.where(order < n, order, again[np.maximum(order - n, 0)]) if len(again) else order
+    return source, arrived, order >= n
 
 
 def bots(c: s.Setup, people: int, courses: int, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -88,14 +88,7 @@ def tolerances(users: int) -> pa.Table:
 
 def block_tables(company: Company, block: Block, spoiled: pd.DataFrame) -> dict[str, pa.Table]:
     """Return the truth about what the users of a block did, will do and would have done."""
-    t, p, r, who = block.touches, block.periods, block.reviews, block.who
-    m = block.members
-    files = {name: company.setup.part(name, block.number) for name in spoiled["table"].unique()}
-    files["users"] = "users.parquet"  # written whole
-    clean_total = pd.Series(block.orders["total"].to_numpy())
-    used = np.zeros(2 * len(who.users), dtype=bool)  # by person and device, first and second
-    used[2 * (block.events["user"] - who.first) + block.events["second"]] = True
-    device = 2 * who.first + np.flatnonzero(used)
+    t, p, r, m = block.touches, block.periods, block.reviews, block.members
     return {
         "users": users_table(company, block),
         "touches": pa.table(
@@ -127,30 +120,50 @@ def block_tables(company: Company, block: Block, spoiled: pd.DataFrame) -> dict[
                 "cause": text(r["cause"]),
             }
         ),
-        "identity": pa.table(
-            {"anonymous_id": device_ids(device), "user_id": chosen(company.user_ids, device // 2)}
-        ),
-        "orders": pa.table(
-            {
-                "order_id": block.order_ids(np.arange(len(clean_total))),
-                "total": yuan(clean_total),
-                "refund": yuan(block.orders["refund"]),
-                "order_type": pa.array(block.orders["order_type"].astype(str)),
-                "membership": pa.array((block.orders["course"] < 0).to_numpy()),
-                "listed": yuan(block.orders["subtotal"]),
-                "leaves": yuan(block.orders["total"] - block.orders[["fee", "commission", "refund"]].sum(axis=1)),
-            }
-        ),
-        "spoiled": pa.table(
-            {
-                "table": text(spoiled["table"]),
-                "source_file": text(spoiled["table"].map(files)),
-                "source_row": pa.array(spoiled["row"].to_numpy(np.int64) + 1),
-                "id": pa.array(spoiled["id"].astype(object), pa.string(), from_pandas=True),
-                "fault": text(spoiled["fault"]),
-            }
-        ),
-    }  # fmt: skip
+        "identity": identity_table(company, block),
+        "orders": orders_table(block),
+        "spoiled": spoiled_table(company, block, spoiled),
+    }
+
+
+def identity_table(company: Company, block: Block) -> pa.Table:
+    """Return whose each device is, of those that were used."""
+    first = block.who.first
+    used = np.zeros(2 * len(block.who.users), dtype=bool)  # by person and device, first and second
+    used[2 * (block.events["user"] - first) + block.events["second"]] = True
+    device = 2 * first + np.flatnonzero(used)
+    return pa.table({"anonymous_id": device_ids(device), "user_id": chosen(company.user_ids, device // 2)})
+
+
+def orders_table(block: Block) -> pa.Table:
+    """Return the orders as they were, whatever was exported."""
+    o = block.orders
+    return pa.table(
+        {
+            "order_id": block.order_ids(np.arange(len(o))),
+            "total": yuan(o["total"]),
+            "refund": yuan(o["refund"]),
+            "order_type": pa.array(o["order_type"].astype(str)),
+            "membership": pa.array((o["course"] < 0).to_numpy()),
+            "listed": yuan(o["subtotal"]),
+            "leaves": yuan(o["total"] - o[["fee", "commission", "refund"]].sum(axis=1)),
+        }
+    )
+
+
+def spoiled_table(company: Company, block: Block, spoiled: pd.DataFrame) -> pa.Table:
+    """Return the rows of the export that the observation spoiled, by file and row (from 1)."""
+    files = {name: company.setup.part(name, block.number) for name in spoiled["table"].unique()}
+    files["users"] = "users.parquet"  # written whole
+    return pa.table(
+        {
+            "table": text(spoiled["table"]),
+            "source_file": text(spoiled["table"].map(files)),
+            "source_row": pa.array(spoiled["row"].to_numpy(np.int64) + 1),
+            "id": pa.array(spoiled["id"].astype(object), pa.string(), from_pandas=True),
+            "fault": text(spoiled["fault"]),
+        }
+    )
 
 
 def users_table(company: Company, block: Block) -> pa.Table:

@@ -42,6 +42,8 @@ def stage(notebooks: Path, folder: Path) -> None:
         _write(folder / "notebooks" / "exercises" / f"{name}.md", pages.solutions(exercises.load(name)))
     for page in sorted(DATASETS.glob("*.md")):
         _write(folder / "datasets" / page.name, page.read_text("utf-8"))
+    declared = Path("lib", "knowpay", "collect", "public")  # the cards link to the declarations
+    shutil.copytree(ROOT / declared, folder / declared, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     checks = [check for some in contents.checks.values() for check in some]
     generated = {
         "exercises": pages.exercises(contents),

@@ -1,4 +1,4 @@
-"""`knowpay-course bench sessions ingest spark`: what grows with the data, measured and written into book/scale.md.
+"""`knowpay-course bench sessions ingest spark peers`: what grows with the data, measured, and into book/scale.md.
 
 These are figures, never assertions: another machine has others.
 """
@@ -6,6 +6,7 @@ These are figures, never assertions: another machine has others.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import statistics
 import sys
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 PAGE = ROOT / "book" / "scale.md"
 SIZES = (1_000_000, 10_000_000)  # events of the exports that are ingested
 LARGE = 100_000_000  # with --large
+PEERS = ROOT / ".venv-peers" / ("Scripts" if os.name == "nt" else "bin") / "python"  # `make bench GROUP=peers` makes it
 DISK = 300  # bytes for each event, at most: the export, the rows being sorted, the store
 OPEN = """
 import json, sys, time
@@ -43,7 +45,12 @@ def main(parts: list[str], large: bool = False) -> int:
 
     Raises CourseError for a part that does not exist, a full disk, or Spark that is not installed.
     """
-    known = {"sessions": session_table, "ingest": lambda: ingest_table(large), "spark": spark_table}
+    known = {
+        "sessions": session_table,
+        "ingest": lambda: ingest_table(large),
+        "spark": spark_table,
+        "peers": peers_table,
+    }
     if unknown := [part for part in parts if part not in known]:
         raise CourseError(
             f"There is no part {unknown[0]!r} to measure; there are {', '.join(known)}, and lessons by itself."
@@ -256,3 +263,24 @@ def spark_table(events: int = 2_000_000) -> str:
         spark.disconnect()
     said = f"{events:,} events; all four tables are equal, row by row. Starting Spark took {started:.1f} s more."
     return f"{markdown.table(head, lines, 'lrrrrr')}\n\n{said}"
+
+
+# --- peers -------------------------------------------------------------------------------------------------------
+
+
+def peers_table() -> str:
+    """Ours beside other libraries, measured in their environment by `peers`: seconds, ratio, its bar; bold: broken."""
+    if not PEERS.exists():
+        raise CourseError("The other libraries have an environment of their own: `make bench GROUP=peers` makes it.")
+    module = "knowpay_course.maintain.peers"
+    ran = measure([str(PEERS), "-m", module], env={"PYTHONPATH": str(ROOT / "lib")}, quiet=True)
+    if ran.status:
+        raise CourseError("The peers could not be measured; the lines above say why.")
+    lines = []
+    for row in json.loads(ran.said.splitlines()[-1]):
+        ratio = row["theirs"] / row["ours"]
+        shown = f"{ratio:.1f}" if ratio >= row["bar"] else f"**{ratio:.1f}**"
+        times = f"{row['ours']:.3f}", f"{row['theirs']:.3f}"
+        lines.append((row["what"], row["peer"], *times, shown, str(row["bar"]), row["said"]))
+    head = ("what", "peer", "knowpay, s", "peer, s", "times quicker", "at least", "results")
+    return markdown.table(head, lines, "llrrrrl")

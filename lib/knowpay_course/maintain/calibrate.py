@@ -60,11 +60,13 @@ SIMPLER = """## Where it is simpler than life
 
 def write(root: Path = ROOT) -> Path:
     """Measure the company of SIZE with seed 0 and its sisters, and write the page. Return its path."""
-    from knowpay.world import calibration, company
+    from knowpay.world import company
+
+    from knowpay_course.maintain import bands
 
     own = company.found(SIZE)
-    table = calibration.measure(own)
-    others = pd.DataFrame({k: calibration.measure(company.found(SIZE, k))["measured"] for k in OTHER_SEEDS})
+    table = bands.measure(own)
+    others = pd.DataFrame({k: bands.measure(company.found(SIZE, k))["measured"] for k in OTHER_SEEDS})
     page = root / PAGE
     page.write_text(text(table, others, planted(SIZE)), encoding="utf-8", newline="\n")
     return page
@@ -94,7 +96,7 @@ def read(folder: Path, table: str, columns: list[str] | None) -> pd.DataFrame:
 
 def text(table: pd.DataFrame, others: pd.DataFrame, faults: pd.DataFrame) -> str:
     """Return the page. ``others`` has a column for each other seed and the quantities of ``table`` as its index."""
-    parts = [OPENING, knobs(), bands(table, others), fault_table(faults), truth_tables(), SIMPLER]
+    parts = [OPENING, knobs(), band_table(table, others), fault_table(faults), truth_tables(), SIMPLER]
     return "\n".join(parts)
 
 
@@ -117,7 +119,7 @@ def knobs() -> str:
     return "\n".join([*lines, ""])
 
 
-def bands(table: pd.DataFrame, others: pd.DataFrame) -> str:
+def band_table(table: pd.DataFrame, others: pd.DataFrame) -> str:
     """Return the comparison with published figures, and where each comes from."""
     inside = int(table["inside"].sum())
     lines = [

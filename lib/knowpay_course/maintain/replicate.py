@@ -161,7 +161,7 @@ def _key(source: Path) -> str:
     """A digest of what the numbers of a lesson rest on: its code and the world's, whatever text and comments say."""
     # Not world.VERSION, which the sheet that we write is part of.
     code = [cell.source for cell in _code(source)]
-    code += [path.read_text("utf-8") for path in sorted(WORLD.glob("*.py")) if path.name != "trackers.py"]
+    code += [path.read_text("utf-8") for path in sorted(WORLD.glob("*.py"))]
     return hashlib.sha256("\0".join(ast.dump(ast.parse(text)) for text in code).encode()).hexdigest()[:16]
 
 
@@ -176,7 +176,7 @@ def _said(error: Exception) -> str:
 def _alone(folder: Path) -> Iterator[None]:
     """Keep cache and working directory in `folder`, and all real data away: neither found here nor fetched."""
     from knowpay.collect import DownloadError
-    from knowpay.collect.public import base
+    from knowpay.collect.public import engine
 
     def refuse(*args: Any, **kwargs: Any) -> NoReturn:
         raise DownloadError("A replication reads no real data.")
@@ -184,7 +184,7 @@ def _alone(folder: Path) -> Iterator[None]:
     places = {"KNOWPAY_CACHE": str(folder / "cache"), "KNOWPAY_DATA": str(folder)}
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.dict(os.environ, places))
-        stack.enter_context(mock.patch.object(base, "download", refuse))
+        stack.enter_context(mock.patch.object(engine, "fetch", refuse))
         stack.enter_context(contextlib.chdir(folder))
         yield
 

@@ -1,117 +1,27 @@
-"""Online Retail II, first year (UCI 502): every invoice line of a UK gift shop, December 2009 to December 2010.
+"""Online Retail II: the publisher serves a workbook; this writes its first sheet as the CSV file that is read here.
 
-Chen D. (2019). Online Retail II. UCI Machine Learning Repository, doi:10.24432/C5CG6D, CC BY 4.0. How its columns
-become canonical ones: datasets/online_retail_ii.md.
+python -m knowpay.collect.public.online_retail online_retail_II.xlsx
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import os
 import re
+import sys
 import zipfile
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from knowpay.collect import DownloadError
-from knowpay.collect.local import published
-from knowpay.collect.public.base import File, PublicSet
+from knowpay.collect.public import SETS
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-FILE = "online_retail_ii_2009-2010.csv"
-SHA256 = "28cf26fba698f80a5c65605d454e8237978c66239d8440a6bb01dfde3155ccff"
-URL = "https://archive.ics.uci.edu/static/public/502/online+retail+ii.zip"
 WORKBOOK = "bcbe73b35f5b7babf197fb0cb983a11f5d9ff929078d4aa53d171b1f2df2e980"  # sha256 of its online_retail_II.xlsx
 SHEET = "Year 2009-2010"
-
-_LINES = "src_online_retail_ii_2009_2010"
-ONLINE_RETAIL = PublicSet(
-    name="online_retail_ii",
-    title="Online Retail II, sheet Year 2009-2010",
-    folder="online_retail_ii",
-    source="https://archive.ics.uci.edu/dataset/502/online+retail+ii",
-    licence="CC BY 4.0",
-    citation="Chen D. (2019). Online Retail II. UCI Machine Learning Repository. doi:10.24432/C5CG6D",
-    by_hand=f"Unzip {URL}, run `python -m knowpay.collect.public.online_retail online_retail_II.xlsx`, and put the "
-    f"{FILE} that it writes into a folder online_retail_ii of the folder that KNOWPAY_DATA names.",
-    files={
-        FILE: File(
-            SHA256,
-            525_461,
-            columns=("Invoice", "StockCode", "Quantity", "InvoiceDate", "Price", "Customer ID", "Country"),
-        )
-    },
-    counts={
-        "invoices": (28_816, f"SELECT count(DISTINCT Invoice) FROM {_LINES}"),
-        "people": (4_383, f'SELECT count(DISTINCT "Customer ID") FROM {_LINES}'),
-        "stock codes": (4_632, f"SELECT count(DISTINCT StockCode) FROM {_LINES}"),
-    },
-    setup="CREATE MACRO london(t) AS CAST(t AS TIMESTAMP) AT TIME ZONE 'Europe/London';",
-    tables={
-        # Which sale a cancellation takes back is not given. It is kept as an order on which nothing was paid; its
-        # amount is in `revenue`, so that the sum of revenue over all orders is the sum over all lines.
-        "orders": f"""
-            SELECT Invoice AS order_id, any_value("Customer ID") AS user_id, london(min(InvoiceDate)) AS timestamp,
-                   CASE WHEN Invoice LIKE 'C%' THEN 'cancelled' ELSE 'paid' END AS status,
-                   sum(Quantity::INTEGER * Price::DECIMAL(18,4))::DECIMAL(18,2) AS revenue,
-                   CASE WHEN Invoice LIKE 'C%' THEN 0.00 ELSE revenue END AS total, 'GBP' AS currency,
-                   json_object('country', any_value(Country), 'lines', count(*)) AS properties
-            FROM {_LINES} GROUP BY Invoice""",
-        "order_items": f"""
-            SELECT Invoice AS order_id, row_number() OVER (PARTITION BY Invoice ORDER BY rowid) AS line_no,
-                   StockCode AS product_id, Price::DECIMAL(18,4)::DECIMAL(18,2) AS price,
-                   Quantity::INTEGER AS quantity, json_object('description', trim(Description)) AS properties
-            FROM {_LINES}""",
-    },
-    times="SELECT timestamp FROM orders",
-    manifest={
-        "timezone": "Europe/London",
-        "currency": "GBP",
-        "extracted_at": "2010-12-10",  # not stated: the day after the last invoice
-        "lawful_basis_note": "customers are numbers; published by the shop's researchers under CC BY 4.0",
-        "constants": "extracted_at is the day after the last invoice: the file does not say when it was made",
-    },
-)
-
-
-def online_retail() -> pd.DataFrame:
-    """Return 525,461 lines: ``Invoice, StockCode, Description, Quantity, InvoiceDate, Price, Customer ID, Country``.
-
-    Raises:
-        DownloadError: the file is not there or has other bytes; the message says where it belongs.
-    """
-    import pandas as pd
-
-    content = published("online_retail_ii", FILE, SHA256, f"{URL}, as datasets/online_retail_ii.md says")
-    text = {"Invoice": str, "StockCode": str, "Customer ID": str}
-    return pd.read_csv(io.BytesIO(content), dtype=text, parse_dates=["InvoiceDate"])
-
-
-def customers(lines: pd.DataFrame) -> pd.DataFrame:
-    """Return recency (days), frequency (invoices), money (pounds) of each known customer with a purchase.
-
-    Cancellations (invoice C...), lines without customer, and lines with quantity or price of zero or less are left out.
-    """
-    import pandas as pd
-
-    bought = lines[~lines["Invoice"].str.startswith("C") & (lines["Quantity"] > 0) & (lines["Price"] > 0)]
-    bought = bought.dropna(subset=["Customer ID"]).assign(value=lambda d: d["Quantity"] * d["Price"])
-    groups = bought.groupby("Customer ID")
-    last = lines["InvoiceDate"].max()
-    return pd.DataFrame(
-        {
-            "recency": (last - groups["InvoiceDate"].max()).dt.days,
-            "frequency": groups["Invoice"].nunique(),
-            "money": groups["value"].sum(),
-        }
-    )
+FILE, SHA256 = next((name, file.sha256) for name, file in SETS["online_retail_ii"].files.items())
 
 
 def from_workbook(workbook: Path) -> Path:
@@ -120,11 +30,10 @@ def from_workbook(workbook: Path) -> Path:
     Raises:
         DownloadError: it is not the published workbook, or its lines are not those of the published sheet.
     """
+    remedy = SETS["online_retail_ii"].remedy
     with workbook.open("rb") as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != WORKBOOK:
-            raise DownloadError(
-                f"{workbook} is not the published workbook: its sha256 differs. Unzip it again from {URL}."
-            )
+            raise DownloadError(f"{workbook} is not the published workbook: its sha256 differs. {remedy}")
     target = workbook.with_name(FILE)
     part = target.with_name(target.name + ".part")
     with part.open("w", encoding="utf-8", newline="") as file:
@@ -167,6 +76,4 @@ def _rows(workbook: Path) -> Iterator[list[str]]:
 
 
 if __name__ == "__main__":
-    import sys
-
     print(from_workbook(Path(sys.argv[1])))

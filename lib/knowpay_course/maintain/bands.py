@@ -1,4 +1,4 @@
-"""Calibration: the company beside published figures of real platforms; every quantity has a band that it must keep.
+"""Bands: the company beside published figures of real platforms; every quantity has a band that it must keep.
 
 A band is a typical range across platforms, never what one platform should have. Quantities are measured on the clean
 records, as an analyst without tracking faults would, except where a row says that it is the truth itself.
@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-
-from . import catalogue, market
-from . import settings as s
-from .company import Company
+from knowpay.world import catalogue, market
+from knowpay.world import settings as s
+from knowpay.world.company import Company
 
 YEAR, QUARTER, MONTH = 365 * s.DAY, 90 * s.DAY, 30 * s.DAY
 END = s.DAYS * s.DAY
