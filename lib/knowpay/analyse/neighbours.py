@@ -1,7 +1,7 @@
 """Collaborative filtering without a neural network: popularity, item-kNN, EASE, ranking metrics, the course list.
 
-A matrix `x` is users x courses, scipy CSR, log2(1 + n) for a user who opened the course n times: 1 for once, 2 for
-three times. Scores have the same shape, dense; a larger score is a better course for that user, and scores of two
+A matrix `x` is users x courses (items), scipy CSR, log2(1 + n) for a user who opened the course n times: 1 for once, 2
+for three times. Scores have the same shape, dense; a larger score is a better course for that user, and scores of two
 users are not comparable.
 """
 
@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.base import BaseEstimator
 
 from knowpay.collect.schema import INTEREST
-from knowpay.people.audience import audience, table
+from knowpay.people.audience import audience, read_table
 from knowpay.people.known import log, moment
 
 LAMBDAS = (10.0, 30.0, 100.0, 200.0, 300.0, 500.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0)
@@ -73,7 +74,7 @@ def shown(ds: Any, until: Any = None) -> pd.DataFrame:
 
 def on_sale(ds: Any, until: Any = None) -> pd.DataFrame:
     """The catalogue at a moment, sorted by id: published, not retired, no memberships."""
-    courses, at = table(ds, "courses"), moment(ds, until)
+    courses, at = read_table(ds, "courses"), moment(ds, until)
     published = courses["published_at"].isna() | (courses["published_at"] <= at)
     retired = courses["retired_at"].notna() & (courses["retired_at"] <= at)
     keep = published & ~retired & (courses["product_type"] != "membership")
@@ -110,58 +111,68 @@ def popularity(x: sparse.csr_matrix) -> np.ndarray:
     return np.asarray((x > 0).sum(axis=0)).ravel().astype(float)
 
 
-def item_knn(x: sparse.csr_matrix, shrink: float, neighbours: int) -> np.ndarray:
-    """Item-to-item weights, items x items: cosine with shrinkage, the nearest kept. Score users by `x @ weights`.
+class ItemKnn(BaseEstimator):
+    """Cosine with shrinkage, the nearest courses kept (Sarwar et al. 2001; shrink term of Bell and Koren 2007).
 
-    Cosine = x_i . x_j / (|x_i| |x_j| + shrink); shrinkage distrusts pairs seen together by few
-    (Sarwar et al. 2001, with the shrink term of Bell and Koren 2007).
+    Cosine = x_i . x_j / (|x_i| |x_j| + shrink); shrinkage distrusts pairs seen together by few.
     """
-    both = (x.T @ x).toarray()
-    size = np.sqrt(np.diag(both))
-    weights = both / np.maximum(np.outer(size, size) + shrink, 1e-9)
-    np.fill_diagonal(weights, 0.0)
-    if neighbours < len(weights):  # per column: the courses that speak for course j
-        edge = np.partition(weights, -neighbours, axis=0)[-neighbours]
-        weights[weights < edge] = 0.0
-    return weights
+
+    def __init__(self, shrink: float, neighbours: int) -> None:
+        self.shrink, self.neighbours = shrink, neighbours
+
+    def fit(self, x: sparse.csr_matrix) -> Self:
+        """Learn ``weights_``, (items, items)."""
+        both = (x.T @ x).toarray()
+        size = np.sqrt(np.diag(both))
+        self.weights_ = both / np.maximum(np.outer(size, size) + self.shrink, 1e-9)
+        np.fill_diagonal(self.weights_, 0.0)
+        if self.neighbours < len(both):  # per column: the courses that speak for course j
+            edge = np.partition(self.weights_, -self.neighbours, axis=0)[-self.neighbours]
+            self.weights_[self.weights_ < edge] = 0.0
+        return self
+
+    def predict(self, x: sparse.csr_matrix) -> np.ndarray:
+        """Return scores, (users, items)."""
+        return x @ self.weights_
 
 
-def ease(x: sparse.csr_matrix, penalty: float) -> np.ndarray:
-    """EASE weights, items x items with zero diagonal. Score users by `x @ weights` (Steck 2019).
+class Ease(BaseEstimator):
+    """EASE (Steck 2019): column j of its weights is the ridge regression of course j on all other courses."""
 
-    Column j is the ridge regression of course j on all other courses; all columns come from one inverse.
-    Raises ValueError for a penalty <= 0.
-    """
-    if penalty <= 0:
-        raise ValueError(f"The penalty must be positive, not {penalty}.")
-    inverse = np.linalg.inv((x.T @ x).toarray() + penalty * np.eye(x.shape[1]))
-    weights = -inverse / np.diag(inverse)
-    np.fill_diagonal(weights, 0.0)
-    return weights
+    def __init__(self, penalty: float) -> None:
+        self.penalty = penalty
+
+    def fit(self, x: sparse.csr_matrix) -> Self:
+        """Learn ``weights_``, (items, items) with zero diagonal; all columns come from one inverse.
+
+        Raises ValueError for a penalty <= 0.
+        """
+        if self.penalty <= 0:
+            raise ValueError(f"The penalty must be positive, not {self.penalty}.")
+        inverse = np.linalg.inv((x.T @ x).toarray() + self.penalty * np.eye(x.shape[1]))
+        self.weights_ = -inverse / np.diag(inverse)
+        np.fill_diagonal(self.weights_, 0.0)
+        return self
+
+    def predict(self, x: sparse.csr_matrix) -> np.ndarray:
+        """Return scores, (users, items)."""
+        return x @ self.weights_
 
 
-def ease_left_out(x: sparse.csr_matrix, penalty: float) -> np.ndarray:
-    """What EASE would predict for each user had the user been left out of the fit, users x items, exactly.
+def ease_error(x: sparse.csr_matrix, penalties: Sequence[float] = LAMBDAS) -> pd.Series:
+    """Exact leave-one-user-out mean squared error of EASE for each penalty; the smallest is the one to take.
 
     For a ridge regression the left-out residual is e / (1 - h) with h the hat-matrix diagonal. With P the inverse
     of X'X + penalty, r = X P and q_u = r_u . x_u, block inversion gives for course j: e = r_uj / P_jj and
     h = q_u - r_uj^2 / P_jj, so one inverse serves all users and courses.
     """
-    inverse = np.linalg.inv((x.T @ x).toarray() + penalty * np.eye(x.shape[1]))
-    r, p = x @ inverse, np.diag(inverse)
-    q = np.asarray(x.multiply(r).sum(axis=1)).reshape(-1, 1)
-    return x.toarray() - (r / p) / (1 - q + r**2 / p)
-
-
-def ease_error(x: sparse.csr_matrix, penalties: Sequence[float] = LAMBDAS) -> pd.Series:
-    """Exact leave-one-user-out mean squared error of EASE for each penalty; the smallest is the one to take."""
     gram, error = (x.T @ x).toarray(), {}
     for penalty in penalties:
         inverse = np.linalg.inv(gram + penalty * np.eye(len(gram)))
         p, total = np.diag(inverse), 0.0
         for part in blocks(*x.shape):
-            r = x[part] @ inverse
-            q = np.asarray(x[part].multiply(r).sum(axis=1)).reshape(-1, 1)
+            r = x[part] @ inverse  # (users, items)
+            q = np.asarray(x[part].multiply(r).sum(axis=1)).reshape(-1, 1)  # (users, 1)
             total += (((r / p) / (1 - q + r**2 / p)) ** 2).sum()
         error[penalty] = total / (x.shape[0] * x.shape[1])
     return pd.Series(error, name="left-out mean squared error")
@@ -224,10 +235,10 @@ def own_part(
     if len(rows) < 2:
         return 0.0
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), WATCHED)).astype(int)]
-    weights, ndcg = ease(before, penalty), np.empty((len(rows), len(OWN_PARTS)))
+    model, ndcg = Ease(penalty).fit(before), np.empty((len(rows), len(OWN_PARTS)))
     for part in blocks(len(rows), len(items)):
         history, barred = before[rows[part]].toarray(), sparse.csr_matrix((has[rows[part]].toarray() > 0) | early)
-        scores, came = history @ weights, opened[rows[part]]
+        scores, came = model.predict(history), opened[rows[part]]
         for column, own in enumerate(OWN_PARTS):
             ndcg[part, column] = ranked(top(scores + own * history, 10, barred), came)["ndcg"]
     below = ndcg[:, [ndcg.mean(axis=0).argmax()]] - ndcg
@@ -275,7 +286,7 @@ def taste(ds: Any, until: Any = None, penalty: float | None = None) -> Taste:
     personal = (np.diff(x.indptr) > 0) & ~people["no_profile"].to_numpy()
     if x.nnz:
         penalty = penalty or ease_error(x).idxmin()
-        weights = ease(x, penalty) + own_part(ds, at, people, courses, x, penalty) * np.eye(len(items))
+        weights = Ease(penalty).fit(x).weights_ + own_part(ds, at, people, courses, x, penalty) * np.eye(len(items))
     else:
         weights = np.zeros((len(items), len(items)))
     return Taste(people, courses, x, matrix(owned(ds, at), users, items), personal, popular, weights)

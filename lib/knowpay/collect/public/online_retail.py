@@ -94,26 +94,6 @@ def online_retail() -> pd.DataFrame:
     return pd.read_csv(io.BytesIO(content), dtype=text, parse_dates=["InvoiceDate"])
 
 
-def customers(lines: pd.DataFrame) -> pd.DataFrame:
-    """Return recency (days), frequency (invoices), money (pounds) of each known customer with a purchase.
-
-    Cancellations (invoice C...), lines without customer, and lines with quantity or price of zero or less are left out.
-    """
-    import pandas as pd
-
-    bought = lines[~lines["Invoice"].str.startswith("C") & (lines["Quantity"] > 0) & (lines["Price"] > 0)]
-    bought = bought.dropna(subset=["Customer ID"]).assign(value=lambda d: d["Quantity"] * d["Price"])
-    groups = bought.groupby("Customer ID")
-    last = lines["InvoiceDate"].max()
-    return pd.DataFrame(
-        {
-            "recency": (last - groups["InvoiceDate"].max()).dt.days,
-            "frequency": groups["Invoice"].nunique(),
-            "money": groups["value"].sum(),
-        }
-    )
-
-
 def from_workbook(workbook: Path) -> Path:
     """Write the first sheet of the publisher's workbook as the CSV file that is read here, beside it; about a minute.
 
