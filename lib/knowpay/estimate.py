@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from knowpay.blocks import blocks
+
 LEVEL = 0.9  # of every interval, unless another is asked for
 
 
@@ -49,13 +51,13 @@ def from_draws(value: float, draws: np.ndarray, level: float = LEVEL, unit: str 
 def resamples(
     people: np.ndarray, draws: int, rng: np.random.Generator, size: int | None = None
 ) -> Iterator[np.ndarray]:
-    """Yield how many of each kind of people come, (kinds,), when ``size`` are drawn with replacement.
+    """Yield how many of each kind come when ``size`` people are drawn with replacement: blocks of draws, (some, kinds).
 
     ``people`` counts those of each kind; ones where nobody is like another. ``size`` None draws as many as there are.
     """
-    total = people.sum()
-    for _ in range(draws):
-        yield rng.multinomial(total if size is None else size, people / total)
+    share, size = people / people.sum(), people.sum() if size is None else size
+    for part in blocks(draws, len(people)):
+        yield rng.multinomial(size, share, size=part.stop - part.start)
 
 
 def bootstrap(
@@ -71,7 +73,7 @@ def bootstrap(
     """
     names, code = np.unique(np.asarray(people, dtype=str), return_inverse=True)
     drawn = resamples(np.ones(len(names), dtype=int), draws, np.random.default_rng(seed))
-    return np.array([statistic(count[code]) for count in drawn])
+    return np.array([statistic(count[code]) for block in drawn for count in block])
 
 
 def mean(values: Sequence[float] | np.ndarray, level: float = LEVEL, seed: int = 0, unit: str = "") -> Estimate:
@@ -84,7 +86,8 @@ def mean(values: Sequence[float] | np.ndarray, level: float = LEVEL, seed: int =
         raise ValueError("An interval needs at least one value.")
     distinct, people = np.unique(values, return_counts=True)  # people with one value are of one kind
     drawn = resamples(people, 2_000, np.random.default_rng(seed))
-    found = from_draws(values.mean(), np.array([count @ distinct for count in drawn]) / len(values), level, unit)
+    means = np.concatenate([counts @ distinct for counts in drawn]) / len(values)
+    found = from_draws(values.mean(), means, level, unit)
     ends = min(found.value, found.low), max(found.value, found.high)  # rounding must not put the mean outside
     return Estimate(found.value, *ends, found.error, unit)
 

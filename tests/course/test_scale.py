@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from ibis.expr.types import Table
-from knowpay_course.maintain import scale
 from knowpay.collect.store import Store
+from knowpay_course.maintain import scale
 
 ZONE = "Asia/Shanghai"
 STEPS = ("product_viewed", "checkout_started", "order_completed")

@@ -7,7 +7,7 @@ users are not comparable.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -16,6 +16,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
+from knowpay.blocks import blocks
 from knowpay.collect.schema import INTEREST
 from knowpay.people.audience import audience, read_table
 from knowpay.people.known import log, moment
@@ -23,7 +24,6 @@ from knowpay.people.known import log, moment
 LAMBDAS = (10.0, 30.0, 100.0, 200.0, 300.0, 500.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0)
 OWN_PARTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 WATCH_DAYS, WATCHED = 30, 5_000  # the window that chooses among them: its days, and the most people looked at in it
-BLOCK_BYTES = 8_000_000  # of one dense block of users x courses; ranking it takes five times as much
 POPULAR_DAYS = 90  # what "popular" means on every list: a definition, told to those who read it
 
 
@@ -86,12 +86,6 @@ def owned(ds: Any, until: Any = None) -> pd.DataFrame:
     orders = ds.con.table("paid_orders")
     orders = orders.filter((orders.timestamp < moment(ds, until).to_pydatetime()) & orders.product_id.notnull())
     return orders.select("user_id", "product_id").distinct().order_by("user_id", "product_id").to_pandas()
-
-
-def blocks(rows: int, columns: int) -> Iterator[slice]:
-    """Slices that cover `rows` so that a dense block of them with `columns` float64 numbers fits into BLOCK_BYTES."""
-    step = max(1, BLOCK_BYTES // (8 * max(columns, 1)))
-    yield from (slice(start, start + step) for start in range(0, rows, step))
 
 
 def matrix(pairs: pd.DataFrame, users: Sequence[str], items: Sequence[str]) -> sparse.csr_matrix:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from knowpay import estimate
 from knowpay.analyse import neighbours, touches
+from knowpay.blocks import blocks
 from knowpay.estimate import Estimate
 from knowpay.train.recommender import Split
 
@@ -36,7 +37,7 @@ def places(ds: Any, assignments: pd.DataFrame, penalty: float) -> pd.DataFrame:
         keep[keep] &= known.personal[row[keep]] & (np.asarray(known.has[row[keep], col[keep]]).ravel() == 0)
         row, col, wave = row[keep], col[keep], wave[keep]
         own, popular = np.zeros(len(row), dtype=int), np.zeros(len(row), dtype=int)
-        for part in neighbours.blocks(len(row), len(known.courses)):
+        for part in blocks(len(row), len(known.courses)):
             scores, free, c = known.scores(row[part]), known.has[row[part]].toarray() == 0, col[part, None]
             own[part] = 1 + ((scores > np.take_along_axis(scores, c, axis=1)) & free).sum(axis=1)
             popular[part] = 1 + ((known.popular > known.popular[c]) & free).sum(axis=1)

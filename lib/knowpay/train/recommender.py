@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import sparse
 
 from knowpay.analyse import neighbours
+from knowpay.blocks import blocks
 from knowpay.collect import TooLittleData
 from knowpay.collect.schema import INTEREST
 from knowpay.people.known import log, moment
@@ -61,7 +62,7 @@ class Split:
     def lists(self, scores: np.ndarray, k: int, rows: np.ndarray) -> np.ndarray:
         """The k best courses (column numbers, -1 = none) of the people of some rows; `scores` as in `judge`."""
         scores, ten = np.broadcast_to(scores, self.x.shape), np.empty((len(rows), k), dtype=int)
-        for part in neighbours.blocks(len(rows), self.x.shape[1]):
+        for part in blocks(len(rows), self.x.shape[1]):
             ten[part] = neighbours.top(scores[rows[part]], k, self.barred[rows[part]])
         return ten
 

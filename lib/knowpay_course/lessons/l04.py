@@ -85,7 +85,7 @@ def distance(one: pd.Series, other: pd.Series, resamples: int = 1_000, seed: int
 
     def redrawn(*kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         sides = zip(kinds, (len(a), len(b)), strict=True)
-        return apart(*(np.array(list(estimate.resamples(kind, resamples, rng, size))) for kind, size in sides))
+        return apart(*(np.concatenate(list(estimate.resamples(kind, resamples, rng, size))) for kind, size in sides))
 
     ks, w = map(estimate.from_draws, apart(*counts), redrawn(*counts))
     noise = np.quantile(redrawn(pooled, pooled)[0], 0.95)
