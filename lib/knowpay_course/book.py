@@ -465,6 +465,8 @@ def stage(notebooks: Path, folder: Path) -> None:
 
     lessons, state = read_lessons(notebooks), read_state(notebooks)
     shutil.copytree(PAGES, folder, ignore=shutil.ignore_patterns("_build", "__pycache__", "locales"))
+    code = Path(__file__).with_name("lessons")  # each lesson links its own file
+    shutil.copytree(code, folder / code.relative_to(ROOT), ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "notebooks" / "exercises").mkdir(parents=True)
     known = {lesson.name for lesson in lessons}
     for lesson in lessons:

@@ -31,6 +31,7 @@ def own_half(model: two_tower.TwoTower, examples: two_tower.Examples) -> float:
     return float((best % 2 == np.arange(len(best)) % 2).mean())
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning:keras")  # as it pickles its weights
 def test_a_planted_taste_is_found_and_training_repeats_itself():
     examples = planted()
     first, again = (clone(QUICK).fit(examples, lambda m: own_half(m, examples)) for _ in range(2))
