@@ -6,7 +6,7 @@ Every room may use this one; it imports none of them.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -87,14 +87,14 @@ def mean(values: Sequence[float] | np.ndarray, level: float = LEVEL, seed: int =
     distinct, people = np.unique(values, return_counts=True)  # people with one value are of one kind
     drawn = resamples(people, 2_000, np.random.default_rng(seed))
     means = np.concatenate([counts @ distinct for counts in drawn]) / len(values)
-    found = from_draws(values.mean(), means, level, unit)
-    ends = min(found.value, found.low), max(found.value, found.high)  # rounding must not put the mean outside
-    return Estimate(found.value, *ends, found.error, unit)
+    middle = from_draws(values.mean(), means, level, unit)
+    # Rounding must not put the mean outside.
+    return replace(middle, low=min(middle.value, middle.low), high=max(middle.value, middle.high))
 
 
 def frame(estimates: Mapping[Hashable, Estimate], name: str) -> pd.DataFrame:
     """Return a row for each estimate: its value in the column ``name``, and ``low, high``."""
-    rows = {key: [found.value, found.low, found.high] for key, found in estimates.items()}
+    rows = {key: [one.value, one.low, one.high] for key, one in estimates.items()}
     return pd.DataFrame(rows, index=[name, "low", "high"]).T
 
 

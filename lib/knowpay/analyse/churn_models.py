@@ -182,10 +182,10 @@ def refits(model: Pipeline, train: pd.DataFrame, target: pd.DataFrame, draws: in
     from sklearn.base import clone
 
     def again(count: np.ndarray) -> np.ndarray:
-        refitted = clone(model).fit(train, train["left"], model__sample_weight=count[: len(train)].astype(float))
+        refitted = clone(model).fit(train, train["left"], model__sample_weight=count.astype(float))
         return refitted.predict_proba(target)[:, 1]
 
-    return estimate.bootstrap(again, pd.concat([train["user_id"], target["user_id"]]), draws, seed)
+    return estimate.bootstrap(again, train["user_id"], draws, seed)
 
 
 def months_kept(hazard: np.ndarray, months: int = 12) -> np.ndarray:

@@ -180,7 +180,7 @@ def top(scores: np.ndarray, k: int, exclude: sparse.csr_matrix | None = None) ->
     scores = np.array(scores, dtype=float, copy=True)
     if exclude is not None:
         scores[exclude.nonzero()] = -np.inf
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]  # (rows, k or all courses)
     best = np.where(np.isinf(np.take_along_axis(scores, best, axis=1)), -1, best)
     return np.pad(best, ((0, 0), (0, k - best.shape[1])), constant_values=-1)
 
@@ -192,12 +192,12 @@ def ranked(lists: np.ndarray, relevant: sparse.csr_matrix) -> pd.DataFrame:
     are candidates: nothing is sampled. A user without a relevant course gets nan.
     """
     k = lists.shape[1]
-    hit = np.zeros(lists.shape)
+    hit = np.zeros(lists.shape)  # (users, k)
     row, col = np.nonzero(lists >= 0)
     hit[row, col] = np.asarray(relevant[row, lists[row, col]]).ravel() > 0
-    discount = 1 / np.log2(np.arange(2, k + 2))
-    n = np.minimum(np.diff(relevant.indptr), k)
-    ideal = np.concatenate([[np.nan], np.cumsum(discount)])[n]
+    discount = 1 / np.log2(np.arange(2, k + 2))  # by rank, (k,)
+    n = np.minimum(np.diff(relevant.indptr), k)  # relevant courses that a list could hold, (users,)
+    ideal = np.concatenate([[np.nan], np.cumsum(discount)])[n]  # (users,)
     hits = hit.sum(axis=1)
     recall = np.divide(hits, n, out=np.full(len(n), np.nan), where=n > 0)
     return pd.DataFrame({"hits": hits, "recall": recall, "ndcg": hit @ discount / ideal})
@@ -221,7 +221,7 @@ def own_part(
     users, items = people["user_id"].to_numpy(), courses["product_id"].to_numpy()
     before, has = matrix(interest(ds, until=then), users, items), matrix(owned(ds, then), users, items)
     early = (courses["published_at"] > then).to_numpy()
-    opened = (x - before) @ sparse.diags(~early * 1.0)
+    opened = (x - before) @ sparse.diags(~early * 1.0)  # (people, courses)
     opened = sparse.csr_matrix(opened - opened.multiply(has))
     opened.eliminate_zeros()
     able = (np.diff(before.indptr) > 0) & (np.diff(opened.indptr) > 0) & ~people["no_profile"].to_numpy()
@@ -229,13 +229,13 @@ def own_part(
     if len(rows) < 2:
         return 0.0
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), WATCHED)).astype(int)]
-    model, ndcg = Ease(penalty).fit(before), np.empty((len(rows), len(OWN_PARTS)))
+    model, ndcg = Ease(penalty).fit(before), np.empty((len(rows), len(OWN_PARTS)))  # (people looked at, parts)
     for part in blocks(len(rows), len(items)):
         history, barred = before[rows[part]].toarray(), sparse.csr_matrix((has[rows[part]].toarray() > 0) | early)
         scores, came = model.predict(history), opened[rows[part]]
         for column, own in enumerate(OWN_PARTS):
             ndcg[part, column] = ranked(top(scores + own * history, 10, barred), came)["ndcg"]
-    below = ndcg[:, [ndcg.mean(axis=0).argmax()]] - ndcg
+    below = ndcg[:, [ndcg.mean(axis=0).argmax()]] - ndcg  # how far each person is below the best part
     enough = below.mean(axis=0) <= below.std(axis=0, ddof=1) / np.sqrt(len(rows))
     return OWN_PARTS[enough.argmax()]
 
@@ -308,7 +308,7 @@ def _block(known: Taste, k: int, part: slice) -> pd.DataFrame:
     lists = top(scores, k, known.has[part])
     row, rank = np.nonzero(lists >= 0)
     col = lists[row, rank]
-    speaks = mine[row] * known.weights[:, col].T  # what each course of the history adds to this score
+    speaks = mine[row] * known.weights[:, col].T  # what each course of the history adds to a score, (lines, courses)
     because = speaks.argmax(axis=1)
     names = known.courses["name"].astype(str).to_numpy(dtype=object)
     return pd.DataFrame(

@@ -44,7 +44,7 @@ def snapshot(ds: Dataset, rows: pd.DataFrame | pd.Timestamp | str | None = None)
     _refuse(ds, rows)
     asked = ibis.memtable(rows[["user_id", "at"]].assign(row=range(len(rows))))
     parts = [_behaviour(ds, asked), _visits(ds, asked), _purchases(ds, asked)]
-    found = pd.concat([ds.con.to_pandas(part).set_index("row") for part in parts], axis=1).reindex(range(len(rows)))
+    counted = pd.concat([ds.con.to_pandas(part).set_index("row") for part in parts], axis=1).reindex(range(len(rows)))
     day, at = pd.Timedelta(days=1), rows["at"].reset_index(drop=True)
     registered = users["created_at"].reset_index(drop=True)
     counts = ["active_days", "visits_30", "visits_before", "lessons_30", "pages", "purchases"]
@@ -54,9 +54,9 @@ def snapshot(ds: Dataset, rows: pd.DataFrame | pd.Timestamp | str | None = None)
             "user_id": rows["user_id"].to_numpy(),
             "at": at,
             "tenure": ((at - registered) / day).clip(lower=0),
-            "recency": ((at - found["last"].fillna(registered)) / day).clip(lower=0),
-            **{name: found[name].fillna(0).astype(int) for name in counts},
-            "mean_price": found["mean_price"].astype(float).fillna(catalogue_mean),
+            "recency": ((at - counted["last"].fillna(registered)) / day).clip(lower=0),
+            **{name: counted[name].fillna(0).astype(int) for name in counts},
+            "mean_price": counted["mean_price"].astype(float).fillna(catalogue_mean),
             **{name: users[name].fillna("unknown").to_numpy() for name in ("device_os", "channel")},
         }
     )
