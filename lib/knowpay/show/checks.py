@@ -65,13 +65,13 @@ def check(name: str, estimate: float, truth: float, tolerance: float | Mapping[s
     `ds.truth.tolerances("12")` gives them: they come from replicated simulation, not from taste. A check that fails
     prints FAILS and lets the lesson go on: the scorecard and the tests report it. Raises ValueError as `record` does.
     """
-    made = record(name, estimate, truth, tolerance, unit)
-    row = made.row()
+    found = record(name, estimate, truth, tolerance, unit)
+    row = found.row()
     word, rest = row.split("  ", 1)
-    word = f"<strong>{'✓' if made.holds else '✗'} {word}</strong>"
+    word = f"<strong>{'✓' if found.holds else '✗'} {word}</strong>"
     emit(
         {
-            MIME: made.model_dump(),
+            MIME: found.model_dump(),
             "text/html": f'<div class="knowpay-check">{word} {html.escape(rest)}</div>',
             "text/plain": row,
         }
