@@ -34,7 +34,7 @@ company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty c
 
 # %%
 import knowpay
-from knowpay import show
+from knowpay import estimate, show
 
 ds = knowpay.open(data, seed=seed, **company)
 
@@ -149,12 +149,12 @@ show.table(channels.round(1), "Cost of each channel, yuan; cac = spend per payin
 # %%
 horizon = 180  # days
 mature = economics.cohort_value(ds, teacher_share, horizon=horizon)
-ltv, low, high = economics.mean_interval(mature["value"], level=0.90, seed=seed)
+ltv = estimate.mean(mature["value"], seed=seed, unit="yuan")
 
 # %% tags=["remove-input"]
 show.say(
-    f"{len(mature):,} users were watched for {horizon} days. They left **{ltv:.1f} yuan** each "
-    f"(90 % interval {low:.1f} to {high:.1f})."
+    f"{len(mature):,} users were watched for {horizon} days. They left **{ltv.value:.1f} yuan** each "
+    f"(90 % interval {ltv.low:.1f} to {ltv.high:.1f})."
 )
 
 # %% [markdown]
@@ -169,7 +169,7 @@ import pandas as pd
 inside = people[people["created_at"] >= ds.observation_start]
 all_so_far = paid.loc[paid["user_id"].isin(inside["user_id"]) & (paid["day"] < horizon), "amount"].sum() / len(inside)
 of_payers = mature.loc[mature["value"] > 0, "value"].mean()
-ways = pd.Series({"mature users (right)": ltv, "all users so far": all_so_far, "payers only": of_payers})
+ways = pd.Series({"mature users (right)": ltv.value, "all users so far": all_so_far, "payers only": of_payers})
 show.table(ways.rename("yuan per head").round(1), f"Three averages that are all called {horizon}-day lifetime value")
 
 # %% [markdown]
@@ -179,13 +179,9 @@ show.table(ways.rename("yuan per head").round(1), f"Three averages that are all 
 # the upper end is below. The interval comes from resampling users, because money is skewed.
 
 # %%
-rows = {
-    channel: (*economics.mean_interval(group["value"], seed=seed), len(group))
-    for channel, group in mature.groupby("channel")
-}
-per_channel = pd.DataFrame(rows, index=["value", "low", "high", "users"]).T
+values = {channel: estimate.mean(group["value"], seed=seed) for channel, group in mature.groupby("channel")}
+per_channel = estimate.frame(values, "value").assign(users=mature["channel"].value_counts())
 per_channel = per_channel.join(channels["per_registration"].rename("cost")).sort_values("cost")
-per_channel["users"] = per_channel["users"].astype(int)
 priced = per_channel[per_channel["cost"] > 0]
 clear = priced.index[priced["cost"] <= priced["low"]]
 
@@ -205,13 +201,16 @@ show.table(per_channel.round(1), f"Value of the first {horizon} days and price o
 # ## When it pays back
 #
 # *Payback* is the day by which the contribution of an average acquired user has covered the price. Take the mature users
-# of the paid channels, payers or not, and add up day by day.
+# of the paid channels, payers or not, and add up day by day. (The functions of `l00` stand in
+# [lessons/l00.py](../lib/knowpay_course/lessons/l00.py).)
 
 # %%
+from knowpay_course.lessons import l00
+
 acquired = mature[mature["channel"].isin(priced.index)]
-curve = economics.recovered(paid, acquired["user_id"], horizon)
+curve = l00.recovered(paid, acquired["user_id"], horizon)
 price = acquired["channel"].map(channels["per_registration"]).mean()
-day = economics.payback(curve, price)
+day = l00.payback(curve, price)
 finding = (
     f"pays back on day {day}" if day else f"has returned {curve.iloc[-1] / price:.0%} of its price by day {horizon}"
 )
@@ -239,12 +238,12 @@ from knowpay.analyse import churn
 periods = churn.monthly(ds).select("membership_id", "period_no", "status").to_pandas()
 first = periods[(periods["period_no"] == 1) & periods["status"].isin(["expired", "canceled"])]
 stayed = first["status"] == "expired"
-renewed, renewed_low, renewed_high = economics.mean_interval(stayed, seed=seed) if len(first) else (0, 0, 1)
+renewed = estimate.mean(stayed, seed=seed) if len(first) else None
 
 # %% tags=["remove-input"]
 show.say(
-    f"Of {len(first):,} members whose first month has ended, **{renewed:.0%}** went on (90 % interval {renewed_low:.0%} to "
-    f"{renewed_high:.0%}). RevenueCat reports a median of 56 % for monthly plans over more than 10,000 apps. Lesson 10 asks "
+    f"Of {len(first):,} members whose first month has ended, **{renewed.value:.0%}** went on (90 % interval {renewed.low:.0%} to "
+    f"{renewed.high:.0%}). RevenueCat reports a median of 56 % for monthly plans over more than 10,000 apps. Lesson 10 asks "
     "who leaves, and when."
     if len(first)
     else "No first month of a membership has ended, so nothing can be said about renewals."
@@ -262,14 +261,14 @@ show.say(
 # %%
 from knowpay.analyse import touches
 
-tried = touches.outcomes(ds, window_days=14)
+assignments = touches.outcomes(ds, window_days=14)
 unused = touches.left_out(ds, window_days=14)
-effect, effect_error = touches.difference(tried, "bought")
+effect = touches.difference(assignments, "bought")
 
 # %% tags=["remove-input"]
 show.say(
-    f"{len(tried):,} touches in the {tried['campaign_id'].nunique()} campaigns that drew lots: the message adds **{100 * effect:.2f}** "
-    f"purchases per 100 people (standard error {100 * effect_error:.2f}). Not used: "
+    f"{len(assignments):,} touches in the {assignments['campaign_id'].nunique()} campaigns that drew lots: the message adds **{100 * effect.value:.2f}** "
+    f"purchases per 100 people (standard error {100 * effect.error:.2f}). Not used: "
     + ("; ".join(f"{n:,} touches, {reason}" for reason, n in unused.items()) or "none")
     + "."
 )
@@ -284,15 +283,16 @@ show.say(
 from knowpay.people import money, snapshot
 
 rate = money.contribution_rate(ds, teacher_share)
-tried["gain"] = tried["bought"] * tried["price"] * rate - tried["cost"]
-known = snapshot.snapshot(ds, tried.rename(columns={"assigned_at": "at"}))
-rank = known["active_days"].groupby(tried["campaign_id"]).rank(pct=True)
-tried["activity"] = pd.cut(rank, [0, 1 / 3, 2 / 3, 1], labels=["low", "middle", "high"])
-pieces = tried.groupby("activity", observed=True)
+assignments["gain"] = assignments["bought"] * assignments["price"] * rate - assignments["cost"]
+known = snapshot.snapshot(ds, assignments.rename(columns={"assigned_at": "at"}))
+rank = known["active_days"].groupby(assignments["campaign_id"]).rank(pct=True)
+assignments["activity"] = pd.cut(rank, [0, 1 / 3, 2 / 3, 1], labels=["low", "middle", "high"])
+pieces = assignments.groupby("activity", observed=True)
 
 # %%
-by_group = pd.DataFrame({g: touches.difference(p, "gain") for g, p in pieces}, index=["yuan", "error"]).T
-by_group["effect"] = [touches.difference(p, "bought")[0] for _, p in pieces]
+gains = {g: touches.difference(p, "gain") for g, p in pieces}
+by_group = pd.DataFrame({g: [e.value, e.error] for g, e in gains.items()}, index=["yuan", "error"]).T
+by_group["effect"] = [touches.difference(p, "bought").value for _, p in pieces]
 by_group["buys_anyway"] = [touches.rate(p, "bought", message=False) for _, p in pieces]
 
 # %%
@@ -362,18 +362,20 @@ if truth is None:
     show.say(f"{ds.name} is not simulated: nobody knows its truth, so nothing is checked here.")
 else:
     tolerances = truth.tolerances("00")
-    real = tried.merge(truth.touches[["touch_id", "p_control", "p_message"]], on="touch_id", validate="one_to_one")
+    real = assignments.merge(
+        truth.touches[["touch_id", "p_control", "p_message"]], on="touch_id", validate="one_to_one"
+    )
     real["effect"] = real["p_message"] - real["p_control"]
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
-    show.check("effect of the message", 100 * effect, 100 * real["effect"].mean(), tolerances, "points")
+    show.check("effect of the message", 100 * effect.value, 100 * real["effect"].mean(), tolerances, "points")
 
 # %% tags=["nbval-check-output"]
 if truth is not None and (real["activity"] == "low").any():
     quiet = real[real["activity"] == "low"]
-    found, _ = touches.difference(quiet, "bought")
-    show.check("effect among quiet users", 100 * found, 100 * quiet["effect"].mean(), tolerances, "points")
+    among = touches.difference(quiet, "bought")
+    show.check("effect among quiet users", 100 * among.value, 100 * quiet["effect"].mean(), tolerances, "points")
 
 # %% [markdown]
 # What a yuan of list price leaves is counted once more in the simulator's own ledger, which knows no export.
@@ -390,7 +392,7 @@ if truth is not None:
 if truth is not None:
     costs = real.groupby("campaign_id")["cost"].transform("max")
     true_gain = real["effect"] * real["price"] * true_rate - costs
-    show.check("gain per message", touches.difference(tried, "gain")[0], true_gain.mean(), tolerances, "yuan")
+    show.check("gain per message", touches.difference(assignments, "gain").value, true_gain.mean(), tolerances, "yuan")
 
 # %% [markdown]
 # Members differ, so the first renewal is the mean of one minus each member's own hazard.
@@ -398,7 +400,7 @@ if truth is not None:
 # %% tags=["nbval-check-output"]
 if truth is not None and len(first):
     hazard = truth.memberships.set_index("membership_id")["hazard"].loc[first["membership_id"]]
-    show.check("first renewal", 100 * renewed, 100 * (1 - hazard.mean()), tolerances, "%")
+    show.check("first renewal", 100 * renewed.value, 100 * (1 - hazard.mean()), tolerances, "%")
 
 # %% [markdown]
 # Some orders wait in quarantine, most because they seem to have come in fen, hundredths of a yuan. If that is so, the money
@@ -432,24 +434,24 @@ show.table(
 # first half of the campaigns chooses, and the second half, which the choice has not seen, says what it is worth.
 
 # %%
-half = tried["assigned_at"] <= tried["assigned_at"].drop_duplicates().median()
-early = tried[half].groupby("activity", observed=True)
-approach = [group for group, p in early if touches.difference(p, "gain")[0] > 0]
-later = tried[~half & tried["activity"].isin(approach)]
+half = assignments["assigned_at"] <= assignments["assigned_at"].drop_duplicates().median()
+early = assignments[half].groupby("activity", observed=True)
+approach = [group for group, p in early if touches.difference(p, "gain").value > 0]
+later = assignments[~half & assignments["activity"].isin(approach)]
 
 # %%
 size = later.groupby("campaign_id").size().mean() if approach else 0
-worth, worth_error = touches.difference(later, "gain") if approach else (0.0, 0.0)
-earned, spread = size * worth, 1.645 * size * worth_error
-spent = size * tried["cost"].max()
+each = touches.difference(later, "gain") if approach else estimate.from_error(0.0, 0.0)
+earned = each * size
+spent = size * assignments["cost"].max()
 
 # %% tags=["remove-input"]
 listed = {v: ", ".join(decision.index[decision["verdict"] == v]) or "none" for v in ("pause", "bid lower", "keep")}
 names = ", ".join(approach)
-span = f"**{earned:,.0f} yuan** (90 % interval {earned - spread:,.0f} to {earned + spread:,.0f})"
+span = f"**{earned.value:,.0f} yuan** (90 % interval {earned.low:,.0f} to {earned.high:,.0f})"
 if not approach:
     advice = "write to nobody; no group earned its messages in the first half of the campaigns."
-elif earned - spread > 0:
+elif earned.low > 0:
     advice = f"write to the groups *{names}*, about {size:,.0f} messages for {spent:,.0f} yuan; expected gain {span}."
 else:
     advice = (

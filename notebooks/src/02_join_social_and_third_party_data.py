@@ -35,9 +35,10 @@ company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty c
 import knowpay
 import numpy as np
 import pandas as pd
-from knowpay import show
-from knowpay.analyse import economics, profiles, referral
+from knowpay import estimate, show
+from knowpay.analyse import economics, profiles
 from knowpay.collect import identity
+from knowpay_course.lessons import l02
 from scipy.sparse import coo_array, csgraph
 
 ds = knowpay.open(data, seed=seed, **company)
@@ -180,12 +181,13 @@ show.table(moved.nlargest(3, ["events", "date"]), "The days that changed most")
 # ## Who invited whom
 #
 # A user may have been invited by another. That makes chains: *generation* 0 came unasked, generation 1 was invited by
-# those, and so on.
+# those, and so on. (The functions of `l02` stand in
+# [lessons/l02.py](../lib/knowpay_course/lessons/l02.py).)
 
 # %% tags=["nbval-check-output"]
 users = ds.users.select("user_id", "created_at", "referrer_user_id").to_pandas()
 inviter = users.set_index("user_id")["referrer_user_id"]
-generation = referral.generations(inviter)
+generation = l02.generations(inviter)
 print(
     f"{inviter.notna().sum():,} of {len(inviter):,} users were invited, the longest chain has {generation.max()} steps"
 )
@@ -220,7 +222,7 @@ show.say(
 # invitation more or less moves K far, and that one user invited nobody leaves nearly any K possible.
 
 # %% tags=["nbval-check-output"]
-by_generation = referral.k_factor(inviter, generation)
+by_generation = l02.k_factor(inviter, generation)
 show.table(by_generation.round(4), "K by generation of the inviting user, with 90 % intervals")
 
 # %%
@@ -266,9 +268,10 @@ show.say(
 
 # %% tags=["nbval-check-output"]
 horizon = 180  # days
-brought = referral.k_within(users, horizon, ds.observation_start, ds.observation_end)
-k_half_year, k_low, k_high = economics.mean_interval(brought)
-print(f"K in {horizon} days: {k_half_year:.3f} (90 % interval {k_low:.3f} to {k_high:.3f}; {len(brought):,} users)")
+brought = l02.k_within(users, horizon, ds.observation_start, ds.observation_end)
+half_year = estimate.mean(brought)
+interval = f"90 % interval {half_year.low:.3f} to {half_year.high:.3f}"
+print(f"K in {horizon} days: {half_year.value:.3f} ({interval}; {len(brought):,} users)")
 
 # %% [markdown]
 # ## Are invited users better?
@@ -279,18 +282,16 @@ print(f"K in {horizon} days: {k_half_year:.3f} (90 % interval {k_low:.3f} to {k_
 # %%
 teacher_share = 0.30
 value = economics.cohort_value(ds, teacher_share, horizon=horizon).set_index("user_id")
-value["active"] = referral.active_days(ds, people, horizon)
+value["active"] = l02.active_days(ds, people, horizon)
 value["invited"] = inviter.reindex(value.index).notna()
 invited, organic = value[value["invited"]], value[value["channel"] == "organic"]
 organic = organic if len(organic) else value[~value["invited"]]  # records without channels
 
 # %% tags=["nbval-check-output"]
-rows = {
-    (group, measure): [len(part), *economics.mean_interval(part[measure].dropna())]
-    for measure in ("value", "active")
-    for group, part in {"invited": invited, "organic": organic}.items()
-}
-lines = pd.DataFrame(rows, index=["users", "mean", "low", "high"]).T.rename_axis(["group", "measure"])
+groups = {"invited": invited, "organic": organic}
+means = {(g, m): estimate.mean(part[m].dropna()) for m in ("value", "active") for g, part in groups.items()}
+lines = estimate.frame(means, "mean").rename_axis(["group", "measure"])
+lines.insert(0, "users", [float(len(groups[group])) for group, _ in lines.index])
 show.table(lines.round(2), "First half year: yuan of contribution, and days seen, with 90 % intervals")
 more_value = invited["value"].mean() / organic["value"].mean() - 1
 more_active = invited["active"].mean() / organic["active"].mean() - 1
@@ -561,9 +562,9 @@ if truth is not None:
 # ends, the high end both at their high ones; the share of invitations accepted is taken as it is.
 
 # %% tags=["nbval-check-output"]
-worth, worth_low, worth_high = economics.mean_interval(invited["value"])
+worth = estimate.mean(invited["value"], unit="yuan")
 now = economics.acquisition(ds)["per_registration"].get("referral", 0.0)
-ends = [(worth, k_half_year), (worth_low, k_low), (worth_high, k_high)]
+ends = [(worth.value, half_year.value), (worth.low, half_year.low), (worth.high, half_year.high)]
 cap, cap_low, cap_high = (left + k / (1 - k) * (left - now) for left, k in ends)  # those they bring cost the reward too
 shares = pd.Series([1.0, 0.5, 0.25], name="share that would not have come")
 ceiling = pd.DataFrame({"ceiling": cap * shares, "low": cap_low * shares, "high": cap_high * shares})

@@ -446,27 +446,27 @@ from knowpay.derive import policy
 from knowpay.people import money
 
 teacher_share = 0.30
-tried = touches.outcomes(ds)
-if len(tried):
-    effect, effect_error = touches.difference(tried, "bought")
-    margin = (tried["price"] * money.contribution_rate(ds, teacher_share)).to_numpy()
-    earned = policy.profit(np.ones(len(tried)), policy.gains(tried, margin, tried["cost"].max()), tried["user_id"])
+assignments = touches.outcomes(ds)
+if len(assignments):
+    effect = touches.difference(assignments, "bought")
+    margin = (assignments["price"] * money.contribution_rate(ds, teacher_share)).to_numpy()
+    scores = policy.ipw_scores(assignments, margin, assignments["cost"].max())
+    per_message = policy.profit(np.ones(len(assignments)), scores, assignments["user_id"]) / len(assignments)
 
 # %%
-if len(tried):
+if len(assignments):
     year = ds.touches.filter(ds.touches.assigned_at > ds.observation_end - pd.Timedelta(days=365))
     campaigns = year.campaign_id.nunique().to_pandas()
     refused = int((why["general"] == "marketing refused").sum())
     opted_out = int(why["personal"].isin(["opted out of personalisation", "analysis refused"]).sum())
-    per_message = np.array([earned.yuan, earned.low, earned.high]) / len(tried)
-    cost, at_most = refused * campaigns * per_message, (refused + opted_out) * campaigns * per_message
+    cost, at_most = per_message * (refused * campaigns), per_message * ((refused + opted_out) * campaigns)
 
 # %% tags=["remove-input"]
-if len(tried):
+if len(assignments):
     show.say(
-        f"A message adds {1_000 * effect:.1f} purchases per 1,000 people (standard error {1_000 * effect_error:.1f}) and "
-        f"{per_message[0]:.2f} yuan after its cost. With {campaigns} campaigns a year, each sent to everybody, "
-        f"the {refused:,} people who refused marketing would bring **{cost[0]:,.0f} yuan a year** (90 % interval {cost[1]:,.0f} to {cost[2]:,.0f})."
+        f"A message adds {1_000 * effect.value:.1f} purchases per 1,000 people (standard error {1_000 * effect.error:.1f}) and "
+        f"{per_message.value:.2f} yuan after its cost. With {campaigns} campaigns a year, each sent to everybody, "
+        f"the {refused:,} people who refused marketing would bring **{cost.value:,.0f} yuan a year** (90 % interval {cost.low:,.0f} to {cost.high:,.0f})."
     )
 else:
     show.say(f"{ds.name} has no campaign whose receivers were drawn by lot, so nobody can say what a no costs.")
@@ -541,10 +541,12 @@ if truth is not None:
     for e in (0.1, 1):
         chance = np.sqrt((2 * np.exp(-e) / (1 - np.exp(-e)) ** 2 - stated[e] ** 2) / 2_000)  # variance of |x|
         show.check(f"mean error at epsilon {e:g}", drawn[e], stated[e], 2.58 * chance, "people")
-    if len(tried):
+    if len(assignments):
         theirs = truth.users.set_index("user_id").loc[why["general"].index[why["general"] == "marketing refused"]]
         would = (theirs["p_message_mean"] - theirs["p_control_mean"]).mean()
-        show.check("purchases a message adds among refusers", 1_000 * effect, 1_000 * would, tolerances, "per 1,000")
+        show.check(
+            "purchases a message adds among refusers", 1_000 * effect.value, 1_000 * would, tolerances, "per 1,000"
+        )
 
 # %% [markdown]
 # ## Decide
@@ -570,15 +572,15 @@ table = pd.DataFrame(outputs, index=["form", "parameter", "may it leave?"]).T
 show.table(table.rename_axis("output"), "What may leave the building")
 
 # %% tags=["remove-input"]
-if len(tried):
+if len(assignments):
     show.say(
-        f"**Decision.** Respect every no, and send nothing that is merely hashed. It costs **{cost[0]:,.0f} yuan a year** (90 % interval "
-        f"{cost[1]:,.0f} to {cost[2]:,.0f}) for those who refused marketing; at most {at_most[0]:,.0f} ({at_most[1]:,.0f} to "
-        f"{at_most[2]:,.0f}) if the {opted_out:,} who get the general message instead of a personal one were lost altogether. "
-        + ("That the true cost is zero cannot be excluded. " if cost[1] < 0 else "")
+        f"**Decision.** Respect every no, and send nothing that is merely hashed. It costs **{cost.value:,.0f} yuan a year** (90 % interval "
+        f"{cost.low:,.0f} to {cost.high:,.0f}) for those who refused marketing; at most {at_most.value:,.0f} ({at_most.low:,.0f} to "
+        f"{at_most.high:,.0f}) if the {opted_out:,} who get the general message instead of a personal one were lost altogether. "
+        + ("That the true cost is zero cannot be excluded. " if cost.low < 0 else "")
         + "A fine may reach 50 million yuan or 5 % of a year's turnover (PIPL 66). What would change the decision: nothing in these "
         "numbers. A better form to ask for consent may lower the cost, since each yes is worth "
-        f"{campaigns * per_message[0]:.2f} yuan a year."
+        f"{campaigns * per_message.value:.2f} yuan a year."
     )
 else:
     show.say("**Decision.** Respect every no, and send nothing that is merely hashed, whatever it costs.")

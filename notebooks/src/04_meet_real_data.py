@@ -38,7 +38,7 @@ company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty c
 import knowpay
 import numpy as np
 import pandas as pd
-from knowpay import show
+from knowpay import estimate, show
 from knowpay.collect.public import SETS, counts
 
 ds = knowpay.open(data, seed=seed, **company)
@@ -165,23 +165,23 @@ show.say(
 # over the same span from the person's first day, and only of people who were watched that long: days with learning in 90
 # days, the usual gap between two of them, the last of them, and purchase days in 180 days. A day with learning is one with a
 # lesson in the company, with a video in MOOCCube, with clicks in OULAD: near, but not the same, and MOOCCube's file has the
-# views of some videos only.
+# views of some videos only. (The functions of `l04` stand in [lessons/l04.py](../lib/knowpay_course/lessons/l04.py).)
 
 # %%
-from knowpay.analyse import economics, likeness
+from knowpay_course.lessons import l04
 
-own_learning = likeness.first_days(likeness.learning(ds, "lesson_started"), ds, 90)
-own_buying = likeness.first_days(likeness.buying(ds), ds, 180)["days"]
+own_learning = l04.first_days(l04.learning(ds, "lesson_started"), ds, 90)
+own_buying = l04.first_days(l04.buying(ds), ds, 180)["days"]
 
 # %% data=["cdnow", "online_retail_ii"]
 stores = {n: knowpay.open(n) for n in ("cdnow", "online_retail_ii")}
-theirs = {n: likeness.first_days(likeness.buying(d), d, 180)["days"] for n, d in stores.items()}
+theirs = {n: l04.first_days(l04.buying(d), d, 180)["days"] for n, d in stores.items()}
 bought = {"the company": own_buying, **theirs}
 
 # %% data=["oulad", "mooccube", "cdnow", "online_retail_ii"]
 learn = {"the company": own_learning}
 for n, one, event in (("oulad", oulad, "page_viewed"), ("mooccube", mooc, "lesson_started")):
-    learn[n] = likeness.first_days(likeness.learning(one, event), one, 90)
+    learn[n] = l04.first_days(l04.learning(one, event), one, 90)
 samples = {
     "learning days": {n: f["days"] for n, f in learn.items()},
     "usual gap": {n: f["gap"] for n, f in learn.items()},
@@ -236,7 +236,7 @@ from itertools import combinations
 samples["list price over median"] = {n: s / s.median() for n, s in asked.items()}
 pairs = [(m, a, b) for m, by in samples.items() for a, b in combinations(by, 2)]
 apart = pd.DataFrame(pairs, columns=["measure", "one", "other"])
-found = [likeness.distance(samples[m][a], samples[m][b], seed=seed) for m, a, b in pairs]
+found = [l04.distance(samples[m][a], samples[m][b], seed=seed) for m, a, b in pairs]
 apart = apart.join(pd.DataFrame(found, columns=["ks", "ks_low", "ks_high", "noise", "w", "w_low", "w_high"]))
 
 # %% data=["oulad", "mooccube", "cdnow", "online_retail_ii", "udemy"] tags=["nbval-check-output"]
@@ -310,9 +310,10 @@ own_left = ~first["user_id"].isin(again)
 left = {"the company: first paid month not renewed": own_left}
 day_left = (enrolled["canceled_at"] - enrolled["current_period_start"]).dt.days
 left["oulad: withdrawn by day 30, of those enrolled on day 0"] = (day_left <= 30)[~(day_left <= 0)]
-leaves = {n: [len(s), *(100 * v for v in economics.mean_interval(s, seed=seed))] for n, s in left.items() if len(s)}
-columns = ["people", "%", "low", "high"]
-show.table(pd.DataFrame(leaves, index=columns).T.round(1).astype({"people": int}), "Leaving, with 90 % intervals")
+left = {n: s for n, s in left.items() if len(s)}
+leaves = 100 * estimate.frame({n: estimate.mean(s, seed=seed) for n, s in left.items()}, "%")
+leaves.insert(0, "people", [len(s) for s in left.values()])
+show.table(leaves.round(1), "Leaving, with 90 % intervals")
 
 # %% [markdown]
 # Near or far, these are not the same act. A paid month ends unless one pays again; an enrolment goes on until one takes the
@@ -339,16 +340,18 @@ arms = own_arms | {f"hillstrom: {a}": by_arm.loc[["control", a]] for a in by_arm
 
 # %% data="hillstrom" tags=["nbval-check-output"]
 ratios = {n: (*a.iloc[1], *a.iloc[0]) for n, a in arms.items()}  # buyers and people with the message, then without
-ratios = {n: [*v, *likeness.risk_ratio(*v)] for n, v in ratios.items() if min(v[0], v[2]) > 0}
-columns = ["with: bought", "with: drawn", "without: bought", "without: drawn", "times as often", "low", "high"]
-show.table(pd.DataFrame(ratios, index=columns).T.round(2), "What a message does to purchases, with 90 % intervals")
+ratios = {n: v for n, v in ratios.items() if min(v[0], v[2]) > 0}
+columns = ["with: bought", "with: drawn", "without: bought", "without: drawn"]
+often = {n: l04.risk_ratio(*v) for n, v in ratios.items()}
+ratios = pd.DataFrame(ratios, index=columns, dtype=float).T.join(estimate.frame(often, "times as often"))
+show.table(ratios.round(2), "What a message does to purchases, with 90 % intervals")
 
 # %% data="hillstrom" tags=["remove-input"]
-if "the company: message" in ratios:
-    own = ratios["the company: message"]
-    overlap = [n for n, v in ratios.items() if v is not own and v[5] <= own[6] and own[5] <= v[6]]
+if "the company: message" in often:
+    own = often["the company: message"]
+    overlap = [n for n, v in often.items() if v is not own and v.low <= own.high and own.low <= v.high]
     show.say(
-        f"The company's messages make people buy {own[4]:.1f} times as often ({own[5]:.1f} to {own[6]:.1f}); the interval overlaps "
+        f"The company's messages make people buy {own.value:.1f} times as often ({own.low:.1f} to {own.high:.1f}); the interval overlaps "
         f"{'those of ' + ' and '.join(overlap) if overlap else 'that of neither e-mail'}."
         + (" It was calibrated on Hillstrom, so this is no discovery." if ds.name.startswith("world:") else "")
     )
@@ -491,13 +494,11 @@ day = paid["timestamp"].dt.tz_convert(ds.timezone).dt.tz_localize(None).dt.norma
 nth = (day - day.groupby(paid["user_id"]).transform("min")).dt.days
 contribution = paid[nth < 180].groupby("user_id")["contribution"].sum()  # yuan of each buyer
 purchase = contribution.sum() / own_buying.sum()  # yuan that a day with purchases leaves
-ceiling = economics.mean_interval(own_buying, seed=seed)[0] * purchase
-worth, worth_low, worth_high = economics.mean_interval(contribution, seed=seed)
+ceiling = own_buying.mean() * purchase
+worth = estimate.mean(contribution, seed=seed, unit="yuan")
 
 # %% data=["cdnow", "online_retail_ii"] tags=["nbval-check-output"]
-limit = pd.DataFrame(
-    {n: economics.mean_interval(s, seed=seed) for n, s in bought.items()}, index=["days", "low", "high"]
-).T
+limit = estimate.frame({n: estimate.mean(s, seed=seed) for n, s in bought.items()}, "days")
 limit["may cost, yuan"] = limit["days"] * purchase
 limit["people"] = [len(s) for s in bought.values()]
 show.table(
@@ -517,12 +518,12 @@ spread = own_buying.std()
 outside = {n: max(r["days"] - own["high"], own["low"] - r["days"]) for n, r in rest.iterrows()}  # negative: inside
 enough = {n: max(2, int(np.ceil((spread / far) ** 2))) for n, far in outside.items() if far > 0}
 bids = rest["may cost, yuan"].items()
-excess = {n: [new_buyers * (bid - v) for v in (worth, worth_high, worth_low)] for n, bid in bids}
+excess = {n: [new_buyers * (bid - v) for v in (worth.value, worth.high, worth.low)] for n, bid in bids}
 
 # %% tags=["remove-input"]
 show.say(
-    f"**Decision.** A new buyer may cost at most **{ceiling:,.0f} yuan** ({worth_low:,.0f} to "
-    f"{worth_high:,.0f}), from {len(own_buying)} own buyers watched for 180 days, {purchase:,.0f} yuan that a day with purchases "
+    f"**Decision.** A new buyer may cost at most **{ceiling:,.0f} yuan** ({worth.low:,.0f} to "
+    f"{worth.high:,.0f}), from {len(own_buying)} own buyers watched for 180 days, {purchase:,.0f} yuan that a day with purchases "
     f"leaves, and a teacher's share of {teacher_share:.0%}. The interval is that of the mean of what each buyer leaves; a bid is a given "
     "sum, so what it loses is as uncertain as what buyers leave. Plan from your own repeat. What would change it: courses of another "
     "price, or buyers of another channel."

@@ -34,7 +34,7 @@ company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty c
 
 # %%
 import knowpay
-from knowpay import show
+from knowpay import estimate, show
 from knowpay.analyse import economics, profiles
 
 ds = knowpay.open(data, seed=seed, **company)
@@ -106,16 +106,16 @@ orders = economics.contributions(ds, 0.0).merge(economics.customers(ds)[["user_i
 later = orders["created_at"] + pd.to_timedelta(orders["day"], unit="D") >= line
 paid_later = table.index.isin(orders.loc[later, "user_id"])
 not_yet = (table["money"] == 0).to_numpy()
-potential = economics.mean_interval(paid_later[not_yet & busy.to_numpy()], seed=seed)
-others = economics.mean_interval(paid_later[not_yet & ~busy.to_numpy()], seed=seed)
+potential = estimate.mean(paid_later[not_yet & busy.to_numpy()], seed=seed)
+others = estimate.mean(paid_later[not_yet & ~busy.to_numpy()], seed=seed)
 
 # %% tags=["remove-input"]
 show.say(
-    f"Of the potential users **{potential[0]:.1%}** paid after the line (90 % interval {potential[1]:.1%} to {potential[2]:.1%}); "
-    f"of the others {others[0]:.1%} ({others[1]:.1%} to {others[2]:.1%}). "
+    f"Of the potential users **{potential.value:.1%}** paid after the line (90 % interval {potential.low:.1%} to {potential.high:.1%}); "
+    f"of the others {others.value:.1%} ({others.low:.1%} to {others.high:.1%}). "
     + (
         "So the label *potential* points at future payers."
-        if potential[1] > others[2]
+        if potential.low > others.high
         else "The intervals overlap: these data do not show that busy means about to pay."
     )
 )
@@ -149,20 +149,23 @@ shape = silhouette_score(x, labels, sample_size=1_500, random_state=seed)
 #
 # The usual proof is a *silhouette* (how much nearer one's own group is than the next, -1 to 1) and *stability*: the groups
 # come back when the users are resampled (1 = always). Try both on 4,000 people drawn from **one** cloud: correlated recency,
-# frequency and money, no groups at all.
+# frequency and money, no groups at all. (The functions of `l06` stand in
+# [lessons/l06.py](../lib/knowpay_course/lessons/l06.py).)
 
 # %% tags=["nbval-check-output"]
-noise = profiles.one_blob(4_000, seed=seed)
+from knowpay_course.lessons import l06
+
+noise = l06.one_blob(4_000, seed=seed)
 noise_shape = silhouette_score(noise, profiles.cluster(noise, k=4), sample_size=2_000, random_state=seed)
-noise_stable = profiles.stability(noise, k=4, draws=10)
+noise_stable = l06.stability(noise, k=4, draws=10)
 print(f"noise: silhouette {noise_shape:.2f}, stability {noise_stable:.2f}")
 
 # %%
 plain = profiles.standard(np.log1p(table.loc[features.index]))
 skewed = profiles.standard(table.loc[features.index])
-tried = {"RFM, not logged, k = 3": (skewed, 3), "RFM, logged, k = 4": (plain, 4)}
+groupings = {"RFM, not logged, k = 3": (skewed, 3), "RFM, logged, k = 4": (plain, 4)}
 draw = {"sample_size": 1_500, "random_state": seed}
-shapes = pd.Series({name: silhouette_score(z, profiles.cluster(z, k), **draw) for name, (z, k) in tried.items()})
+shapes = pd.Series({name: silhouette_score(z, profiles.cluster(z, k), **draw) for name, (z, k) in groupings.items()})
 shapes = pd.concat([shapes, pd.Series({"pure noise, k = 4": noise_shape, "topics and hours, k = 4": shape})])
 
 # %% tags=["nbval-check-output"]
@@ -198,9 +201,7 @@ with show.figure(title, x="number of groups k", y="gap over one cloud", alt=alt)
 # %% tags=["nbval-check-output"]
 groups = max(k_found, 2)
 labels = pd.Series(profiles.cluster(x, k=groups, seed=seed), index=features.index)
-print(
-    f"groups: {k_found}; noise: {k_noise}; stability of the users' groups {profiles.stability(x, groups, draws=10):.2f}"
-)
+print(f"groups: {k_found}; noise: {k_noise}; stability of the users' groups {l06.stability(x, groups, draws=10):.2f}")
 
 # %% [markdown]
 # ## Who they are
@@ -245,10 +246,10 @@ ways = {
     "by profile": labels,
     "each user's own favourite": pd.Series(range(len(features)), index=features.index),
 }
-hits = pd.DataFrame({name: profiles.featured_share(after, group, train=before) for name, group in ways.items()})
+hits = pd.DataFrame({name: l06.featured_share(after, group, train=before) for name, group in ways.items()})
 
 # %%
-test = pd.DataFrame({n: economics.mean_interval(hits[n], seed=seed) for n in hits}, index=["share", "low", "high"]).T
+test = estimate.frame({n: estimate.mean(hits[n], seed=seed) for n in hits}, "share")
 shares = ", ".join(f"{name} {share:.0%}" for name, share in test["share"].items())
 alt = f"Intervals for five ways to choose the featured category: {shares}."
 title = f"Best on unseen behaviour: {test['share'].idxmax()}, {test['share'].max():.0%} against {test['share']['one for all']:.0%}"
@@ -296,13 +297,7 @@ from knowpay.collect import public
 
 text = {"Invoice": str, "StockCode": str, "Customer ID": str}
 lines = pd.read_csv(public.path("online_retail_ii"), dtype=text, parse_dates=["InvoiceDate"])
-lines["pounds"] = lines["Quantity"] * lines["Price"]
-
-# %% data="online_retail_ii"
-sold = ~lines["Invoice"].str.startswith("C") & (lines["Quantity"] > 0) & (lines["Price"] > 0)  # C...: cancelled
-known = lines[sold].groupby("Customer ID")  # lines without a customer fall out
-shop = pd.DataFrame({"recency": (lines["InvoiceDate"].max() - known["InvoiceDate"].max()).dt.days})
-shop = shop.assign(frequency=known["Invoice"].nunique(), money=known["pounds"].sum())
+shop = l06.customers(lines)
 
 # %% data="online_retail_ii" tags=["nbval-check-output"]
 logged = profiles.standard(np.log1p(shop))
@@ -387,7 +382,7 @@ members_only = ds.courses.filter(ds.courses.product_type == "membership").produc
 pages = ds.events.filter(ds.events.event == "product_viewed").count().to_pandas()
 spent = paid[~paid["product_id"].isin(members_only)].groupby("user_id")["amount"].sum()
 money = economics.customers(ds)["user_id"].map(spent).fillna(0.0)  # few ever pay, so this is what is least known
-per_page = [m * len(money) / pages for m in economics.mean_interval(money, seed=seed)]  # yuan, with its interval
+per_page = estimate.mean(money, seed=seed, unit="yuan") * (len(money) / pages)  # of all who open pages
 
 # %% [markdown]
 # Who refused personal offers sees the category for all, whatever the data know about them; they bring no gain.
@@ -403,14 +398,15 @@ fitting = (
 
 # %%
 best = test["share"].idxmax()
-gain = economics.mean_interval(personal[best] - personal["one for all"], seed=seed)
-mean, low, high = (fitting * yuan * share for yuan, share in zip(per_page, gain, strict=True))  # both ends at once
-ahead = economics.mean_interval(personal["each user's own favourite"] - personal["by profile"], seed=seed)
+gain = estimate.mean(personal[best] - personal["one for all"], seed=seed)
+mean = fitting * per_page.value * gain.value
+low, high = fitting * per_page.low * gain.low, fitting * per_page.high * gain.high  # both ends at once
+ahead = estimate.mean(personal["each user's own favourite"] - personal["by profile"], seed=seed)
 
 # %% tags=["remove-input"]
 pays = 12 * low > building
 show.say(
-    f"**Decision.** If the home page is made personal, feature *{best}*. Against one category for all it fits {100 * gain[0]:.0f} more of 100 pages that people "
+    f"**Decision.** If the home page is made personal, feature *{best}*. Against one category for all it fits {100 * gain.value:.0f} more of 100 pages that people "
     f"open, worth about **{mean:,.0f} yuan a month** (90 % interval {low:,.0f} to {high:,.0f}, given the declared "
     f"{featured_opens:.0%}; {len(refused):,} users who refused are left out). In a year that is "
     f"{12 * low:,.0f} to {12 * high:,.0f} yuan, against the {building:,} that it costs to build: "
@@ -418,9 +414,9 @@ show.say(
 )
 
 # %% tags=["remove-input"]
-if ahead[1] > 0:
+if ahead.low > 0:
     place = "need no place in it: the user's own history beats them"
-elif ahead[2] < 0:
+elif ahead.high < 0:
     place = "deserve their place in it: they beat the user's own history"
 else:
     place = "are as good as the user's own history, and more work"

@@ -35,7 +35,7 @@ company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty c
 
 # %%
 import knowpay
-from knowpay import show
+from knowpay import estimate, show
 from knowpay.analyse import churn, churn_models
 
 ds = knowpay.open(data, seed=seed, **company)
@@ -119,8 +119,8 @@ show.table(
 import numpy as np
 from statsmodels.duration.survfunc import SurvfuncRight
 
-curve = churn_models.fit_sbg(lives)
-print(f"alpha {curve.alpha:.2f}, beta {curve.beta:.2f}: h(1) {curve.hazard(1):.3f}, h(6) {curve.hazard(6):.3f}")
+curve = churn_models.RenewalCurve().fit(lives)
+print(f"alpha {curve.alpha_:.2f}, beta {curve.beta_:.2f}: h(1) {curve.hazard(1):.3f}, h(6) {curve.hazard(6):.3f}")
 n = np.arange(13)
 steps = SurvfuncRight(lives["periods"], lives["left"])  # Kaplan–Meier over all months
 steps_1, steps_12 = np.append(1, steps.surv_prob)[np.searchsorted(steps.surv_times, [1, 12], side="right")]
@@ -141,7 +141,7 @@ with show.figure(
 # %%
 import pandas as pd
 
-points = pd.DataFrame([curve.interval(k) for k in (1, 12)], [1, 12], ["curve", "low", "high"]).rename_axis("renewals")
+points = estimate.frame({k: curve.interval(k) for k in (1, 12)}, "curve").rename_axis("renewals")
 points = points.assign(one_rate=[1 - rate, year_by_rate], published=[0.56, 0.11]).reset_index()
 show.table(
     points.round(3), "First renewal and a year, with 90 % intervals; published: RevenueCat medians, other companies"
@@ -184,7 +184,7 @@ logistic = churn_models.tune(churn_models.logistic(features, free=["log_tenure"]
 # %%
 sizes = {"model__max_iter": [15, 30, 60, 120], "model__max_leaf_nodes": [3, 6]}
 boosting = churn_models.tune(churn_models.boosting(features), sizes, train, folds)
-early = churn_models.fit_sbg(churn.lifetimes(train))
+early = churn_models.RenewalCurve().fit(churn.lifetimes(train))
 hazards = {"one rate": np.full(len(test), train["left"].mean()), "renewal curve": early.hazard(test["period_no"])}
 hazards |= {"logistic": logistic.predict_proba(test)[:, 1], "boosting": boosting.predict_proba(test)[:, 1]}
 
@@ -195,17 +195,19 @@ hazards |= {"logistic": logistic.predict_proba(test)[:, 1], "boosting": boosting
 
 # %%
 scores = churn_models.scores(test["left"], hazards, test["user_id"], seed=seed)
-show.table(churn_models.as_text(scores), "Months after the cut, 90 % intervals by member")
+show.table(scores.map(show.interval), "Months after the cut, 90 % intervals by member")
 
 # %% tags=["remove-input"]
-over_curve, low, high = churn_models.gain(test["left"], hazards["logistic"], hazards["renewal curve"], test["user_id"])
-over_trees, low_t, high_t = churn_models.gain(test["left"], hazards["logistic"], hazards["boosting"], test["user_id"])
-adds = low > 0
+over_curve, over_trees = (
+    churn_models.gain(test["left"], hazards["logistic"], hazards[dull], test["user_id"])
+    for dull in ("renewal curve", "boosting")
+)
+adds = over_curve.low > 0
 proof = "is more than chance" if adds else "may be chance"
-against = "is ahead of" if low_t > 0 else "is behind" if high_t < 0 else "cannot be told from"
+against = "is ahead of" if over_trees.low > 0 else "is behind" if over_trees.high < 0 else "cannot be told from"
 show.say(
-    f"Behaviour adds {over_curve:+.3f} AUC to the renewal curve (90 % interval {low:+.3f} to {high:+.3f}), which {proof} at this "
-    f"size. The logistic regression {against} boosting ({over_trees:+.3f}, {low_t:+.3f} to {high_t:+.3f}). There were "
+    f"Behaviour adds {over_curve.value:+.3f} AUC to the renewal curve (90 % interval {over_curve.low:+.3f} to {over_curve.high:+.3f}), which {proof} at this "
+    f"size. The logistic regression {against} boosting ({over_trees.value:+.3f}, {over_trees.low:+.3f} to {over_trees.high:+.3f}). There were "
     f"{int(train['left'].sum()):,} leavers to learn from, and the curve needs only two numbers."
 )
 
@@ -213,7 +215,7 @@ show.say(
 # An AUC says nothing about the level. Sort the test months by prediction, cut them in fifths and compare.
 
 # %%
-levels = churn_models.calibration(test["left"], hazards["logistic"])
+levels = estimate.reliability(test["left"], hazards["logistic"], bins=5)
 alt = f"Five points with error bars beside the diagonal, predicted {levels['predicted'].min():.2f} to {levels['predicted'].max():.2f}."
 alt += f" Observed, from left to right: {', '.join(f'{x:.2f}' for x in levels['observed'])}."
 labels = {"x": "predicted share that leaves", "y": "observed share that leaves"}
@@ -254,10 +256,13 @@ show.say(
 oulad = knowpay.open("oulad")
 
 # %% [markdown]
-# First the clock: of those still registered at the start of a week, how many withdraw in it?
+# First the clock: of those still registered at the start of a week, how many withdraw in it? (The functions of `l10`
+# stand in [lessons/l10.py](../lib/knowpay_course/lessons/l10.py).)
 
 # %% data="oulad"
-weekly = churn.oulad_weekly(oulad)
+from knowpay_course.lessons import l10
+
+weekly = l10.weekly(oulad)
 peak, later = weekly.loc[weekly["hazard"].idxmax()], weekly.loc[weekly["week"] > 4, "hazard"].max()
 with show.figure(
     f"Withdrawal peaks in week {peak['week']:.0f} ({peak['hazard']:.1%}); after week 4 it is never above {later:.1%}",
@@ -273,7 +278,7 @@ with show.figure(
 # October 2014 tests. A withdrawal without a date (nobody knows when) counts as staying.
 
 # %% data="oulad" tags=["nbval-check-output"]
-day28 = churn.oulad_at_day(oulad, 28).assign(enrolments=1.0)
+day28 = l10.at_day(oulad, 28).assign(enrolments=1.0)
 day28["with_clicks"] = day28["clicks"].notna().astype(float)
 counts = day28.groupby("presentation")[["enrolments", "left", "undated", "with_clicks"]].sum()
 show.table(counts.astype(int), "Still registered on day 28, who withdraws later, and who is in the click table")
@@ -294,7 +299,7 @@ show.table(low_marks.round(3), "Share of marks below 10 by day 28: one module ch
 # then fitted to all three training presentations.
 
 # %% data="oulad"
-numbers, kinds = list(churn.OULAD_NUMBERS), list(churn.OULAD_KINDS)
+numbers, kinds = list(l10.NUMBERS), list(l10.KINDS)
 past = day28[day28["presentation"] < "2014J"].reset_index(drop=True)
 late = (past["presentation"] == "2014B").to_numpy()
 fold = [(np.flatnonzero(~late), np.flatnonzero(late))]
@@ -310,15 +315,15 @@ silent = ((then["submitted"] == 0) & (then["missed"] > 0)).astype(float)
 risks = {k: m.predict_proba(then)[:, 1] for k, m in {"logistic": plain, "boosting": trees}.items()}
 risks = {"nothing handed in": silent} | risks
 real = churn_models.scores(then["left"], risks, then["student"], seed=seed)
-show.table(churn_models.as_text(real), "Withdrawal after day 28 of those still there, October 2014, 90 % intervals")
+show.table(real.map(show.interval), "Withdrawal after day 28 of those still there, October 2014, 90 % intervals")
 
 # %% data="oulad" tags=["remove-input"]
-best, low, high = churn_models.gain(then["left"], risks["boosting"], risks["logistic"], then["student"])
-flagged = real["value"][(real["model"] == "logistic") & real["score"].str.startswith("precision")].item()
-verdict = "a tie" if low < 0 < high else "a difference"
+lead = churn_models.gain(then["left"], risks["boosting"], risks["logistic"], then["student"])
+flagged = real.loc["logistic", "precision at 10%"].value
+verdict = "a tie" if lead.low < 0 < lead.high else "a difference"
 show.say(
     f"{then['left'].mean():.0%} of {len(then):,} withdraw; among the tenth flagged first it is {flagged:.0%}. Boosting is "
-    f"{best:+.3f} AUC from the logistic regression (90 % interval {low:+.3f} to {high:+.3f}): {verdict}. These are modest "
+    f"{lead.value:+.3f} AUC from the logistic regression (90 % interval {lead.low:+.3f} to {lead.high:+.3f}): {verdict}. These are modest "
     "numbers, and they are what day 28 knows."
 )
 
@@ -336,8 +341,8 @@ show.say(
 # %% data="oulad" tags=["nbval-check-output"]
 new = ~then["student"].isin(past["student"])
 raw = ["score_all" if name == "score" else name for name in numbers]
-bare = churn_models.forecast(churn_models.logistic(numbers, ["standing", "module"], strength=c), day28, "2014J")[1]
-naive = churn_models.forecast(churn_models.logistic(raw, kinds, strength=c), day28, "2014J")[1]
+bare = l10.forecast(churn_models.logistic(numbers, ["standing", "module"], strength=c), day28, "2014J")[1]
+naive = l10.forecast(churn_models.logistic(raw, kinds, strength=c), day28, "2014J")[1]
 p, left = risks["logistic"], then["left"]
 choices = {"as above": measure(left, p), f"{new.sum():,} learners not seen in training": measure(left[new], p[new])}
 choices["undated withdrawals count as leaving"] = measure(np.maximum(left, then["undated"]), p)
@@ -350,14 +355,14 @@ show.table(pd.Series(choices, name="AUC").round(2), "The logistic regression und
 
 # %% data="oulad"
 seen = day28[day28["clicks"].notna()]
-sets = {"without clicks": numbers, "with clicks": [*numbers, *churn.OULAD_CLICKS]}
+sets = {"without clicks": numbers, "with clicks": [*numbers, *l10.CLICKS]}
 fits = {k: churn_models.logistic(v, kinds, strength=c) for k, v in sets.items()}
-asked = {k: churn_models.forecast(model, seen, "2014J") for k, model in fits.items()}
+asked = {k: l10.forecast(model, seen, "2014J") for k, model in fits.items()}
 few = asked["with clicks"][0]
 table = churn_models.scores(few["left"], {k: p for k, (_, p) in asked.items()}, few["student"], seed=seed)
-plans = ", ".join(sorted(seen["plan"].unique())[:3])
-covered = f"The same enrolments without and with clicks ({plans}): {int(few['left'].sum())} withdrawals in the test"
-show.table(churn_models.as_text(table), covered)
+runs = ", ".join(sorted(seen["run"].unique())[:3])
+covered = f"The same enrolments without and with clicks ({runs}): {int(few['left'].sum())} withdrawals in the test"
+show.table(table.map(show.interval), covered)
 
 # %% [markdown]
 # ### The trap: 0.91 at day 28
@@ -367,8 +372,8 @@ show.table(churn_models.as_text(table), covered)
 # nothing, because they are gone. Last, a column tells the model that they are.
 
 # %% data="oulad"
-everybody = churn.oulad_at_day(oulad, 28, keep_gone=True)
-bad = churn.fail_or_withdraw(day28), churn.fail_or_withdraw(everybody)
+everybody = l10.at_day(oulad, 28, keep_gone=True)
+bad = l10.fail_or_withdraw(day28), l10.fail_or_withdraw(everybody)
 told = [*numbers, "gone"]
 rungs = {"withdraw later, still there": (day28, numbers), "fail or withdraw, still there": (bad[0], numbers)}
 rungs |= {"fail or withdraw, with those gone": (bad[1], numbers), "the same, told who is gone": (bad[1], told)}
@@ -376,7 +381,7 @@ rungs |= {"fail or withdraw, with those gone": (bad[1], numbers), "the same, tol
 # %% data="oulad" tags=["nbval-check-output"]
 ladder = {}
 for name, (rows, columns) in rungs.items():
-    t, p = churn_models.forecast(churn_models.logistic(columns, kinds, strength=c), rows, "2014J")
+    t, p = l10.forecast(churn_models.logistic(columns, kinds, strength=c), rows, "2014J")
     ladder[name] = (len(t), t["left"].mean().round(3), int(t["gone"].sum()), round(measure(t["left"], p), 2))
 ladder = pd.DataFrame(ladder, index=["tested", "share positive", "already gone", "AUC"]).T
 show.table(ladder, "The same model, four questions")
@@ -395,15 +400,15 @@ show.say(
 # because the first weeks are so different; and fail-or-withdraw asked on day 14.
 
 # %% data="oulad" tags=["nbval-check-output"]
-weeks = [churn.oulad_at_day(oulad, 7 * week, horizon=7).assign(week=float(week)) for week in range(1, 11)]
+weeks = [l10.at_day(oulad, 7 * week, horizon=7).assign(week=float(week)) for week in range(1, 11)]
 weeks = pd.concat(weeks, ignore_index=True)
-coming, p = churn_models.forecast(churn_models.logistic([*numbers, "week"], kinds, strength=c), weeks, "2014J")
+coming, p = l10.forecast(churn_models.logistic([*numbers, "week"], kinds, strength=c), weeks, "2014J")
 next_week, share = measure(coming["left"], p), weeks["left"].mean()
 print(f"{len(weeks):,} person-weeks, {share:.2%} withdraw in the next; AUC on October 2014 {next_week:.2f}")
 
 # %% data="oulad"
-day14 = churn.fail_or_withdraw(churn.oulad_at_day(oulad, 14))
-soon, p = churn_models.forecast(churn_models.logistic(numbers, kinds, strength=c), day14, "2014J")
+day14 = l10.fail_or_withdraw(l10.at_day(oulad, 14))
+soon, p = l10.forecast(churn_models.logistic(numbers, kinds, strength=c), day14, "2014J")
 names = {"withdraws next week, weeks 1–10; with clicks; folds by student [1]": "0.844"}
 names["fail or withdraw, day 14; with clicks [2]"] = "0.789"
 names["fail or withdraw, day 28, those gone included; with clicks [3]"] = "0.910"
@@ -494,10 +499,10 @@ show.table(shown, f"Of {len(running)} members {len(members)} may be approached; 
 # %%
 chosen = members[members["worth_calling"] > 0].reset_index(drop=True)
 if len(chosen):
-    refits, _ = churn_models.refits(model, over, chosen, seed=seed)
-    low, high = np.quantile(call.draws(refits, seed=seed), [0.05, 0.95])
-    value, budget = chosen["worth_calling"].sum(), call.budget(chosen["hazard"]).sum()
-    loss = "; a loss is possible" if low < 0 else ""
+    refits = churn_models.refits(model, over, chosen, seed=seed)
+    expected = estimate.from_draws(chosen["worth_calling"].sum(), call.draws(refits, seed=seed), unit="yuan")
+    budget = call.budget(chosen["hazard"]).sum()
+    loss = "; a loss is possible" if expected.low < 0 else ""
     need, half = call.break_even(chosen["hazard"]), call.test_size(chosen["hazard"])
     rounds = 2 * half / len(chosen)  # lists like this one
 
@@ -513,8 +518,8 @@ settle = (
 )
 show.say(
     f"**Decision.** Call {len(chosen)} of {len(members)} members, chosen by {'month and behaviour' if adds else 'the month alone'}, "
-    f"budget **{budget:.0f} yuan**, expected gain **{value:.0f} yuan** "
-    f"(90 % interval {low:.0f} to {high:.0f}, from the error of the hazards and the luck of a month{loss}). It pays if the call keeps "
+    f"budget **{budget:.0f} yuan**, expected gain **{expected.value:.0f} yuan** "
+    f"(90 % interval {expected.low:.0f} to {expected.high:.0f}, from the error of the hazards and the luck of a month{loss}). It pays if the call keeps "
     f"more than **{need:.0%}** of those about to leave; we assumed {call.save:.0%}, and nobody here has measured it. "
     f"Showing such an effect takes about {half:,.0f} members in each half. {settle}"
     if len(chosen)

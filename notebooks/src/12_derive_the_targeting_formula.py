@@ -35,7 +35,7 @@ company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty c
 
 # %%
 import knowpay
-from knowpay import show
+from knowpay import estimate, show
 
 ds = knowpay.open(data, seed=seed, **company)
 ds.needs("12")  # stops here, with a sentence, when the data cannot carry this lesson
@@ -49,12 +49,12 @@ ds.needs("12")  # stops here, with a sentence, when the data cannot carry this l
 # %%
 from knowpay.derive import evidence
 
-tried = evidence.load(ds)
+assignments = evidence.load(ds)
 
 # %% tags=["remove-input"]
 show.say(
-    f"{len(tried):,} touches of {tried['user_id'].nunique():,} people in {tried['campaign'].max()} campaigns; "
-    f"{tried['bought'].sum():,} were followed by an order of the promoted course within 14 days. People who may "
+    f"{len(assignments):,} touches of {assignments['user_id'].nunique():,} people in {assignments['campaign'].max()} campaigns; "
+    f"{assignments['bought'].sum():,} were followed by an order of the promoted course within 14 days. People who may "
     "not be sent something personal (they opted out of it, or refused marketing or analysis) are left out of everything below."
 )
 
@@ -65,13 +65,14 @@ show.say(
 # becomes an object with a type and a shape. *Shown* means that the message was sent; $y = 1$ means "bought". $f$ may use
 # only what was known when the lot was drawn: active days in the 30 days before, the share of course pages of the promoted
 # kind (*interest*), pages opened, pages *alike* the promoted one, how often its own page was *seen*, whether it is *dear*,
-# and the occupation. Each is cut into a few levels.
+# and the occupation. Each is cut into a few levels. (The functions of `l12` stand in
+# [lessons/l12.py](../lib/knowpay_course/lessons/l12.py).)
 
 # %% tags=["nbval-check-output"]
-from knowpay.derive import formula
+from knowpay_course.lessons import l12
 
-show.table(formula.notation(tried, evidence.COLUMNS), "Notation: the article's symbols and what they are here")
-touch = tried.loc[tried["campaign"] == 1, [*evidence.COLUMNS, "message", "bought"]].head(3)
+show.table(l12.notation(assignments, evidence.COLUMNS), "Notation: the article's symbols and what they are here")
+touch = assignments.loc[assignments["campaign"] == 1, [*evidence.COLUMNS, "message", "bought"]].head(3)
 show.table(touch.reset_index(drop=True), "z = f(x) of three touches, with v and y")
 
 # %% [markdown]
@@ -82,8 +83,8 @@ show.table(touch.reset_index(drop=True), "z = f(x) of three touches, with v and 
 # anyway.
 
 # %% tags=["nbval-check-output"]
-world = formula.small_world()
-show.table(world.table(), "Everything there is to know about ten pairs, in hundredths")
+world = l12.small_world()
+show.table(world.ingredients(), "Everything there is to know about ten pairs, in hundredths")
 
 # %% [markdown]
 # The fan buys a little *less* when the course is pushed (18 against 20 in a hundred). The student is hardly ever shown the
@@ -144,7 +145,7 @@ from dataclasses import replace
 
 import sympy
 
-symbols = formula.symbolic_world(users=2)
+symbols = l12.symbolic_world(users=2)
 conditional = symbols.joint()[:, 0, 1, 1] / symbols.joint()[:, 0, 1, 1].sum()
 print("definition - Bayes:", *[sympy.simplify(x) for x in conditional - symbols.posterior_shown()[:, 0]])
 print("sum of Bayes:", sympy.simplify(symbols.posterior_shown().sum()))
@@ -162,13 +163,13 @@ print("sum as printed:", sympy.factor(replace(symbols, p_hidden=symbols.p_shown)
 
 # %%
 sizes = [2_000 * 4**k for k in range(6)]
-squared = formula.simulate(world, course=0, sizes=sizes, repeats=200, seed=seed)
-slope, slope_error = formula.error_slope(sizes, squared)
+squared = l12.simulate(world, course=0, sizes=sizes, repeats=200, seed=seed)
+slope = l12.error_slope(sizes, squared)
 rmse = squared.mean(axis=1) ** 0.5
 
 # %%
 with show.figure(
-    f"The counted posterior closes in: slope {slope:.3f}, standard error {slope_error:.3f}",
+    f"The counted posterior closes in: slope {slope.value:.3f}, standard error {slope.error:.3f}",
     x="encounters drawn",
     y="root-mean-square error",
     alt=f"Six points on a falling straight line, log-log, from {rmse[0]:.3f} down to {rmse[-1]:.4f}; the line has slope -1/2.",
@@ -186,7 +187,7 @@ with show.figure(
 # the counts are likeliest. A third of $n$ people keeps $n/(n+\text{weight})$ of its own rate.
 
 # %%
-learn, tune, test = evidence.split(tried)  # campaigns in order of time: half, a sixth, a third
+learn, tune, test = evidence.split(assignments)  # campaigns in order of time: half, a sixth, a third
 earlier = pd.concat([learn, tune])
 
 # %% tags=["nbval-check-output"]
@@ -231,10 +232,10 @@ show.say(
 # groups. A distribution does not change its total because somebody sorted the drawer differently.
 
 # %% tags=["nbval-check-output"]
-people = tried["user_id"].rank(method="dense")
+people = assignments["user_id"].rank(method="dense")
 for groups in (3, 6, 12):
-    by = tried.groupby((people % groups).astype(int))
-    sum_printed = (by["bought"].mean() * by["message"].mean() / tried["bought"].mean()).sum()
+    by = assignments.groupby((people % groups).astype(int))
+    sum_printed = (by["bought"].mean() * by["message"].mean() / assignments["bought"].mean()).sum()
     print(f"{groups:2d} groups: the printed formula sums to {sum_printed:.1f}")
 
 # %% [markdown]
@@ -245,7 +246,11 @@ for groups in (3, 6, 12):
 
 # %% tags=["nbval-check-output"]
 equal = replace(world, show=world.show * 0 + 1 / 2)
-policies = {"our policy": world.posterior_shown(), "equal showing": equal.posterior_shown(), "uplift": world.effect()}
+policies = {
+    "our policy": world.posterior_shown(),
+    "equal showing": equal.posterior_shown(),
+    "uplift": l12.uplift(world.p_shown, world.p_hidden),
+}
 lead = pd.DataFrame({name: array[:, 0].astype(float) for name, array in policies.items()}, index=world.users)
 show.table(lead.round(3), "Spreadsheets: posterior under two policies, and what showing adds")
 
@@ -282,18 +287,14 @@ with show.figure(
 # predicted values. Its model may not have seen those campaigns and learns on fewer, so its AUC differs for that reason.
 
 # %%
-choices = models.makers([int(tried[c].max()) + 1 for c in evidence.COLUMNS])
-setting = {name: models.tune(make, grid, learn, tune, evidence.COLUMNS) for name, (make, grid) in choices.items()}
-fits = {
-    name: models.two_arms(make, setting[name], earlier, test, evidence.COLUMNS) for name, (make, _) in choices.items()
-}
+candidates = models.candidates([int(assignments[c].max()) + 1 for c in evidence.COLUMNS])
+tuned = {name: models.tune(*pair, learn, tune, evidence.COLUMNS) for name, pair in candidates.items()}
+fits = {name: models.two_arms(model, earlier, test, evidence.COLUMNS) for name, model in tuned.items()}
 
 # %%
 from knowpay.derive import calibration
 
-half, _ = models.two_arms(
-    choices["naive Bayes"][0], setting["naive Bayes"], learn, pd.concat([tune, test]), evidence.COLUMNS
-)
+half, _ = models.two_arms(tuned["naive Bayes"], learn, pd.concat([tune, test]), evidence.COLUMNS)
 sent = tune["message"].to_numpy()
 repaired = calibration.isotonic(half[: len(tune)][sent], tune["bought"][sent], half[len(tune) :])
 shown_p = {**{name: p_shown for name, (p_shown, _) in fits.items()}, "naive Bayes, isotonic": repaired}
@@ -308,7 +309,7 @@ show.table(
 nb, lr, iso = (judged.loc[name] for name in ("naive Bayes", "logistic", "naive Bayes, isotonic"))
 
 # %%
-curves = {name: calibration.reliability(y[v], shown_p[name][v], bins=5) for name in ("naive Bayes", "logistic")}
+curves = {name: estimate.reliability(y[v], shown_p[name][v], bins=5) for name in ("naive Bayes", "logistic")}
 ends = {name: curve.iloc[-1] for name, curve in curves.items()}
 said = [f"{name} {e['predicted']:.1%}, {e['observed']:.1%}" for name, e in ends.items()]
 axes = {"x": "predicted probability to buy", "y": "observed share of buyers"}
@@ -322,14 +323,16 @@ with show.figure(f"Top fifth, predicted and bought: {'; '.join(said)}", **axes, 
 # %%
 from knowpay.analyse import churn_models
 
-ahead_by, least, most = churn_models.gain(y[v], shown_p["naive Bayes"][v], shown_p["logistic"][v], test["user_id"][v])
-ranking = "cannot be told apart" if least <= 0 <= most else "differs"
-ranks = tried[["active", "interest", "pages", "alike", "seen"]].corr(method="spearman").where(lambda c: c < 1).stack()
+ahead_by = churn_models.gain(y[v], shown_p["naive Bayes"][v], shown_p["logistic"][v], test["user_id"][v])
+ranking = "cannot be told apart" if ahead_by.low <= 0 <= ahead_by.high else "differs"
+ranks = (
+    assignments[["active", "interest", "pages", "alike", "seen"]].corr(method="spearman").where(lambda c: c < 1).stack()
+)
 
 # %% tags=["remove-input"]
 show.say(
-    f"**Ranking** {ranking}: naive Bayes minus logistic regression is {ahead_by:+.3f} AUC (90 % interval {least:+.3f} to "
-    f"{most:+.3f}). **Probability:** in its top tenth naive Bayes predicts {1 + nb['top']:.1f} times the purchases that "
+    f"**Ranking** {ranking}: naive Bayes minus logistic regression is {ahead_by.value:+.3f} AUC (90 % interval {ahead_by.low:+.3f} to "
+    f"{ahead_by.high:+.3f}). **Probability:** in its top tenth naive Bayes predicts {1 + nb['top']:.1f} times the purchases that "
     f"came, logistic regression {1 + lr['top']:.1f} times; the slopes are {nb['slope']:.2f} and {lr['slope']:.2f}. The "
     f"columns overlap ({' and '.join(ranks.idxmax())} most, rank correlation {ranks.max():.2f}), and naive Bayes counts each as a "
     "witness of its own. Isotonic regression, fitted on the "
@@ -350,7 +353,7 @@ from knowpay.people.money import contribution_rate
 teacher_share = 0.30
 rate = contribution_rate(ds, teacher_share)
 margin = (test["price"] * rate).to_numpy()  # yuan per purchase
-cost = float(tried.loc[tried["message"], "cost"].max())  # yuan per message
+cost = float(assignments.loc[assignments["message"], "cost"].max())  # yuan per message
 show.say(f"A message of {cost:.2f} yuan pays for itself at an uplift of {cost / margin.mean():.2%} on average.")
 
 # %% [markdown]
@@ -361,7 +364,7 @@ show.say(f"A message of {cost:.2f} yuan pays for itself at an uplift of {cost / 
 # %%
 import numpy as np
 
-effect = {name: formula.uplift(*arms) for name, arms in fits.items()}
+effect = {name: l12.uplift(*arms) for name, arms in fits.items()}
 rules = {"everybody": np.ones(len(test), dtype=bool), "busiest third": (test["third"] == "busy").to_numpy()}
 rules |= {f"response, {name}": fits[name][0] * margin > cost for name in ("naive Bayes", "logistic")}
 rules |= {f"uplift, {name}": e * margin > cost for name, e in effect.items()}
@@ -376,9 +379,9 @@ rules["best responders, as many"] = np.isin(np.arange(len(test)), order[: rules[
 # %% tags=["nbval-check-output"]
 from knowpay.derive import policy
 
-gain = policy.gains(test, margin, cost)
+gain = policy.ipw_scores(test, margin, cost)
 earned = {name: policy.profit(rule, gain, test["user_id"]) for name, rule in rules.items()}
-money = pd.DataFrame(earned, index=policy.Profit._fields).T.drop(columns="error").round(0)
+money = estimate.frame(earned, "yuan").round(0)
 money.insert(0, "share sent", [round(rule.mean(), 2) for rule in rules.values()])
 show.table(money, "Profit on later campaigns against nobody, yuan, with 90 % interval")
 
@@ -395,7 +398,7 @@ pairs = {
     "everybody - busiest third": ("everybody", "busiest third"),
 }
 versus = {n: policy.profit(rules[a] * 1.0 - rules[b], gain, test["user_id"]) for n, (a, b) in pairs.items()}
-rows = {n: [*(round(x) for x in d[:3]), d.verdict()] for n, d in versus.items()}
+rows = {n: [*map(round, (d.value, d.low, d.high)), policy.verdict(d)] for n, d in versus.items()}
 show.table(pd.DataFrame(rows, index=["yuan", "low", "high", "verdict"]).T, "Difference of two rules, 90 % interval")
 
 # %% tags=["remove-input"]
@@ -403,8 +406,8 @@ sent_share = money["share sent"]
 show.say(
     f"At {cost:.2f} yuan a message the logistic response rule writes to {sent_share['response, logistic']:.0%} of the list, "
     f"naive Bayes to {sent_share['response, naive Bayes']:.0%}; what that difference earns "
-    f"{versus['response: naive Bayes - logistic'].verdict()}. The uplift rule writes to {sent_share['uplift, logistic']:.0%}; "
-    f"uplift minus everybody **{versus['uplift, logistic - everybody'].verdict()}**. Unless that verdict is “gains”, the data "
+    f"{policy.verdict(versus['response: naive Bayes - logistic'])}. The uplift rule writes to {sent_share['uplift, logistic']:.0%}; "
+    f"uplift minus everybody **{policy.verdict(versus['uplift, logistic - everybody'])}**. Unless that verdict is “gains”, the data "
     "say no to the cleverer rule, and the duller one stays: an uplift is the small difference of two small numbers, learned "
     f"here from {earlier['bought'].sum():,} purchases in both arms together."
 )
@@ -455,7 +458,7 @@ show.say(
     f"{usd['response, logistic']:.0f}; the uplift rules earn {usd['uplift, naive Bayes']:.0f} and "
     f"{usd['uplift, logistic']:.0f}, the dull rule {usd.iloc[1]:.0f}: "
     f"{'no model earns more, and it stays' if usd.idxmax() == usd.index[1] else 'best here is ' + str(usd.idxmax())}. Uplift by "
-    f"naive Bayes minus by logistic regression: {two.yuan:.0f} ({two.low:.0f} to {two.high:.0f}), which {two.verdict()}."
+    f"naive Bayes minus by logistic regression: {two.value:.0f} ({two.low:.0f} to {two.high:.0f}), which {policy.verdict(two)}."
 )
 
 # %% [markdown]
@@ -472,13 +475,15 @@ show.say(
 # - what sending to everybody earned in the later campaigns, counted by arms, against the true expectation.
 
 # %% tags=["nbval-check-output"]
-show.check("slope of the simulation error", slope, -0.5, 2.58 * slope_error)
+show.check("slope of the simulation error", slope.value, -0.5, 2.58 * slope.error)
 known = getattr(ds, "truth", None)
 if known is None:
     show.say(f"{ds.name} is not simulated: nobody knows its truth, and the checks below are skipped.")
 else:
     tolerances = known.tolerances("12")
-    real = tried.merge(known.touches[["touch_id", "p_control", "p_message"]], on="touch_id", validate="one_to_one")
+    real = assignments.merge(
+        known.touches[["touch_id", "p_control", "p_message"]], on="touch_id", validate="one_to_one"
+    )
     real["effect"] = real["p_message"] - real["p_control"]
 
 # %% tags=["nbval-check-output"]
@@ -490,8 +495,8 @@ if known is not None:
     exact = real["p_message"] * (1 - touches.odds(real)["control"])  # chance to be shown the course and to buy it
     show.check("busy people among shown buyers", 100 * ours, 100 * exact[busy].sum() / exact.sum(), tolerances, "%")
     for group, rows in {"everybody": real, **dict(tuple(real.groupby("third")))}.items():
-        value, _ = formula.counted(rows)
-        show.check(f"uplift, {group}", 100 * value, 100 * rows["effect"].mean(), tolerances, "points")
+        counted = l12.counted(rows).value
+        show.check(f"uplift, {group}", 100 * counted, 100 * rows["effect"].mean(), tolerances, "points")
 
 # %% tags=["nbval-check-output"]
 from knowpay import world as simulator
@@ -500,7 +505,7 @@ if known is not None:
     chances = test.merge(real[["touch_id", "effect"]], on="touch_id", validate="one_to_one")
     true_rate = simulator.contribution_rate(known, teacher_share)  # by the simulator's own books
     true_gain = (chances["effect"] * chances["price"] * true_rate - cost).to_numpy()
-    each = 1000 * earned["everybody"].yuan / len(test)
+    each = 1000 * earned["everybody"].value / len(test)
     show.check("profit per 1,000 touches, everybody", each, 1000 * true_gain.mean(), tolerances, "yuan")
 
 # %% tags=["remove-input"]
@@ -524,7 +529,7 @@ costs = np.linspace(cost / 2, 5 * cost, 19)
 curve = pd.DataFrame(index=costs, columns=["everybody", "uplift, logistic", "response, logistic"], dtype=float)
 for c in costs:  # every list is drawn up anew for the cost
     lists = [np.ones(len(test)), effect["logistic"] * margin > c, fits["logistic"][0] * margin > c]
-    each = policy.gains(test, margin, c) / test["campaign"].nunique()
+    each = policy.ipw_scores(test, margin, c) / test["campaign"].nunique()
     curve.loc[c] = [(sent * each).sum() for sent in lists]
 wins = curve["uplift, logistic"] > curve["everybody"].clip(lower=0)
 ahead = costs[wins]
@@ -558,15 +563,15 @@ elif dull.low > 0:
     who, chosen = "everybody on the list who has not opted out", dull
 else:
     who = "half of the list, drawn by lot as before, because neither rule has proved itself"
-    chosen = policy.Profit(*(amount / 2 for amount in dull))
+    chosen = dull / 2
 
 # %% tags=["remove-input"]
 campaigns, saved = test["campaign"].nunique(), 1 - rules["uplift, logistic"].mean()
-amount, low, high = (x / campaigns for x in chosen[:3])
+amount, step = chosen / campaigns, better / campaigns
 show.say(
     f"**Decision.** Send the next campaign to {who}. Expected profit: "
-    f"**{amount:,.0f} yuan a campaign** (90 % interval {low:,.0f} to {high:,.0f}). The uplift list against everybody: "
-    f"{better.yuan / campaigns:+,.0f} yuan ({better.low / campaigns:+,.0f} to {better.high / campaigns:+,.0f}), with {saved:.0%} fewer messages."
+    f"**{amount.value:,.0f} yuan a campaign** (90 % interval {amount.low:,.0f} to {amount.high:,.0f}). The uplift list against everybody: "
+    f"{step.value:+,.0f} yuan ({step.low:+,.0f} to {step.high:+,.0f}), with {saved:.0%} fewer messages."
 )
 
 # %% tags=["remove-input"]

@@ -38,7 +38,7 @@ company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty c
 import knowpay
 import numpy as np
 import pandas as pd
-from knowpay import show
+from knowpay import estimate, show
 
 ds = knowpay.open(data, seed=seed, **company)
 ds.needs("15")  # stops here, with a sentence, when the data cannot carry this lesson
@@ -50,7 +50,7 @@ ds.needs("15")  # stops here, with a sentence, when the data cannot carry this l
 # lies before one date, the *line*, and is judged by the course pages people opened in the 90 days after it.
 
 # %%
-from knowpay.train import enrolments, recommender
+from knowpay.train import recommender
 
 line = (ds.observation_start + 0.55 * (ds.observation_end - ds.observation_start)).tz_convert(ds.timezone).normalize()
 cut = recommender.split(ds, line, days=90)
@@ -121,8 +121,8 @@ seconds = {"popular": process_time() - started, "looked at most": 0.0}
 # %%
 started = process_time()
 grid = [(shrink, nearest) for shrink in (20.0, 100.0, 500.0) for nearest in (10, 20, 50, 400)]
-settings = max(grid, key=lambda g: tune(past @ neighbours.item_knn(before, *g)))
-scores["item-kNN"] = cut.x @ neighbours.item_knn(cut.x, *settings)
+settings = max(grid, key=lambda g: tune(neighbours.ItemKnn(*g).fit(before).predict(past)))
+scores["item-kNN"] = neighbours.ItemKnn(*settings).fit(cut.x).predict(cut.x)
 seconds["item-kNN"] = process_time() - started
 
 # %% [markdown]
@@ -150,13 +150,16 @@ def ease(x, penalty):
 #
 # $$\text{left-out residual}_{uj}=\frac{r_{uj}/P_{jj}}{1-q_u+r_{uj}^2/P_{jj}} .$$
 #
-# First see that it is exact: leave one person out for real, fit again, compare. Then read the penalty off a curve that costs
+# First see that it is exact (the functions of `l15` stand in [lessons/l15.py](../lib/knowpay_course/lessons/l15.py)): leave
+# one person out for real, fit again, compare. Then read the penalty off a curve that costs
 # one inverse per point and touches no validation data.
 
 # %% tags=["nbval-check-output"]
+from knowpay_course.lessons import l15
+
 x = cut.x[cut.personal]
 by_hand = x[0] @ ease(x[1:], 300.0)
-by_formula = neighbours.ease_left_out(x, 300.0)[0]
+by_formula = l15.ease_left_out(x, 300.0)[0]
 print(f"largest difference over {x.shape[1]} courses is below 1e-9: {np.abs(by_hand - by_formula).max() < 1e-9}")
 
 # %%
@@ -223,16 +226,16 @@ examples = two_tower.from_windows(windows[:-1], profile, codes, features, alread
 
 # %%
 def watch(model):
-    return tune(model.scores(past, profile[tune.rows]))
+    return tune(model.predict(past, profile[tune.rows]))
 
 
 started = process_time()
-model = two_tower.fit(examples, watch, two_tower.Settings(), seed=seed)
-scores["two-tower"] = model.scores(cut.x, profile)
+model = two_tower.TwoTower(seed=seed).fit(examples, watch)
+scores["two-tower"] = model.predict(cut.x, profile)
 seconds["two-tower"] = process_time() - started
 
 # %%
-log = model.log.set_index("epoch")
+log = model.log_.set_index("epoch")
 best = int(log["ndcg"].idxmax())
 title = f"The loss falls on; the ranking was best in epoch {best}, where training went back to"
 alt = f"Left: training loss from {log['loss'].iloc[0]:.2f} to {log['loss'].iloc[-1]:.2f}. "
@@ -248,18 +251,17 @@ with show.figure(title, x="epoch", y=["training loss", "nDCG@10, last window"], 
 # one is better for nearly everyone, so the last word belongs to the *paired* difference, person by person.
 
 # %%
-from knowpay.analyse import economics
 from knowpay.train import protocol
 
 judged = {name: cut.judge(s) for name, s in scores.items()}
 lists = {name: protocol.lists(cut, s) for name, s in scores.items()}  # ten courses for each person with a personal list
 scores = {name: scores[name] for name in ("popular", "two-tower")}  # the others have said all: they fill the memory
-contest = protocol.table(judged, seed=seed)
+contest = protocol.summary(judged, seed=seed)
 lead = (judged["two-tower"]["ndcg"] - judged["EASE + own"]["ndcg"]).dropna()
-ahead = economics.mean_interval(lead, seed=seed)
+ahead = estimate.mean(lead, seed=seed)
 
 # %%
-leads = "The two-tower leads" if ahead[1] > 0 else "EASE + own leads" if ahead[2] < 0 else "The best two tie"
+leads = "The two-tower leads" if ahead.low > 0 else "EASE + own leads" if ahead.high < 0 else "The best two tie"
 alt = "Intervals of nDCG@10 per method: " + ", ".join(f"{n} {v:.2f}" for n, v in contest["nDCG@10"].items()) + "."
 title = f"{leads} in foretelling what people open next"
 with show.figure(title, x="nDCG@10, 90 % interval", y="", alt=alt) as ax:
@@ -275,9 +277,9 @@ show.table(
 )
 
 # %% tags=["remove-input"]
-verdict = "better than" if ahead[1] > 0 else "worse than" if ahead[2] < 0 else "neither better nor worse than"
+verdict = "better than" if ahead.low > 0 else "worse than" if ahead.high < 0 else "neither better nor worse than"
 show.say(
-    f"Two-tower minus EASE + own: **{ahead[0]:+.3f}** nDCG (90 % interval {ahead[1]:+.3f} to {ahead[2]:+.3f}), so at guessing "
+    f"Two-tower minus EASE + own: **{ahead.value:+.3f}** nDCG (90 % interval {ahead.low:+.3f} to {ahead.high:+.3f}), so at guessing "
     f"pages the network is **{verdict}** {x.shape[1]} × {x.shape[1]} numbers from one inverse. Looking at one's own history "
     f"alone reaches {contest.loc['looked at most', 'nDCG@10']:.2f}: a recommender shown without that baseline takes credit "
     "for people's memory."
@@ -290,7 +292,7 @@ show.say(
 came = cut.y[cut.personal]
 person = int(((np.diff(x.indptr) >= 15) & (np.diff(came.indptr) >= 5)).argmax())
 ten = lists["EASE + own"][person]
-looks = pd.DataFrame({"course": np.array(recommender.titles(cut.courses))[ten], "topic": cut.courses["category"][ten]})
+looks = pd.DataFrame({"course": np.array(l15.titles(cut.courses))[ten], "topic": cut.courses["category"][ten]})
 looks["opened before"] = (2 ** x[person].toarray()[0, ten] - 1).round().astype(int)
 looks["opened after"] = came[person].toarray()[0, ten].astype(int)
 show.table(looks.reset_index(drop=True), "A list of ten, and what happened in the next 90 days")
@@ -301,14 +303,14 @@ show.table(looks.reset_index(drop=True), "A list of ten, and what happened in th
 # Leave one line out and train again. The loss looks healthy and falls; only a full ranking shows what was learned.
 
 # %%
-plain = two_tower.fit(examples, watch, two_tower.Settings(corrected=False), seed=seed)
-uncorrected = plain.scores(cut.x, profile)
+plain = two_tower.TwoTower(corrected=False, seed=seed).fit(examples, watch)
+uncorrected = plain.predict(cut.x, profile)
 judged["two-tower, no log-Q"] = cut.judge(uncorrected)
 lists["two-tower, no log-Q"] = protocol.lists(cut, uncorrected)
 del uncorrected, examples, windows
 
 rows = ["popular", "item-kNN", "EASE + own", "two-tower", "two-tower, no log-Q"]
-bias = protocol.table({name: judged[name] for name in rows}, seed=seed)
+bias = protocol.summary({name: judged[name] for name in rows}, seed=seed)
 bias.insert(0, "mean place by popularity", [protocol.mean_place(cut, lists[n], scores["popular"]) for n in rows])
 show.table(bias.round(2), f"What the missing line does (place 1 = most popular of {(~cut.new).sum()}, last = least)")
 
@@ -333,15 +335,15 @@ show.say(
 seen = ((cut.x[cut.personal] > 0) + (cut.barred[cut.personal] > 0)).astype(float).tocsr()
 fresh = cut.y[cut.personal].multiply(seen.toarray() == 0).tocsr()
 fresh.eliminate_zeros()
-train, hidden = protocol.hold_out(((x > 0) + (cut.all_y[cut.personal] > 0)).astype(float), seed=seed)
+train, hidden = l15.hide(((x > 0) + (cut.all_y[cut.personal] > 0)).astype(float), seed=seed)
 honest, leaky = x @ ease(x, penalty), train @ ease(train, penalty)
 
 # %% tags=["nbval-check-output"]
 ways = {
     "time split, full ranking": neighbours.ranked(neighbours.top(honest, 10, seen), fresh),
     "random split, full ranking": neighbours.ranked(neighbours.top(leaky, 10, train), hidden),
-    "time split, 20 sampled negatives": protocol.sampled(honest, fresh, seen, 20, seed),
-    "random split, 20 sampled negatives": protocol.sampled(leaky, hidden, train, 20, seed),
+    "time split, 20 sampled negatives": l15.sampled(honest, fresh, seen, 20, seed),
+    "random split, 20 sampled negatives": l15.sampled(leaky, hidden, train, 20, seed),
 }
 del honest, leaky, train, hidden, seen, fresh  # as large as all scores of a method
 inflated = pd.Series({name: judged_so["recall"].mean() for name, judged_so in ways.items()}, name="recall@10")
@@ -359,7 +361,7 @@ group = cut.people["age_band"].fillna("?") + " " + cut.people["gender"].fillna("
 by_group = {g: neighbours.popularity(cut.x[(group == g).to_numpy()]) for g in group.unique()}
 alike = np.stack([by_group[g] + 5 * scores["popular"] / scores["popular"].max() for g in group])
 ways = {"popular": scores["popular"], "popular, same age and gender": alike, "two-tower": scores["two-tower"]}
-cold = protocol.table({name: cut.judge(s, who=newcomers) for name, s in ways.items()}, seed=seed)
+cold = protocol.summary({name: cut.judge(s, who=newcomers) for name, s in ways.items()}, seed=seed)
 del alike, ways
 count = (newcomers & (np.diff(cut.y.indptr) > 0)).sum()
 show.table(cold.round(2), f"{count} people who had opened nothing before the line")
@@ -402,13 +404,13 @@ else:
 so_far, chance, came = protocol.topics(cut, scores["two-tower"])
 guesses = {"most common topic": came.mean(axis=0), "own favourite so far": so_far, "two-tower": chance}
 picked = {n: np.broadcast_to(g, came.shape).argmax(axis=1) for n, g in guesses.items()}
-share = {n: economics.mean_interval(came[np.arange(len(came)), p], seed=seed) for n, p in picked.items()}
-share = pd.DataFrame(share, index=["share of pages", "low", "high"]).T
+share = {n: estimate.mean(came[np.arange(len(came)), p], seed=seed) for n, p in picked.items()}
+share = estimate.frame(share, "share of pages")
 show.table(share.round(2), "Share of the next 90 days' pages that come from the topic named, 90 % intervals")
 
 # %%
-tenth = pd.qcut(pd.Series(chance.ravel()).rank(method="first"), 10, labels=False)
-said, was = (pd.Series(v.ravel()).groupby(tenth).mean() for v in (chance, came))
+tenths = estimate.reliability(came.ravel(), chance.ravel(), bins=10)
+said, was = tenths["predicted"], tenths["observed"]
 with show.figure(
     f"Said and happened: the highest tenth was predicted {said[9]:.2f} and came {was[9]:.2f}",
     x="predicted share of a topic (tenths of all predictions)",
@@ -441,11 +443,13 @@ with show.figure(
 # learner, rank all others. The two-tower sees the history and the words of the course names.
 
 # %% data="mooccube"
-mooc = enrolments.open_mooccube()
-merged, sampled = enrolments.contest(mooc, "course", seed)
-apart, _ = enrolments.contest(mooc, "run", seed)
-real = protocol.table(merged, seed=seed)
-real["nDCG@10, runs not merged"] = protocol.table(apart, seed=seed)["nDCG@10"]
+from knowpay.collect.public.mooccube import open_mooccube
+
+mooc = open_mooccube()
+merged, sampled = l15.contest(mooc, "course", seed)
+apart, _ = l15.contest(mooc, "run", seed)
+real = protocol.summary(merged, seed=seed)
+real["nDCG@10, runs not merged"] = protocol.summary(apart, seed=seed)["nDCG@10"]
 show.table(real.round(3), f"{merged['EASE']['ndcg'].count():,} learners, one hidden course each, full ranking")
 
 # %% data="mooccube" tags=["remove-input"]
@@ -469,8 +473,8 @@ show.say(
 # are too few for a network to learn from, so none was trained.
 
 # %% data="mooccube"
-day, views = enrolments.dated_contest(mooc)
-dated = protocol.table(views, k=3, seed=seed)
+day, views = l15.dated_contest(mooc)
+dated = protocol.summary(views, k=3, seed=seed)
 caption = f"{len(views['EASE']):,} learners with views before and after {day:%d %B %Y}, courses new to them"
 show.table(dated.round(2), caption)
 
@@ -559,16 +563,16 @@ else:
 from itertools import combinations
 
 if truth is not None:
-    gaps = {(a, b): economics.mean_interval(hits[a] - hits[b], 0.99, seed) for a, b in combinations(hits, 2)}
-    clear = [pair for pair, (_, low, high) in gaps.items() if low > 0 or high < 0]
-    same = [(a, b) for a, b in clear if gaps[a, b][0] * (volume * (due[a] - due[b])).sum() > 0]
+    gaps = {(a, b): estimate.mean(hits[a] - hits[b], 0.99, seed) for a, b in combinations(hits, 2)}
+    clear = [pair for pair, gap in gaps.items() if gap.low > 0 or gap.high < 0]
+    same = [(a, b) for a, b in clear if gaps[a, b].value * (volume * (due[a] - due[b])).sum() > 0]
     show.check("clear pairs of methods in the true order", len(same), len(clear), tolerances, "pairs")
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
     real = sent.merge(truth.touches[["touch_id", "p_control", "p_message"]], on="touch_id")
     real["effect"] = real["p_message"] - real["p_control"]
-    effect, listed = 100 * touches.difference(real, "bought")[0], real[real["own"] <= 10]
+    effect, listed = 100 * touches.difference(real, "bought").value, real[real["own"] <= 10]
     show.check("effect of the message on everybody", effect, 100 * real["effect"].mean(), tolerances, "points")
     told = 100 * listed["p_message"].mean()
     show.check("bought, told about one of their ten", own_row["told, bought %"], told, tolerances, "%")
@@ -622,8 +626,8 @@ show.table(earned.round(0), caption)
 upkeep = 1_500.0  # yuan a month
 months = (sent["assigned_at"].max() - sent["assigned_at"].min()).days / 30 + 1
 per_month = len(sent) / months / 1000 * (earned.loc["direct", "yuan"] + all_row["caused, yuan per 1,000"])
-network = np.array(ahead) / contest.loc["EASE + own", "nDCG@10"] * np.maximum(per_month, 0)
-winner = "two-tower" if network[1] > upkeep else "EASE + own"
+network = ahead * (np.maximum(per_month, 0) / contest.loc["EASE + own", "nDCG@10"])  # yuan a month
+winner = "two-tower" if network.low > upkeep else "EASE + own"
 yardstick = max(earned.loc["direct", "yuan"], all_row["caused, yuan per 1,000"], 1)  # at least what any message causes
 needed = own_row.iloc[0] * (2.8 * own_row["standard error"] / yardstick) ** 2
 
@@ -650,15 +654,15 @@ other = (
     "fewer messages than pay the upkeep"
     if winner == "two-tower"
     else "so many messages that the lead pays the upkeep"
-    if ahead[0] > 0
+    if ahead.value > 0
     else "a network that foretells pages better than EASE + own, which this one does not"
 )
 show.say(
-    f"At {len(sent) / months:,.0f} messages a month the network's difference in pages to EASE + own would be worth **{network[0]:+,.0f} yuan a "
-    f"month** (90 % interval {network[1]:+,.0f} to {network[2]:+,.0f}) against {upkeep:,.0f} of upkeep. **What would change "
+    f"At {len(sent) / months:,.0f} messages a month the network's difference in pages to EASE + own would be worth **{network.value:+,.0f} yuan a "
+    f"month** (90 % interval {network.low:+,.0f} to {network.high:+,.0f}) against {upkeep:,.0f} of upkeep. **What would change "
     f"the decision:** {other}; a catalogue in which new people and new courses are the rule; a hold-out that shows the lists "
     "earn nothing; or more courses than one inverse can hold, about 20,000."
-    if np.isfinite(network).all()
+    if np.isfinite(network.value)
     else "What the network's difference in pages is worth cannot be told either, so the method that costs less to keep stays."
 )
 

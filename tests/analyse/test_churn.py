@@ -178,56 +178,6 @@ def test_the_simulated_company_agrees_with_what_it_knows():
     status = ds.memberships.select("membership_id", "status").to_pandas().set_index("membership_id")["status"]
     assert ((status.loc[over["membership_id"]] == "canceled").to_numpy() == (over["left"] == 1)).all()
     assert len(over) > 150 and over[list(churn.FEATURES)].notna().all().all()
-    with pytest.raises(ValueError, match="not OULAD"):
-        churn.oulad_at_day(ds, 28)
-
-
-needs_oulad = pytest.mark.real_data("oulad")
-
-
-@pytest.fixture(scope="module")
-def oulad():
-    return knowpay.open("oulad")
-
-
-@needs_oulad
-def test_day_28_has_the_counts_that_were_measured(oulad):
-    rows = churn.oulad_at_day(oulad, 28)
-    tested = rows["presentation"] == "2014J"
-    assert (len(rows[~tested]), len(rows[tested])) == (18_311, 9_211)
-    assert (rows["left"][~tested].sum(), rows["left"][tested].sum()) == (3_321, 1_693)
-    assert rows["enrolment"].is_unique and rows["gone"].sum() == 0
-    assert (rows["undated"][~tested].sum(), rows["undated"][tested].sum()) == (6, 87)
-
-
-@needs_oulad
-def test_those_gone_are_there_only_when_asked_for(oulad):
-    rows = churn.oulad_at_day(oulad, 28, keep_gone=True)
-    assert len(rows) == 32_577 and rows["gone"].sum() == 32_577 - 18_311 - 9_211
-    assert rows.loc[rows["gone"] == 1, "left"].sum() == 0
-
-
-@needs_oulad
-def test_nothing_after_the_day_enters(oulad):
-    early, late = (churn.oulad_at_day(oulad, day).set_index("enrolment") for day in (10, 28))
-    both = early.index.intersection(late.index)
-    assert (early["submitted"][both] <= late["submitted"][both]).all() and early["missed"].max() == 0
-    assert late["silent_days"].min() >= 0 and late["registered_day"].max() <= 28
-    assert early.loc[early["module"] == "AAA", "score"].notna().mean() < 0.3  # its first work is due on day 19
-
-
-@needs_oulad
-def test_a_mark_that_does_not_count_is_no_score(oulad):
-    ticked = churn.oulad_at_day(oulad, 28).query("module == 'BBB' and presentation == '2014J' and score_all < 10")
-    assert len(ticked) > 500 and ticked["score"].isna().all() and (ticked["standing"] == "BBB well").all()
-
-
-@needs_oulad
-def test_the_next_week_is_a_part_of_the_rest(oulad):
-    rest, week = churn.oulad_at_day(oulad, 28), churn.oulad_at_day(oulad, 28, horizon=7)
-    weekly = churn.oulad_weekly(oulad).set_index("week")
-    assert week["left"].sum() == 294 < rest["left"].sum() and (week["left"] <= rest["left"]).all()
-    assert weekly["hazard"].idxmax() == 2 and weekly.loc[1, "at_risk"] == 29_681
 
 
 def test_the_margin_of_a_month_is_what_its_orders_leave(company):

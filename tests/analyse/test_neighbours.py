@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from functools import cache
 
 import knowpay
@@ -9,9 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from knowpay import blocks
 from knowpay.analyse import neighbours
 from knowpay.collect.manifest import EXAMPLE
 from scipy import sparse
+from sklearn.base import clone
 
 LINE = pd.Timestamp("2025-03-01T00:00:00+08:00")
 
@@ -23,7 +26,7 @@ def interest_matrix(rows: int = 60, columns: int = 12, seed: int = 0) -> sparse.
 
 def test_ease_is_one_ridge_regression_per_course():
     x, penalty = interest_matrix(), 7.0
-    weights, dense = neighbours.ease(x, penalty), x.toarray()
+    weights, dense = neighbours.Ease(penalty).fit(x).weights_, x.toarray()
     for j in range(x.shape[1]):
         others = np.delete(dense, j, axis=1)
         ridge = np.linalg.solve(others.T @ others + penalty * np.eye(others.shape[1]), others.T @ dense[:, j])
@@ -31,40 +34,41 @@ def test_ease_is_one_ridge_regression_per_course():
     assert (np.diag(weights) == 0).all()
 
 
-@pytest.mark.parametrize("penalty", [0.5, 30.0])
-def test_left_out_prediction_equals_a_fit_without_the_person(penalty):
-    x = interest_matrix(seed=1)
-    formula = neighbours.ease_left_out(x, penalty)
-    for user in (0, 7, 59):
-        rest = sparse.vstack([x[:user], x[user + 1 :]]).tocsr()
-        np.testing.assert_allclose(formula[user], (x[user] @ neighbours.ease(rest, penalty)).ravel(), atol=1e-9)
-
-
-def test_the_error_is_that_of_the_left_out_predictions():
+def test_the_error_is_that_of_fits_without_each_person():
     x = interest_matrix(seed=2)
-    expected = ((x.toarray() - neighbours.ease_left_out(x, 20.0)) ** 2).mean()
-    assert neighbours.ease_error(x, [20.0])[20.0] == pytest.approx(expected)
+    left = [sparse.vstack([x[:user], x[user + 1 :]]).tocsr() for user in range(x.shape[0])]
+    predicted = np.vstack([neighbours.Ease(20.0).fit(rest).predict(x[user]) for user, rest in enumerate(left)])
+    assert neighbours.ease_error(x, [20.0])[20.0] == pytest.approx(((x.toarray() - predicted) ** 2).mean())
+
+
+@pytest.mark.parametrize("model", [neighbours.Ease(7.0), neighbours.ItemKnn(20.0, 3)], ids=["ease", "knn"])
+def test_a_model_is_cloned_and_pickled_with_the_same_scores(model):
+    x = interest_matrix()
+    fitted = clone(model).fit(x)
+    for other in (clone(fitted).fit(x), pickle.loads(pickle.dumps(fitted))):
+        np.testing.assert_array_equal(other.predict(x), fitted.predict(x))
+    assert not hasattr(clone(fitted), "weights_")
 
 
 @pytest.mark.parametrize("rows", [1, 7, 60, 61])
 def test_blocks_of_people_change_no_error(rows, monkeypatch):
     x = interest_matrix(seed=2)
     whole = neighbours.ease_error(x, [20.0])[20.0]
-    monkeypatch.setattr(neighbours, "BLOCK_BYTES", 8 * x.shape[1] * rows)
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 8 * x.shape[1] * rows)
     assert neighbours.ease_error(x, [20.0])[20.0] == pytest.approx(whole, rel=1e-12)
 
 
 def test_a_penalty_of_nothing_is_refused():
     with pytest.raises(ValueError, match="must be positive"):
-        neighbours.ease(interest_matrix(), 0.0)
+        neighbours.Ease(0.0).fit(interest_matrix())
 
 
 def test_cosine_with_shrinkage_by_hand():
     x = sparse.csr_matrix([[1.0, 1, 0], [1, 1, 0], [1, 0, 1]])
-    weights = neighbours.item_knn(x, shrink=1.0, neighbours=3)
+    weights = neighbours.ItemKnn(shrink=1.0, neighbours=3).fit(x).weights_
     assert weights[0, 1] == pytest.approx(2 / (np.sqrt(3 * 2) + 1))
     assert weights[1, 2] == 0
-    nearest = neighbours.item_knn(x, shrink=1.0, neighbours=1)
+    nearest = neighbours.ItemKnn(shrink=1.0, neighbours=1).fit(x).weights_
     assert (nearest > 0).sum(axis=0).tolist() == [1, 1, 1]
     assert nearest[1, 0] > 0  # of the two, course 1 is nearer to course 0
 

@@ -1,4 +1,4 @@
-"""Profiles: the scores by hand, the null reference on clouds with known groups, the decision test on unseen pages."""
+"""Profiles: the scores by hand, and the null reference on clouds with known groups."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from hand_made import company as written
 from hypothesis import given
 from hypothesis import strategies as st
 from knowpay.analyse import profiles
+from knowpay_course.lessons import l06
 
 START = pd.Timestamp("2025-01-06", tz="UTC")  # a Monday, 08:00 in Shanghai
 
@@ -81,7 +82,7 @@ def test_the_gap_finds_three_clouds():
 
 
 def test_the_gap_finds_one_group_in_one_blob():
-    found = [profiles.choose(profiles.gap(profiles.one_blob(800, seed), most=3, draws=6)) for seed in range(8)]
+    found = [profiles.choose(profiles.gap(l06.one_blob(800, seed), most=3, draws=6)) for seed in range(8)]
     assert found == [1] * 8  # the single standard error of 2001 splits some of them
 
 
@@ -94,27 +95,3 @@ def test_choose_by_hand():
     table = pd.DataFrame({"k": [1, 2, 3], "gap": [0.0, 0.5, 0.52], "error": [0.1, 0.1, 0.1]})
     assert profiles.choose(table) == 2
     assert profiles.choose(table.assign(gap=[0.0, 0.5, 1.0])) == 3
-
-
-def test_stability_is_one_for_clouds_far_apart_and_less_where_there_are_none():
-    assert profiles.stability(clouds(3), 3, draws=3) == 1.0
-    assert profiles.stability(clouds(1), 3, draws=3) < 0.9
-
-
-def test_the_featured_category_is_chosen_before_and_counted_after():
-    train = pd.DataFrame({"art": [5, 0], "law": [0, 1]}, index=["u", "v"])
-    later = pd.DataFrame({"art": [1, 3], "law": [3, 1]}, index=["u", "v"])
-    one = profiles.featured_share(later, pd.Series(0, index=["u", "v"]), train)
-    own = profiles.featured_share(later, pd.Series([0, 1], index=["u", "v"]), train)
-    assert one.tolist() == [0.25, 0.75] and own.tolist() == [0.25, 0.25]
-
-
-def test_who_opened_nothing_later_is_not_counted():
-    train = pd.DataFrame({"art": [1, 1]}, index=["u", "v"])
-    later = pd.DataFrame({"art": [2, 0]}, index=["u", "v"])
-    assert profiles.featured_share(later, pd.Series(0, index=["u", "v"]), train).to_dict() == {"u": 1.0}
-
-
-def test_a_favourite_that_nobody_opens_any_more_is_hit_by_nobody():
-    train, later = pd.DataFrame({"art": [5], "law": [1]}, index=["u"]), pd.DataFrame({"law": [4]}, index=["u"])
-    assert profiles.featured_share(later, pd.Series(0, index=["u"]), train).tolist() == [0.0]

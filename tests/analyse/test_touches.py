@@ -96,13 +96,14 @@ def drawn(seed: int, n: int = 6_000) -> pd.DataFrame:
 
 def test_difference_and_its_error_by_hand() -> None:
     rows = pd.DataFrame({"y": [1, 0, 0, 0, 1, 1, 0, 0], "message": [False] * 4 + [True] * 4, "propensity": 0.5})
-    effect, error = touches.difference(rows, "y")
-    assert effect == pytest.approx(0.25)
-    assert error == pytest.approx(np.sqrt(0.25 * 0.75 / 4 + 0.5 * 0.5 / 4))
+    effect = touches.difference(rows, "y")
+    assert effect.value == pytest.approx(0.25)
+    assert effect.error == pytest.approx(np.sqrt(0.25 * 0.75 / 4 + 0.5 * 0.5 / 4))
 
 
 def test_unequal_odds_fool_the_plain_difference_and_not_this_one() -> None:
-    found = np.array([touches.difference(drawn(seed), "bought") for seed in range(200)])
+    effects = [touches.difference(drawn(seed), "bought") for seed in range(200)]
+    found = np.array([[effect.value, effect.error] for effect in effects])
     rows = drawn(0)
     plain = rows.loc[rows["message"], "bought"].mean() - rows.loc[~rows["message"], "bought"].mean()
     assert plain > 0.15
@@ -113,9 +114,9 @@ def test_unequal_odds_fool_the_plain_difference_and_not_this_one() -> None:
 def test_the_error_takes_the_touches_of_one_person_together() -> None:
     rows = drawn(1, 300)
     copies = pd.concat([rows] * 4)  # four times the same people say nothing new
-    assert touches.difference(copies, "bought")[1] == pytest.approx(touches.difference(rows, "bought")[1])
-    alone = touches.difference(copies.drop(columns="user_id"), "bought")[1]
-    assert alone < 0.7 * touches.difference(rows, "bought")[1]
+    assert touches.difference(copies, "bought").error == pytest.approx(touches.difference(rows, "bought").error)
+    alone = touches.difference(copies.drop(columns="user_id"), "bought").error
+    assert alone < 0.7 * touches.difference(rows, "bought").error
 
 
 def test_a_rate_stands_for_everybody() -> None:

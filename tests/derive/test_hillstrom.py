@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from knowpay.collect import DownloadError, public
-from knowpay.derive import benchmark
+from knowpay.derive import benchmark, policy
 
 
 def test_a_missing_file_says_where_it_belongs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,5 +41,5 @@ def test_the_first_run_comes_out_again() -> None:
     table, gap = benchmark.dollars(customers, value=2.0, cost=0.10)
     assert table.loc["bought women's goods", "low"] > 0 > table.loc["response, logistic", "dollars"]
     bayes, logistic = table.loc[["uplift, naive Bayes", "uplift, logistic"], "dollars"]
-    assert gap.yuan == pytest.approx(bayes - logistic)
-    assert gap.verdict() == "cannot be told from zero"
+    assert gap.value == pytest.approx(bayes - logistic)
+    assert policy.verdict(gap) == "cannot be told from zero"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
 from knowpay.derive import models
+from sklearn.base import clone
 
 
 def test_equal_cells_are_drawn_together_and_different_ones_are_not() -> None:
@@ -49,9 +52,9 @@ def company(n: int = 40_000, uneven: bool = False) -> pd.DataFrame:
 def test_each_model_finds_whom_the_message_helps(name: str, uneven: bool) -> None:
     rows = company(uneven=uneven)
     train, test = rows[:30_000], rows[30_000:]
-    maker, grid = models.makers([2, 3])[name]
-    setting = models.tune(maker, grid, train[:20_000], train[20_000:], ["a", "b"])
-    shown, hidden = models.two_arms(maker, setting, train, test, ["a", "b"])
+    model, grid = models.candidates([2, 3])[name]
+    tuned = models.tune(model, grid, train[:20_000], train[20_000:], ["a", "b"])
+    shown, hidden = models.two_arms(tuned, train, test, ["a", "b"])
     effect = pd.Series(shown - hidden, index=test.index).groupby(test["b"]).mean()
     assert effect[2] == pytest.approx(0.10, abs=0.03)
     assert effect[0] == pytest.approx(0.0, abs=0.03)
@@ -63,9 +66,16 @@ def test_a_cell_never_seen_has_the_rate_of_everybody() -> None:
 
 
 @pytest.mark.parametrize("name", ["counts", "naive Bayes", "logistic"])
+def test_a_model_is_pickled_with_the_same_probabilities(name: str) -> None:
+    z, y = np.array([[0, 0], [0, 1], [1, 2]] * 50), np.array([1, 0, 0] * 50)
+    model = clone(models.candidates([2, 3])[name][0]).fit(z, y)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(z), model.predict_proba(z))
+
+
+@pytest.mark.parametrize("name", ["counts", "naive Bayes", "logistic"])
 def test_an_arm_in_which_nobody_buys_has_probability_zero(name: str) -> None:
     rows = company(2_000)
     rows.loc[~rows["message"], "bought"] = False
-    maker, grid = models.makers([2, 3])[name]
-    shown, hidden = models.two_arms(maker, grid[0], rows, rows[:10], ["a", "b"])
+    model, _ = models.candidates([2, 3])[name]
+    shown, hidden = models.two_arms(model, rows, rows[:10], ["a", "b"])
     assert (hidden == 0).all() and shown.mean() > 0.05

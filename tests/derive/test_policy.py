@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from knowpay.derive import policy
+from knowpay.estimate import Estimate
 
 
 def drawn(n: int = 200_000, share: float = 0.8) -> tuple[pd.DataFrame, np.ndarray]:
@@ -20,17 +21,17 @@ def drawn(n: int = 200_000, share: float = 0.8) -> tuple[pd.DataFrame, np.ndarra
 
 def test_profit_is_unbiased_under_an_uneven_draw() -> None:
     rows, effect = drawn()
-    gain = policy.gains(rows, margin=100.0, cost=1.0)
+    gain = policy.ipw_scores(rows, margin=100.0, cost=1.0)
     people = pd.Series(np.arange(len(rows)) // 3)
     for rule in (np.ones(len(rows)), effect > 0):
         found = policy.profit(rule, gain, people)
-        assert found.yuan == pytest.approx((rule * (100 * effect - 1)).sum(), abs=2.58 * found.error)
-        assert found.low < found.yuan < found.high
+        assert found.value == pytest.approx((rule * (100 * effect - 1)).sum(), abs=2.58 * found.error)
+        assert found.low < found.value < found.high
 
 
 def test_one_touch_by_hand() -> None:
     rows = pd.DataFrame({"message": [True, False], "bought": [1, 1], "propensity": [0.5, 0.25]})  # of the arm drawn
-    assert policy.gains(rows, margin=10.0, cost=0.2).tolist() == pytest.approx([19.8, -40.2])
+    assert policy.ipw_scores(rows, margin=10.0, cost=0.2).tolist() == pytest.approx([19.8, -40.2])
 
 
 def test_touches_of_one_person_stay_together() -> None:
@@ -41,17 +42,17 @@ def test_touches_of_one_person_stay_together() -> None:
 
 
 def test_verdicts() -> None:
-    assert policy.Profit(2, 1, 3, 1).verdict() == "gains"
-    assert policy.Profit(-2, -3, -1, 1).verdict() == "loses"
-    assert policy.Profit(1, -1, 3, 1).verdict() == "cannot be told from zero"
+    assert policy.verdict(Estimate(2, 1, 3, 1)) == "gains"
+    assert policy.verdict(Estimate(-2, -3, -1, 1)) == "loses"
+    assert policy.verdict(Estimate(1, -1, 3, 1)) == "cannot be told from zero"
 
 
 def test_touches_needed() -> None:
-    found = policy.Profit(100, 0, 0, error=100 / 1.6448536)
+    found = Estimate(100, 0, 0, error=100 / 1.6448536)
     assert policy.touches_needed(found, 500) == pytest.approx(500)
-    wide = policy.Profit(100, 0, 0, error=200 / 1.6448536)
+    wide = Estimate(100, 0, 0, error=200 / 1.6448536)
     assert policy.touches_needed(wide, 500) == pytest.approx(2000)  # half the error takes four times the touches
-    assert policy.touches_needed(policy.Profit(0, 0, 0, 1), 500) == float("inf")
+    assert policy.touches_needed(Estimate(0, 0, 0, 1), 500) == float("inf")
 
 
 def test_lengths_must_agree() -> None:

@@ -5,12 +5,13 @@ from types import MappingProxyType
 import knowpay
 import pandas as pd
 import pytest
-from knowpay.analyse import churn, referral
+from knowpay.analyse import churn
 from knowpay.collect import TooLittleData, needs
 from knowpay.derive import evidence
 from knowpay.operate import campaign
 from knowpay.train import recommender
 from knowpay_course.lesson import lessons
+from knowpay_course.lessons import l02
 
 CAMPAIGNS = """campaign_id IN (SELECT campaign_id FROM all_touches WHERE assignment IN ('randomised', 'stratified')
     GROUP BY 1 ORDER BY min(assigned_at) LIMIT {} OFFSET {})"""
@@ -121,7 +122,7 @@ def test_an_inviter_who_is_no_user_is_said_before_lesson_02_follows_him(company)
     ds = company(users="user_id <> (SELECT max(referrer_user_id) FROM all_users)")
     assert "referrer_user_id that is no user" in needs.missing(ds, ["referral"])
     with pytest.raises(TooLittleData, match="is no user; add the row or drop the id"):
-        referral.generations(ds.users.to_pandas().set_index("user_id")["referrer_user_id"])
+        l02.generations(ds.users.to_pandas().set_index("user_id")["referrer_user_id"])
 
 
 @pytest.mark.parametrize("part", [1, 2, 4, 8])

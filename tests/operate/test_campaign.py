@@ -18,7 +18,7 @@ def small():
 
 
 @pytest.fixture(scope="module")
-def tried(small):
+def assignments(small):
     return campaign.evidence(small)
 
 
@@ -51,16 +51,16 @@ def test_nobody_is_given_a_course_they_own_or_one_not_on_sale(company):
     assert picks.loc["bob", "because"] == "opened by many"
 
 
-def test_places_count_from_one(tried):
-    assert tried["place"].between(1, tried["product_id"].nunique()).all()
-    share = (tried["place"] == 1).mean()
+def test_places_count_from_one(assignments):
+    assert assignments["place"].between(1, assignments["product_id"].nunique()).all()
+    share = (assignments["place"] == 1).mean()
     assert 0.02 < share < 0.08  # some twenty courses, one of them the best
 
 
-def test_evidence_holds_nobody_who_opted_out(small, tried):
+def test_evidence_holds_nobody_who_opted_out(small, assignments):
     flags = small.users.filter(small.users.personalization_opt_out).user_id.to_pandas()
-    assert not tried["user_id"].isin(flags).any()
-    assert tried["touch_id"].is_unique
+    assert not assignments["user_id"].isin(flags).any()
+    assert assignments["touch_id"].is_unique
 
 
 def test_evidence_says_what_is_missing(company):
@@ -72,5 +72,5 @@ def test_contribution_rate_by_hand(company):
     assert money.contribution_rate(company(), 0.3) == pytest.approx(0.7 * (49 + 99) / (50 + 100))
 
 
-def test_quiet_is_days_without_a_visit():
-    assert campaign.quiet(pd.DataFrame({"active_days": [0, 30]})).tolist() == [30, 0]
+def test_inactivity_is_days_without_a_visit():
+    assert campaign.inactivity(pd.DataFrame({"active_days": [0, 30]})).tolist() == [30, 0]

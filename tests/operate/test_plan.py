@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from knowpay.estimate import Estimate
 from knowpay.operate import plan
 from operate_company import MORNING
 
 USERS = [f"u{i:05d}" for i in range(20_000)]
 
 
-def test_everybody_has_one_standing(company):
-    status = plan.standing(company(), MORNING).set_index("user_id")["status"].to_dict()
+def test_everybody_has_one_contact_status(company):
+    status = plan.contact_status(company(), MORNING).set_index("user_id")["status"].to_dict()
     assert status == {
         "ann": "personal",
         "bob": "personal",
@@ -73,7 +74,7 @@ def test_the_brief_says_what_matters():
     table = plan.target_list(table, "k7", MORNING, "wechat_official", "key", share=0.5)
     table["arm"] = ["message", "message", "control"]
     judge = plan.judgement(table, campaigns=4)
-    text = plan.brief("k7", table, pd.Series({"staff": 2}), 0.2, (30.0, -5.0, 65.0), judge)
+    text = plan.brief("k7", table, pd.Series({"staff": 2}), 0.2, Estimate(30.0, -5.0, 65.0, 21.3), judge)
     for fact in ("# Campaign k7", "01 March 2025", "2 people", "0 yuan", "30 yuan", "-5 and 65", "staff: 2", "4 such"):
         assert fact in text
     assert len(text.split()) < 300  # one page

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from knowpay.analyse import churn, economics, likeness, neighbours, profiles, touches
+from knowpay.analyse import churn, economics, learners, neighbours, profiles, touches
 from knowpay.collect import identity
 from knowpay.collect.privacy import gate
 from knowpay.collect.public import teach
@@ -24,6 +24,7 @@ from knowpay.people.audience import audience
 from knowpay.people.known import log
 from knowpay.train import recommender
 from knowpay_course import ROOT
+from knowpay_course.lessons import l04
 from people_company import ANALYSIS, LATE, NOON, PERSONAL, PROFILE, SAID, at, events, orders
 from scipy import sparse
 
@@ -37,7 +38,7 @@ PAID = {
     "analyse.profiles": lambda ds: (profiles.rfm(ds, NOON)["money"] / 80).sum(),
     "analyse.neighbours": lambda ds: len(neighbours.owned(ds)),
     "analyse.economics": lambda ds: len(economics.contributions(ds, 0.3)),
-    "analyse.likeness": lambda ds: len(likeness.buying(ds)),
+    "lesson 04": lambda ds: len(l04.buying(ds)),
     "operate.campaign": lambda ds: np.isinf(campaign.shelf(ds, ["c1"], penalty=10.0).scores).sum(),
 }
 
@@ -76,14 +77,14 @@ SEEN = {
     "analyse.churn": (lambda ds: set(churn.person_periods(ds)["user_id"]), ANALYSIS),
     "analyse.neighbours": (lambda ds: set(neighbours.interest(ds)["user_id"]), ANALYSIS),
     "analyse.neighbours, opened": (lambda ds: set(neighbours.opened(ds, at(-30), at(0))["user_id"]), ANALYSIS),
-    "analyse.likeness": (lambda ds: set(likeness.learning(ds, "product_viewed")["user_id"]), ANALYSIS),
+    "lesson 04": (lambda ds: set(l04.learning(ds, "product_viewed")["user_id"]), ANALYSIS),
     "operate.campaign": (lambda ds: set(campaign.shelf(ds, ["c1"], penalty=10.0).users), PROFILE),
     "analyse.neighbours, lists": (
         lambda ds: set(neighbours.recommend(ds).query("not reason.str.startswith('popular')")["user_id"]),
         PROFILE,
     ),
     "analyse.touches": (lambda ds: set(touches.outcomes(ds)["user_id"]), PERSONAL),
-    "operate.plan": (lambda ds: set(plan.standing(ds).query("status == 'personal'")["user_id"]), PERSONAL),
+    "operate.plan": (lambda ds: set(plan.contact_status(ds).query("status == 'personal'")["user_id"]), PERSONAL),
 }
 
 
@@ -137,7 +138,7 @@ def test_an_id_that_no_users_row_vouches_for_is_followed_only_where_people_are_n
 # --- what was known ----------------------------------------------------------------------------------------------
 
 
-def tried(ds) -> pd.DataFrame:
+def assigned(ds) -> pd.DataFrame:
     rows = pd.DataFrame({"touch_id": ["t1"], "campaign_id": "k", "user_id": "ann", "product_id": "c2"})
     return rows.assign(assigned_at=NOON.tz_convert("UTC"), price=300.0)
 
@@ -157,7 +158,7 @@ KNOWN = {
     "analyse.profiles": lambda ds: profiles.pages_by_category(ds, until=NOON).to_dict("list"),
     "analyse.profiles, rfm": lambda ds: profiles.rfm(ds, NOON).to_dict("list"),
     "analyse.churn": lambda ds: churn.person_periods(ds)[list(churn.FEATURES)].to_dict("list"),
-    "derive.evidence": lambda ds: evidence.at_touch(ds, tried(ds))[list(evidence.COLUMNS)].to_dict("list"),
+    "derive.evidence": lambda ds: evidence.at_touch(ds, assigned(ds))[list(evidence.COLUMNS)].to_dict("list"),
     "operate.campaign": lambda ds: campaign.shelf(ds, ["c1", "c2"], NOON, penalty=10.0).scores.tolist(),
     "train.recommender": learned,
 }
@@ -207,7 +208,7 @@ def test_a_test_of_the_checkout_is_no_money_in_any_room(make):
     assert money.contribution_rate(ds, 0.3) == money.contribution_rate(plain, 0.3)
     assert economics.contributions(ds, 0.3)["amount"].sum() == economics.contributions(plain, 0.3)["amount"].sum()
     assert churn.monthly_margin(ds, 0.3) == churn.monthly_margin(plain, 0.3)
-    assert likeness.buying(ds).equals(likeness.buying(plain))
+    assert l04.buying(ds).equals(l04.buying(plain))
 
 
 LESSONS = sorted((ROOT / "notebooks" / "src").glob("[0-9]*.py"))
@@ -237,9 +238,10 @@ OWNERS = {
 def test_the_rules_stand_in_one_place():
     """Who may be seen and what is paid: no room below collect names the columns that decide."""
     library = Path(money.__file__).parents[1]
+    rooms = ("collect", "people", "analyse", "derive", "train", "operate", "../knowpay_course/lessons")
     found = {
-        path.relative_to(library).as_posix()
-        for room in ("collect", "people", "analyse", "derive", "train", "operate")
+        (Path(room) / path.relative_to(library / room)).as_posix()
+        for room in rooms
         for path in (library / room).rglob("*.py")
         if RULES.search(re.sub(r'"""[\s\S]*?"""|#.*', "", path.read_text("utf-8")))
     }
@@ -275,16 +277,15 @@ def test_a_policy_over_three_arms_is_valued_without_bias():
     for name, choice in choices.items():
         place = np.where(choice == "story", 1, 2)
         truth = 100 * (chance[kind, place] - chance[kind, 0]) - np.where(place == 1, 0.2, 1.0)
-        found = policy.profit(np.ones(n), policy.gains(rows, 100.0, cost, choice), rows["user_id"])
-        assert found.yuan == pytest.approx(truth.sum(), abs=2.58 * found.error), name
+        found = policy.profit(np.ones(n), policy.ipw_scores(rows, 100.0, cost, choice), rows["user_id"])
+        assert found.value == pytest.approx(truth.sum(), abs=2.58 * found.error), name
         assert abs(truth.sum()) > 3.9 * found.error, name  # nothing would not do
-    assert not policy.gains(rows, 100.0, cost, np.full(n, "control")).any()
-    effects = touches.effects(rows, "bought")
-    assert effects["effect"].to_dict() == pytest.approx(
-        {"story": (0.04 - 0.01) / 2, "coupon": (0.01 + 0.03) / 2}, abs=3 * effects["error"].max()
-    )
+    assert not policy.ipw_scores(rows, 100.0, cost, np.full(n, "control")).any()
+    for arm, effect in {"story": (0.04 - 0.01) / 2, "coupon": (0.01 + 0.03) / 2}.items():
+        found = touches.difference(touches.contrast(rows, arm), "bought")
+        assert found.value == pytest.approx(effect, abs=3 * found.error)
     with pytest.raises(ValueError, match="did not draw the arm 'letter'"):
-        policy.gains(rows, 100.0, cost, np.full(n, "letter"))
+        policy.ipw_scores(rows, 100.0, cost, np.full(n, "letter"))
 
 
 def test_models_learn_the_arm_that_they_are_asked_about():
@@ -298,7 +299,7 @@ def test_models_learn_the_arm_that_they_are_asked_about():
     rows = rows.assign(bought=rng.random(n) < 0.05 + 0.10 * helps, active_days=np.where(quiet, 0, 20), recency=1.0)
     rows = rows.assign(tenure=10.0, purchases=0, place=1, price=100.0, mean_price=100.0, device_os="web", channel="x")
     for name, best in (("a", quiet), ("b", ~quiet)):
-        score = uplift.t_learner(touches.contrast(rows, name))(rows)
+        score = uplift.Score(learners.TLearner(uplift.RIDGE)).fit(touches.contrast(rows, name)).predict(rows)
         assert score[best].mean() > score[~best].mean() + 5
 
 

@@ -6,11 +6,11 @@ import knowpay
 import numpy as np
 import pandas as pd
 import pytest
+from knowpay import blocks
 from knowpay.analyse import neighbours, touches
 from knowpay.collect.schema import INTEREST
 from knowpay.people.known import log
 from knowpay.train import protocol, recommender
-from scipy import sparse
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_the_oracle_of_the_pages_gets_full_marks_and_the_list_for_all_does_not(c
 def test_blocks_of_people_change_no_list(cut, monkeypatch):
     scores = np.random.default_rng(0).random(cut.x.shape)
     whole = cut.judge(scores)
-    monkeypatch.setattr(neighbours, "BLOCK_BYTES", 8 * cut.x.shape[1] * 7)  # seven people at a time
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 8 * cut.x.shape[1] * 7)  # seven people at a time
     pd.testing.assert_frame_equal(cut.judge(scores), whole)
     assert len(whole) == cut.personal.sum()
 
@@ -85,8 +85,8 @@ def test_an_unknown_profile_field_is_code_zero(cut):
 
 
 def test_places_are_those_of_the_lists_of_that_day(ds):
-    tried = touches.outcomes(ds)
-    wave = tried[tried["campaign_id"] == tried["campaign_id"].max()]
+    assignments = touches.outcomes(ds)
+    wave = assignments[assignments["campaign_id"] == assignments["campaign_id"].max()]
     found = protocol.places(ds, wave, 300.0)
     at, course = wave["assigned_at"].iloc[0], wave["product_id"].iloc[0]
     known = neighbours.taste(ds, at, 300.0)
@@ -102,32 +102,6 @@ def test_the_list_that_is_shipped_has_the_part_that_the_lesson_judges(ds, cut):
     shipped = neighbours.taste(ds, cut.at, 300.0).weights
     assert 0 < judged < 0.2, "0.2 was the best of another company"
     assert set(np.diag(shipped)) == {judged}
-
-
-def test_hidden_entries_are_a_partition():
-    x = sparse.csr_matrix(np.random.default_rng(0).random((50, 20)) < 0.3).astype(float)
-    for train, hidden in (protocol.hold_out(x, seed=1), protocol.hold_out_one(x, seed=1)):
-        assert (train + hidden - x).nnz == 0
-        assert train.multiply(hidden).nnz == 0
-        assert 0.1 < hidden.nnz / x.nnz < 0.3  # a fifth of the entries; one of some six of a person
-    assert (np.diff(hidden.indptr) == (np.diff(x.indptr) > 1)).all()
-
-
-def test_sampled_negatives_flatter():
-    rng = np.random.default_rng(0)
-    scores = rng.random((1000, 100))
-    relevant = sparse.csr_matrix((rng.random((1000, 100)) < 0.03).astype(float))
-    full = neighbours.ranked(neighbours.top(scores, 10), relevant)["recall"].mean()
-    few = protocol.sampled(scores, relevant, sparse.csr_matrix((1000, 100)), 20)["recall"].mean()
-    assert full == pytest.approx(0.10, abs=0.03)  # chance
-    assert few == pytest.approx(10 / 21, abs=0.04)  # chance too, and looks like skill
-
-
-def test_bootstrap_keeps_a_person_together():
-    users = pd.Series(["a", "b", "a", "c"])
-    draws = list(protocol.weights_of(users, draws=50, seed=0))
-    assert all(w[0] == w[2] for w in draws)
-    assert {w[0] + w[1] + w[3] for w in draws} == {3}
 
 
 def test_the_odds_of_the_lots_do_not_pass_for_an_effect():

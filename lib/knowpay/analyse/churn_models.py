@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
+from knowpay import estimate
+from knowpay.analyse import learners
 from knowpay.collect import TooLittleData
+from knowpay.estimate import Estimate
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -33,62 +37,63 @@ def sbg_survival(alpha: float, beta: float, periods: int) -> float:
     return float(np.prod(1 - sbg_hazard(alpha, beta, np.arange(1, periods + 1))))
 
 
-@dataclass(frozen=True)
-class RenewalCurve:
-    """A fitted shifted-beta-geometric curve; ``covariance`` belongs to (log alpha, log beta)."""
+class RenewalCurve(BaseEstimator):
+    """The shifted-beta-geometric curve, fitted by maximum likelihood.
 
-    alpha: float
-    beta: float
-    covariance: np.ndarray
+    Learned: ``alpha_, beta_``; ``covariance_`` of (log alpha, log beta), (2, 2).
+    """
+
+    def fit(self, lives: pd.DataFrame) -> Self:
+        """Learn from `churn.lifetimes`; members still there are censored.
+
+        Raises TooLittleData unless somebody left and somebody renewed.
+        """
+        from scipy.optimize import minimize
+
+        periods, left = lives["periods"].to_numpy(dtype=int), lives["left"].to_numpy(dtype=float)
+        n = np.arange(1, periods.max(initial=0) + 1)
+        at_risk = (periods[:, None] >= n).sum(axis=0)  # (periods,)
+        lost = ((periods[:, None] == n) & (left[:, None] == 1)).sum(axis=0)  # (periods,)
+        if not 0 < lost.sum() < at_risk.sum():
+            raise TooLittleData("A renewal curve needs at least one member who left and one who renewed.")
+
+        def loss(logs: np.ndarray) -> float:
+            hazard = sbg_hazard(*np.exp(logs), n)
+            return -float(lost @ np.log(hazard) + (at_risk - lost) @ np.log1p(-hazard))
+
+        logs = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[(-8, 8)] * 2).x
+        self.alpha_, self.beta_ = map(float, np.exp(logs))
+        self.covariance_ = np.linalg.pinv(_curvature(loss, logs))
+        return self
 
     def hazard(self, period: np.ndarray | float) -> np.ndarray:
         """`sbg_hazard` at the fitted parameters."""
-        return sbg_hazard(self.alpha, self.beta, period)
+        return sbg_hazard(self.alpha_, self.beta_, period)
 
     def survival(self, periods: int) -> float:
         """`sbg_survival` at the fitted parameters."""
-        return sbg_survival(self.alpha, self.beta, periods)
+        return sbg_survival(self.alpha_, self.beta_, periods)
 
     def error(self, quantity: Callable[[float, float], float]) -> float:
         """Standard error of a quantity of (alpha, beta), by the delta method."""
-        at, step = np.log([self.alpha, self.beta]), 1e-4
+        at, step = np.log([self.alpha_, self.beta_]), 1e-4
         slope = [(quantity(*np.exp(at + m)) - quantity(*np.exp(at - m))) / (2 * step) for m in np.eye(2) * step]
-        return float(np.sqrt(slope @ self.covariance @ slope))
+        return float(np.sqrt(slope @ self.covariance_ @ slope))
 
-    def interval(self, periods: int, level: float = 0.9) -> tuple[float, float, float]:
-        """Return (survival, low, high) after ``periods`` renewals; the interval is symmetric on the log-odds scale."""
+    def interval(self, periods: int) -> Estimate:
+        """Return the survival after ``periods`` renewals; its interval is symmetric on the log-odds scale."""
         from scipy.special import expit, logit
-        from scipy.stats import norm
 
         value = self.survival(periods)
-        reach = norm.ppf((1 + level) / 2) * self.error(lambda a, b: float(logit(sbg_survival(a, b, periods))))
-        return value, float(expit(logit(value) - reach)), float(expit(logit(value) + reach))
+        error = self.error(lambda a, b: float(logit(sbg_survival(a, b, periods))))
+        odds = estimate.from_error(float(logit(value)), error)
+        error = self.error(lambda a, b: sbg_survival(a, b, periods))
+        return Estimate(value, float(expit(odds.low)), float(expit(odds.high)), error)
 
 
-def fit_sbg(lives: pd.DataFrame) -> RenewalCurve:
-    """Fit the renewal curve to `churn.lifetimes` by maximum likelihood; members still there are censored.
-
-    Raises TooLittleData unless somebody left and somebody renewed.
-    """
-    from scipy.optimize import minimize
-
-    periods, left = lives["periods"].to_numpy(dtype=int), lives["left"].to_numpy(dtype=float)
-    n = np.arange(1, periods.max(initial=0) + 1)
-    at_risk = (periods[:, None] >= n).sum(axis=0)
-    lost = ((periods[:, None] == n) & (left[:, None] == 1)).sum(axis=0)
-    if not 0 < lost.sum() < at_risk.sum():
-        raise TooLittleData("A renewal curve needs at least one member who left and one who renewed.")
-
-    def loss(logs: np.ndarray) -> float:
-        hazard = sbg_hazard(*np.exp(logs), n)
-        return -float(lost @ np.log(hazard) + (at_risk - lost) @ np.log1p(-hazard))
-
-    best = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[(-8, 8)] * 2).x
-    return RenewalCurve(*map(float, np.exp(best)), covariance=np.linalg.pinv(_curvature(loss, best)))
-
-
-def _curvature(loss: Callable[[np.ndarray], float], at: np.ndarray, step: float = 1e-3) -> np.ndarray:
-    """Second derivatives by central differences, shape (2, 2)."""
+def _curvature(loss: Callable[[np.ndarray], float], at: np.ndarray) -> np.ndarray:
+    """Second derivatives by central differences, (2, 2)."""
+    step = 1e-3
     moves = np.eye(len(at)) * step
 
     def second(a: np.ndarray, b: np.ndarray) -> float:
@@ -108,8 +113,7 @@ def logistic(
     """
     from sklearn.compose import make_column_transformer
     from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import Pipeline, make_pipeline
+    from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
     fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
@@ -118,9 +122,7 @@ def logistic(
         (make_pipeline(FunctionTransformer(_log), fill, StandardScaler()), [n for n in numbers if n not in free]),
         (OneHotEncoder(handle_unknown="ignore", sparse_output=False), list(kinds)),
     )
-    return Pipeline(
-        [("columns", columns), ("model", LogisticRegression(C=strength, max_iter=2000, solver="newton-cholesky"))]
-    )
+    return learners.logistic(columns, strength, solver="newton-cholesky")
 
 
 def _log(x: Any) -> np.ndarray:
@@ -164,39 +166,26 @@ def tune(model: Pipeline, grid: Mapping[str, Sequence], rows: pd.DataFrame, fold
     return search.fit(rows, rows["left"]).best_estimator_
 
 
-def member_folds(rows: pd.DataFrame, count: int = 5) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Folds that keep all rows of a ``user_id`` together."""
+def member_folds(rows: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Five folds that keep all rows of a ``user_id`` together."""
     from sklearn.model_selection import GroupKFold
 
-    return list(GroupKFold(count).split(rows, groups=rows["user_id"]))
+    return list(GroupKFold(5).split(rows, groups=rows["user_id"]))
 
 
-def forecast(model: Pipeline, rows: pd.DataFrame, cut: str) -> tuple[pd.DataFrame, np.ndarray]:
-    """Fit ``model`` to rows whose ``presentation`` comes before ``cut``; return the rows of ``cut`` and their risks."""
-    before, then = rows[rows["presentation"] < cut], rows[rows["presentation"] == cut].reset_index(drop=True)
-    return then, model.fit(before, before["left"]).predict_proba(then)[:, 1]
+def refits(model: Pipeline, train: pd.DataFrame, target: pd.DataFrame, draws: int = 200, seed: int = 0) -> np.ndarray:
+    """Return the hazards of ``target`` by models of resampled members, (draws, len(target)).
 
-
-def refits(
-    model: Pipeline, train: pd.DataFrame, target: pd.DataFrame, draws: int = 200, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Bootstrap by member (``user_id``): return (hazards, weights), both of shape (draws, len(target)).
-
-    In each draw the members of both frames are resampled together, the model is fitted again with each member's count
-    as weight, and the target is predicted; ``weights`` are the counts of the target's members. A statistic over the
-    draws shows what chance in the training members *and* in the target members does to it (Efron 1979).
+    In each draw the model is fitted again with each member's count as weight; the spread shows what chance in the
+    members does to the hazards.
     """
     from sklearn.base import clone
 
-    members, code = np.unique(pd.concat([train["user_id"], target["user_id"]]).to_numpy(str), return_inverse=True)
-    in_train, in_target = code[: len(train)], code[len(train) :]
-    rng = np.random.default_rng(seed)
-    counts = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=draws)
-    hazards = np.empty((draws, len(target)))
-    for draw, count in enumerate(counts):
-        again = clone(model).fit(train, train["left"], model__sample_weight=count[in_train].astype(float))
-        hazards[draw] = again.predict_proba(target)[:, 1]
-    return hazards, counts[:, in_target]
+    def again(count: np.ndarray) -> np.ndarray:
+        refitted = clone(model).fit(train, train["left"], model__sample_weight=count.astype(float))
+        return refitted.predict_proba(target)[:, 1]
+
+    return estimate.bootstrap(again, train["user_id"], draws, seed)
 
 
 def months_kept(hazard: np.ndarray, months: int = 12) -> np.ndarray:
@@ -247,99 +236,71 @@ class Call:
 
 def auc(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> float:
     """Area under the ROC curve; ``y`` may be a probability, which gives the area to expect of labels drawn from it."""
-    return float(_measure(*_levels(y, p), _ones(y, weight), 0.1)[0])
+    weight = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=float)
+    return float(_measures(np.asarray(y, dtype=float), np.asarray(p, dtype=float), _ranks(p), weight, 0.1)[0])
 
 
 def scores(
     y: np.ndarray,
     predictions: Mapping[str, np.ndarray],
-    groups: np.ndarray,
+    people: np.ndarray,
     share: float = 0.1,
     draws: int = 400,
-    level: float = 0.9,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Score models on the same rows, with bootstrap intervals by group (person).
+    """Score models on the same rows: a frame of `Estimate`, a row for each model, a column for each score.
 
-    Returns one row per model and score: ``model, score, value, low, high``. Scores: AUC; PR-AUC (average precision);
-    precision among the ``share`` with the highest prediction (ties shared out evenly); expected / observed (sum of
-    predictions over number who left, 1 is right). All models see the same resamples.
+    Scores: AUC; PR-AUC (average precision); precision among the ``share`` with the highest prediction (ties shared out
+    evenly); expected / observed (sum of predictions over number who left, 1 is right). The intervals resample
+    ``people``, (rows,), the same for all models.
     """
-    y, weights = np.asarray(y, dtype=float), _resamples(groups, draws, seed)
-    tail = (1 - level) / 2
-    names = ("AUC", "PR-AUC", f"precision at {share:.0%}", "expected / observed")
-    rows = []
-    for model, p in predictions.items():
-        levels = _levels(y, p)
-        value = _measure(*levels, np.ones(len(y)), share)
-        low, high = np.nanquantile([_measure(*levels, w, share) for w in weights], [tail, 1 - tail], axis=0)
-        rows += [(model, *row) for row in zip(names, value, low, high, strict=True)]
-    return pd.DataFrame(rows, columns=["model", "score", "value", "low", "high"])
-
-
-def gain(
-    y: np.ndarray, better: np.ndarray, dull: np.ndarray, groups: np.ndarray, draws: int = 400, seed: int = 0
-) -> tuple[float, float, float]:
-    """Return (difference of AUC, low, high): ``better`` minus ``dull`` with a 90 % bootstrap interval by group."""
     y = np.asarray(y, dtype=float)
-    first, second = _levels(y, better), _levels(y, dull)
+    of = [(np.asarray(p, dtype=float), _ranks(p)) for p in predictions.values()]
 
-    def difference(w: np.ndarray) -> float:
-        return _measure(*first, w, 0.1)[0] - _measure(*second, w, 0.1)[0]
+    def measured(weight: np.ndarray) -> np.ndarray:  # (models, scores)
+        return np.array([_measures(y, p, rank, weight, share) for p, rank in of])
 
-    low, high = np.nanquantile([difference(w) for w in _resamples(groups, draws, seed)], [0.05, 0.95])
-    return float(difference(np.ones(len(y)))), float(low), float(high)
-
-
-def calibration(y: np.ndarray, p: np.ndarray, parts: int = 5) -> pd.DataFrame:
-    """Equal parts by prediction: means ``predicted`` and ``observed``, ``rows``, Wilson's 90 % ``low``, ``high``."""
-    from statsmodels.stats.proportion import proportion_confint
-
-    part = pd.Series(np.asarray(p)).rank(method="first") * parts / (len(p) + 1)
-    frame = pd.DataFrame({"predicted": p, "observed": np.asarray(y, dtype=float), "part": part.astype(int).to_numpy()})
-    table = frame.groupby("part").agg(
-        predicted=("predicted", "mean"), observed=("observed", "mean"), rows=("observed", "size")
-    )
-    low, high = proportion_confint(table["observed"] * table["rows"], table["rows"], alpha=0.1, method="wilson")
-    return table.assign(low=np.minimum(low, table["observed"]), high=np.maximum(high, table["observed"]))
+    names = ("AUC", "PR-AUC", f"precision at {share:.0%}", "expected / observed")
+    values, drawn = measured(np.ones(len(y))), estimate.bootstrap(measured, people, draws, seed)
+    cells = [[estimate.from_draws(values[m, s], drawn[:, m, s]) for s in range(len(names))] for m in range(len(of))]
+    return pd.DataFrame(cells, index=pd.Index(list(predictions), name="model"), columns=list(names))
 
 
-def as_text(table: pd.DataFrame) -> pd.DataFrame:
-    """Turn `scores` into one row per model, one column per score: "0.672 (0.651 to 0.694)"."""
-    cell = [
-        f"{v:.3f} ({a:.3f} to {b:.3f})" for v, a, b in zip(table["value"], table["low"], table["high"], strict=True)
-    ]
-    wide = table.assign(cell=cell).pivot(index="model", columns="score", values="cell")
-    return wide.loc[table["model"].unique(), table["score"].unique()].rename_axis(columns=None)
+def gain(y: np.ndarray, better: np.ndarray, dull: np.ndarray, people: np.ndarray, draws: int = 400) -> Estimate:
+    """Return the difference of AUC, ``better`` minus ``dull``; the interval resamples ``people``, (rows,)."""
+    y = np.asarray(y, dtype=float)
+    of = [(np.asarray(p, dtype=float), _ranks(p)) for p in (better, dull)]
+
+    def difference(weight: np.ndarray) -> float:
+        first, second = (_measures(y, p, rank, weight, 0.1)[0] for p, rank in of)
+        return first - second
+
+    return estimate.from_draws(difference(np.ones(len(y))), estimate.bootstrap(difference, people, draws))
 
 
-def _ones(y: np.ndarray, weight: np.ndarray | None) -> np.ndarray:
-    return np.ones(len(y)) if weight is None else np.asarray(weight, dtype=float)
+def _ranks(p: np.ndarray) -> np.ndarray:
+    """Return the rank of each prediction, (rows,): 0 for the highest; equal predictions share a rank."""
+    return np.unique(-np.asarray(p, dtype=float), return_inverse=True)[1]
 
 
-def _resamples(groups: np.ndarray, draws: int, seed: int) -> np.ndarray:
-    """How often each row is drawn when groups are drawn with replacement, shape (draws, rows)."""
-    names, code = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    counts = np.random.default_rng(seed).multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    return counts[:, code].astype(float)
+def _measures(y: np.ndarray, p: np.ndarray, rank: np.ndarray, weight: np.ndarray, share: float) -> np.ndarray:
+    """Return AUC, PR-AUC, precision in the top ``share``, expected / observed, (4,).
 
-
-def _levels(y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (y, p, rank): rank 0 for the highest distinct prediction, equal predictions share a rank."""
-    p = np.asarray(p, dtype=float)
-    return np.asarray(y, dtype=float), p, np.unique(-p, return_inverse=True)[1]
-
-
-def _measure(y: np.ndarray, p: np.ndarray, rank: np.ndarray, w: np.ndarray, share: float) -> np.ndarray:
-    """AUC, PR-AUC, precision in the top share, expected / observed; nan when one of the classes is missing."""
-    leavers = np.bincount(rank, w * y)
-    stayers = np.bincount(rank, w * (1 - y))
-    found, alarms = leavers.cumsum(), (leavers + stayers).cumsum()
-    total, rest = found[-1], stayers.sum()
-    if total <= 0 or rest <= 0:
+    y, p, rank, weight: (rows,). Down the ranks, everybody of a rank is flagged at once. nan when nobody leaves or
+    nobody stays.
+    """
+    leavers = np.bincount(rank, weight * y)  # (ranks,)
+    stayers = np.bincount(rank, weight * (1 - y))  # (ranks,)
+    caught = leavers.cumsum()  # leavers among those flagged so far, (ranks,)
+    flagged = (leavers + stayers).cumsum()  # (ranks,)
+    if caught[-1] <= 0 or stayers.sum() <= 0:
         return np.full(4, np.nan)
-    area = (stayers @ (found - leavers / 2)) / (total * rest)
-    reached = alarms > 0
-    average = (leavers[reached] / total) @ (found[reached] / alarms[reached])
-    flagged = share * alarms[-1]
-    return np.array([area, average, np.interp(flagged, [0, *alarms], [0, *found]) / flagged, (w @ p) / total])
+    # A pair of a leaver and a stayer is in order when the leaver ranks higher, and half so when they share a rank.
+    in_order = stayers @ (caught - leavers / 2)
+    roc_area = in_order / (caught[-1] * stayers.sum())
+    some = flagged > 0  # a resample may lack everybody of the first ranks
+    precision = caught[some] / flagged[some]
+    average_precision = leavers[some] / caught[-1] @ precision
+    top = share * flagged[-1]  # how many are in the top share; the rank that crosses its edge counts in part
+    precision_at_top = np.interp(top, [0, *flagged], [0, *caught]) / top
+    return np.array([roc_area, average_precision, precision_at_top, weight @ p / caught[-1]])

@@ -1,4 +1,4 @@
-"""Unit economics: what a registered user costs, what they leave as contribution, and when that pays back.
+"""Unit economics: what a registered user costs, and what they leave as contribution.
 
 Definitions follow the metric table of the course: CAC counts the whole media spend of a channel over its new paying
 users of the same months; lifetime value is contribution after refunds, fees and commission over a stated horizon.
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from knowpay.analyse.neighbours import blocks
 from knowpay.people import money
 from knowpay.people.audience import audience
 
@@ -65,40 +64,3 @@ def acquisition(ds: Dataset) -> pd.DataFrame:
     table.insert(1, "spend", spend.reindex(table.index).fillna(0.0))
     table.insert(2, "per_registration", table["spend"] / table["registrations"])
     return table.assign(cac=table["spend"] / table["payers"].replace(0, np.nan)).sort_values("spend", ascending=False)
-
-
-def recovered(paid: pd.DataFrame, user_ids: pd.Series, horizon: int) -> pd.Series:
-    """Return the contribution per head (yuan) by the end of each day 1..``horizon`` of the users given, payers or not.
-
-    ``paid`` as `contributions` returns it: an order of the first 24 hours counts on day 1.
-    Raises ValueError for no users.
-    """
-    if not len(user_ids):
-        raise ValueError("What was recovered per head needs at least one user.")
-    theirs = paid[paid["user_id"].isin(user_ids) & (paid["day"] < horizon)]
-    daily = theirs.groupby(theirs["day"].clip(lower=0).astype(int) + 1)["amount"].sum()
-    return daily.reindex(range(1, horizon + 1), fill_value=0.0).cumsum() / len(user_ids)
-
-
-def payback(curve: pd.Series, price: float) -> int:
-    """Return the first day on which the curve of `recovered` has reached the price, 0 when it never does."""
-    reached = curve >= price
-    return int(reached.idxmax()) if reached.any() else 0
-
-
-def mean_interval(values: np.ndarray | pd.Series, level: float = 0.9, seed: int = 0) -> tuple[float, float, float]:
-    """Return (mean, low, high) with a percentile bootstrap interval of the given level (Efron 1979, 2,000 resamples).
-
-    Money is skewed, so the interval is not symmetric. Raises ValueError for no values.
-    """
-    values = np.asarray(values, dtype=float)
-    if not len(values):
-        raise ValueError("An interval needs at least one value.")
-    rng = np.random.default_rng(seed)
-    distinct, count = np.unique(values, return_counts=True)  # a resample is a multinomial draw over distinct values
-    sizes = [len(range(2_000)[part]) for part in blocks(2_000, len(distinct))]
-    draws = (rng.multinomial(len(values), count / count.sum(), size=size) for size in sizes)
-    means = np.concatenate([draw @ distinct for draw in draws]) / len(values)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    mean = float(values.mean())
-    return mean, min(mean, float(low)), max(mean, float(high))  # rounding must not put the mean outside

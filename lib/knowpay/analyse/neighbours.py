@@ -1,28 +1,29 @@
 """Collaborative filtering without a neural network: popularity, item-kNN, EASE, ranking metrics, the course list.
 
-A matrix `x` is users x courses, scipy CSR, log2(1 + n) for a user who opened the course n times: 1 for once, 2 for
-three times. Scores have the same shape, dense; a larger score is a better course for that user, and scores of two
+A matrix `x` is users x courses (items), scipy CSR, log2(1 + n) for a user who opened the course n times: 1 for once, 2
+for three times. Scores have the same shape, dense; a larger score is a better course for that user, and scores of two
 users are not comparable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.base import BaseEstimator
 
+from knowpay.blocks import blocks
 from knowpay.collect.schema import INTEREST
-from knowpay.people.audience import audience, table
+from knowpay.people.audience import audience, read_table
 from knowpay.people.known import log, moment
 
 LAMBDAS = (10.0, 30.0, 100.0, 200.0, 300.0, 500.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0)
 OWN_PARTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 WATCH_DAYS, WATCHED = 30, 5_000  # the window that chooses among them: its days, and the most people looked at in it
-BLOCK_BYTES = 8_000_000  # of one dense block of users x courses; ranking it takes five times as much
 POPULAR_DAYS = 90  # what "popular" means on every list: a definition, told to those who read it
 
 
@@ -73,7 +74,7 @@ def shown(ds: Any, until: Any = None) -> pd.DataFrame:
 
 def on_sale(ds: Any, until: Any = None) -> pd.DataFrame:
     """The catalogue at a moment, sorted by id: published, not retired, no memberships."""
-    courses, at = table(ds, "courses"), moment(ds, until)
+    courses, at = read_table(ds, "courses"), moment(ds, until)
     published = courses["published_at"].isna() | (courses["published_at"] <= at)
     retired = courses["retired_at"].notna() & (courses["retired_at"] <= at)
     keep = published & ~retired & (courses["product_type"] != "membership")
@@ -85,12 +86,6 @@ def owned(ds: Any, until: Any = None) -> pd.DataFrame:
     orders = ds.con.table("paid_orders")
     orders = orders.filter((orders.timestamp < moment(ds, until).to_pydatetime()) & orders.product_id.notnull())
     return orders.select("user_id", "product_id").distinct().order_by("user_id", "product_id").to_pandas()
-
-
-def blocks(rows: int, columns: int) -> Iterator[slice]:
-    """Slices that cover `rows` so that a dense block of them with `columns` float64 numbers fits into BLOCK_BYTES."""
-    step = max(1, BLOCK_BYTES // (8 * max(columns, 1)))
-    yield from (slice(start, start + step) for start in range(0, rows, step))
 
 
 def matrix(pairs: pd.DataFrame, users: Sequence[str], items: Sequence[str]) -> sparse.csr_matrix:
@@ -110,58 +105,68 @@ def popularity(x: sparse.csr_matrix) -> np.ndarray:
     return np.asarray((x > 0).sum(axis=0)).ravel().astype(float)
 
 
-def item_knn(x: sparse.csr_matrix, shrink: float, neighbours: int) -> np.ndarray:
-    """Item-to-item weights, items x items: cosine with shrinkage, the nearest kept. Score users by `x @ weights`.
+class ItemKnn(BaseEstimator):
+    """Cosine with shrinkage, the nearest courses kept (Sarwar et al. 2001; shrink term of Bell and Koren 2007).
 
-    Cosine = x_i . x_j / (|x_i| |x_j| + shrink); shrinkage distrusts pairs seen together by few
-    (Sarwar et al. 2001, with the shrink term of Bell and Koren 2007).
+    Cosine = x_i . x_j / (|x_i| |x_j| + shrink); shrinkage distrusts pairs seen together by few.
     """
-    both = (x.T @ x).toarray()
-    size = np.sqrt(np.diag(both))
-    weights = both / np.maximum(np.outer(size, size) + shrink, 1e-9)
-    np.fill_diagonal(weights, 0.0)
-    if neighbours < len(weights):  # per column: the courses that speak for course j
-        edge = np.partition(weights, -neighbours, axis=0)[-neighbours]
-        weights[weights < edge] = 0.0
-    return weights
+
+    def __init__(self, shrink: float, neighbours: int) -> None:
+        self.shrink, self.neighbours = shrink, neighbours
+
+    def fit(self, x: sparse.csr_matrix) -> Self:
+        """Learn ``weights_``, (items, items)."""
+        both = (x.T @ x).toarray()
+        size = np.sqrt(np.diag(both))
+        self.weights_ = both / np.maximum(np.outer(size, size) + self.shrink, 1e-9)
+        np.fill_diagonal(self.weights_, 0.0)
+        if self.neighbours < len(both):  # per column: the courses that speak for course j
+            edge = np.partition(self.weights_, -self.neighbours, axis=0)[-self.neighbours]
+            self.weights_[self.weights_ < edge] = 0.0
+        return self
+
+    def predict(self, x: sparse.csr_matrix) -> np.ndarray:
+        """Return scores, (users, items)."""
+        return x @ self.weights_
 
 
-def ease(x: sparse.csr_matrix, penalty: float) -> np.ndarray:
-    """EASE weights, items x items with zero diagonal. Score users by `x @ weights` (Steck 2019).
+class Ease(BaseEstimator):
+    """EASE (Steck 2019): column j of its weights is the ridge regression of course j on all other courses."""
 
-    Column j is the ridge regression of course j on all other courses; all columns come from one inverse.
-    Raises ValueError for a penalty <= 0.
-    """
-    if penalty <= 0:
-        raise ValueError(f"The penalty must be positive, not {penalty}.")
-    inverse = np.linalg.inv((x.T @ x).toarray() + penalty * np.eye(x.shape[1]))
-    weights = -inverse / np.diag(inverse)
-    np.fill_diagonal(weights, 0.0)
-    return weights
+    def __init__(self, penalty: float) -> None:
+        self.penalty = penalty
+
+    def fit(self, x: sparse.csr_matrix) -> Self:
+        """Learn ``weights_``, (items, items) with zero diagonal; all columns come from one inverse.
+
+        Raises ValueError for a penalty <= 0.
+        """
+        if self.penalty <= 0:
+            raise ValueError(f"The penalty must be positive, not {self.penalty}.")
+        inverse = np.linalg.inv((x.T @ x).toarray() + self.penalty * np.eye(x.shape[1]))
+        self.weights_ = -inverse / np.diag(inverse)
+        np.fill_diagonal(self.weights_, 0.0)
+        return self
+
+    def predict(self, x: sparse.csr_matrix) -> np.ndarray:
+        """Return scores, (users, items)."""
+        return x @ self.weights_
 
 
-def ease_left_out(x: sparse.csr_matrix, penalty: float) -> np.ndarray:
-    """What EASE would predict for each user had the user been left out of the fit, users x items, exactly.
+def ease_error(x: sparse.csr_matrix, penalties: Sequence[float] = LAMBDAS) -> pd.Series:
+    """Exact leave-one-user-out mean squared error of EASE for each penalty; the smallest is the one to take.
 
     For a ridge regression the left-out residual is e / (1 - h) with h the hat-matrix diagonal. With P the inverse
     of X'X + penalty, r = X P and q_u = r_u . x_u, block inversion gives for course j: e = r_uj / P_jj and
     h = q_u - r_uj^2 / P_jj, so one inverse serves all users and courses.
     """
-    inverse = np.linalg.inv((x.T @ x).toarray() + penalty * np.eye(x.shape[1]))
-    r, p = x @ inverse, np.diag(inverse)
-    q = np.asarray(x.multiply(r).sum(axis=1)).reshape(-1, 1)
-    return x.toarray() - (r / p) / (1 - q + r**2 / p)
-
-
-def ease_error(x: sparse.csr_matrix, penalties: Sequence[float] = LAMBDAS) -> pd.Series:
-    """Exact leave-one-user-out mean squared error of EASE for each penalty; the smallest is the one to take."""
     gram, error = (x.T @ x).toarray(), {}
     for penalty in penalties:
         inverse = np.linalg.inv(gram + penalty * np.eye(len(gram)))
         p, total = np.diag(inverse), 0.0
         for part in blocks(*x.shape):
-            r = x[part] @ inverse
-            q = np.asarray(x[part].multiply(r).sum(axis=1)).reshape(-1, 1)
+            r = x[part] @ inverse  # (users, items)
+            q = np.asarray(x[part].multiply(r).sum(axis=1)).reshape(-1, 1)  # (users, 1)
             total += (((r / p) / (1 - q + r**2 / p)) ** 2).sum()
         error[penalty] = total / (x.shape[0] * x.shape[1])
     return pd.Series(error, name="left-out mean squared error")
@@ -175,7 +180,7 @@ def top(scores: np.ndarray, k: int, exclude: sparse.csr_matrix | None = None) ->
     scores = np.array(scores, dtype=float, copy=True)
     if exclude is not None:
         scores[exclude.nonzero()] = -np.inf
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :k]  # (rows, k or all courses)
     best = np.where(np.isinf(np.take_along_axis(scores, best, axis=1)), -1, best)
     return np.pad(best, ((0, 0), (0, k - best.shape[1])), constant_values=-1)
 
@@ -187,12 +192,12 @@ def ranked(lists: np.ndarray, relevant: sparse.csr_matrix) -> pd.DataFrame:
     are candidates: nothing is sampled. A user without a relevant course gets nan.
     """
     k = lists.shape[1]
-    hit = np.zeros(lists.shape)
+    hit = np.zeros(lists.shape)  # (users, k)
     row, col = np.nonzero(lists >= 0)
     hit[row, col] = np.asarray(relevant[row, lists[row, col]]).ravel() > 0
-    discount = 1 / np.log2(np.arange(2, k + 2))
-    n = np.minimum(np.diff(relevant.indptr), k)
-    ideal = np.concatenate([[np.nan], np.cumsum(discount)])[n]
+    discount = 1 / np.log2(np.arange(2, k + 2))  # by rank, (k,)
+    n = np.minimum(np.diff(relevant.indptr), k)  # relevant courses that a list could hold, (users,)
+    ideal = np.concatenate([[np.nan], np.cumsum(discount)])[n]  # (users,)
     hits = hit.sum(axis=1)
     recall = np.divide(hits, n, out=np.full(len(n), np.nan), where=n > 0)
     return pd.DataFrame({"hits": hits, "recall": recall, "ndcg": hit @ discount / ideal})
@@ -216,7 +221,7 @@ def own_part(
     users, items = people["user_id"].to_numpy(), courses["product_id"].to_numpy()
     before, has = matrix(interest(ds, until=then), users, items), matrix(owned(ds, then), users, items)
     early = (courses["published_at"] > then).to_numpy()
-    opened = (x - before) @ sparse.diags(~early * 1.0)
+    opened = (x - before) @ sparse.diags(~early * 1.0)  # (people, courses)
     opened = sparse.csr_matrix(opened - opened.multiply(has))
     opened.eliminate_zeros()
     able = (np.diff(before.indptr) > 0) & (np.diff(opened.indptr) > 0) & ~people["no_profile"].to_numpy()
@@ -224,13 +229,13 @@ def own_part(
     if len(rows) < 2:
         return 0.0
     rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), WATCHED)).astype(int)]
-    weights, ndcg = ease(before, penalty), np.empty((len(rows), len(OWN_PARTS)))
+    model, ndcg = Ease(penalty).fit(before), np.empty((len(rows), len(OWN_PARTS)))  # (people looked at, parts)
     for part in blocks(len(rows), len(items)):
         history, barred = before[rows[part]].toarray(), sparse.csr_matrix((has[rows[part]].toarray() > 0) | early)
-        scores, came = history @ weights, opened[rows[part]]
+        scores, came = model.predict(history), opened[rows[part]]
         for column, own in enumerate(OWN_PARTS):
             ndcg[part, column] = ranked(top(scores + own * history, 10, barred), came)["ndcg"]
-    below = ndcg[:, [ndcg.mean(axis=0).argmax()]] - ndcg
+    below = ndcg[:, [ndcg.mean(axis=0).argmax()]] - ndcg  # how far each person is below the best part
     enough = below.mean(axis=0) <= below.std(axis=0, ddof=1) / np.sqrt(len(rows))
     return OWN_PARTS[enough.argmax()]
 
@@ -275,7 +280,7 @@ def taste(ds: Any, until: Any = None, penalty: float | None = None) -> Taste:
     personal = (np.diff(x.indptr) > 0) & ~people["no_profile"].to_numpy()
     if x.nnz:
         penalty = penalty or ease_error(x).idxmin()
-        weights = ease(x, penalty) + own_part(ds, at, people, courses, x, penalty) * np.eye(len(items))
+        weights = Ease(penalty).fit(x).weights_ + own_part(ds, at, people, courses, x, penalty) * np.eye(len(items))
     else:
         weights = np.zeros((len(items), len(items)))
     return Taste(people, courses, x, matrix(owned(ds, at), users, items), personal, popular, weights)
@@ -303,7 +308,7 @@ def _block(known: Taste, k: int, part: slice) -> pd.DataFrame:
     lists = top(scores, k, known.has[part])
     row, rank = np.nonzero(lists >= 0)
     col = lists[row, rank]
-    speaks = mine[row] * known.weights[:, col].T  # what each course of the history adds to this score
+    speaks = mine[row] * known.weights[:, col].T  # what each course of the history adds to a score, (lines, courses)
     because = speaks.argmax(axis=1)
     names = known.courses["name"].astype(str).to_numpy(dtype=object)
     return pd.DataFrame(

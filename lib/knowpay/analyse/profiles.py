@@ -1,4 +1,4 @@
-"""User profiles: what people do, grouped by K-means, and the tests a grouping must pass before anyone acts on it."""
+"""User profiles: what people do, grouped by K-means, and how many groups there are."""
 
 from __future__ import annotations
 
@@ -121,11 +121,11 @@ def standard(table: pd.DataFrame | np.ndarray) -> np.ndarray:
     return (values - values.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
 
 
-def cluster(x: np.ndarray, k: int, seed: int = 0, starts: int = 10) -> np.ndarray:
+def cluster(x: np.ndarray, k: int, seed: int = 0) -> np.ndarray:
     """Return K-means labels 0..k-1, the largest group first, so that names do not depend on the start."""
     from sklearn.cluster import KMeans
 
-    labels = KMeans(k, n_init=starts, random_state=seed).fit_predict(x)
+    labels = KMeans(k, n_init=10, random_state=seed).fit_predict(x)
     order = np.argsort(-np.bincount(labels, minlength=k), kind="stable")
     return np.argsort(order)[labels]
 
@@ -161,37 +161,3 @@ def choose(table: pd.DataFrame) -> int:
     value, error = table["gap"].to_numpy(), table["error"].to_numpy()
     enough = value[:-1] >= value[1:] - error[1:]
     return int(table["k"].iloc[np.argmax(enough)] if enough.any() else table["k"].iloc[-1])
-
-
-def stability(x: np.ndarray, k: int, draws: int = 20, seed: int = 0) -> float:
-    """Return the mean adjusted Rand index between the grouping and those of bootstrap samples (1 = always the same)."""
-    from sklearn.cluster import KMeans
-    from sklearn.metrics import adjusted_rand_score
-
-    rng = np.random.default_rng(seed)
-    base = KMeans(k, n_init=4, random_state=seed).fit_predict(x)
-    scores = []
-    for _ in range(draws):
-        sample = x[rng.integers(0, len(x), len(x))]
-        scores.append(adjusted_rand_score(base, KMeans(k, n_init=4, random_state=seed).fit(sample).predict(x)))
-    return float(np.mean(scores))
-
-
-def one_blob(n: int = 4_000, seed: int = 0) -> np.ndarray:
-    """Return log recency, frequency and money of ``n`` people without groups: one Gaussian, real-life correlations."""
-    correlation = np.array([[1.0, -0.5, -0.4], [-0.5, 1.0, 0.7], [-0.4, 0.7, 1.0]])
-    return np.random.default_rng(seed).standard_normal((n, 3)) @ np.linalg.cholesky(correlation).T
-
-
-def featured_share(pages: pd.DataFrame, group: pd.Series, train: pd.DataFrame) -> pd.Series:
-    """Return for each user the share of ``pages`` in the category featured to the user's group.
-
-    The featured category of a group is the one its members opened most in ``train``. All three are indexed by user;
-    the result covers the users of ``group`` who opened any page in ``pages``.
-    """
-    favourite = train.loc[train.index.isin(group.index)].groupby(group).sum().idxmax(axis=1)
-    later = pages.loc[pages.index.intersection(group.index)]
-    later = later[later.sum(axis=1) > 0]
-    share = later.div(later.sum(axis=1), axis=0).reindex(columns=train.columns, fill_value=0.0)
-    column = share.columns.get_indexer(group.loc[share.index].map(favourite))
-    return pd.Series(share.to_numpy()[np.arange(len(share)), column], index=share.index)

@@ -13,10 +13,13 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from knowpay import estimate
+
 if TYPE_CHECKING:
     from ibis.expr.types import Table
 
     from knowpay.collect.dataset import Dataset
+    from knowpay.estimate import Estimate
 
 CONTROL = "control"
 RANDOMISED = ("randomised", "stratified")
@@ -145,8 +148,8 @@ def rate(rows: pd.DataFrame, column: str, message: bool) -> float:
     return float(np.average(rows[column].to_numpy(dtype=float)[arm], weights=weights(rows)[arm]))
 
 
-def difference(rows: pd.DataFrame, column: str) -> tuple[float, float]:
-    """Return (difference of the arms' means of ``column``, message - control, its standard error).
+def difference(rows: pd.DataFrame, column: str) -> Estimate:
+    """Return the difference of the arms' means of ``column``, message - control, in the unit of the column.
 
     ``rows`` come from `outcomes` or `contrast`. The means are weighted (`rate`), so that draws of unequal odds do not
     pass for an effect. The error is that of two weighted means by linearisation; touches of one ``user_id`` are taken
@@ -154,20 +157,11 @@ def difference(rows: pd.DataFrame, column: str) -> tuple[float, float]:
     """
     y, message, weight = rows[column].to_numpy(dtype=float), rows["message"].to_numpy(dtype=bool), weights(rows)
     means = {arm: rate(rows, column, arm) for arm in (True, False)}
-    total = np.where(message, weight[message].sum(), weight[~message].sum())
+    total = np.where(message, weight[message].sum(), weight[~message].sum())  # (touches,)
     part = np.where(message, 1, -1) * weight * (y - np.where(message, means[True], means[False])) / total
     if "user_id" in rows:
-        part = pd.Series(part).groupby(rows["user_id"].to_numpy()).sum().to_numpy()
-    return means[True] - means[False], float(np.sqrt((part**2).sum()))
-
-
-def effects(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return the `difference` of each message to the controls of its campaigns: arm, ``touches, effect, error``."""
-    found = {}
-    for arm in sorted(set(rows["arm"]) - {CONTROL}):
-        pair = contrast(rows, arm)
-        found[arm] = [int(pair["message"].sum()), *difference(pair, column)]
-    return pd.DataFrame(found, index=["touches", "effect", "error"]).T
+        part = pd.Series(part).groupby(rows["user_id"].to_numpy()).sum().to_numpy()  # (people,)
+    return estimate.from_error(means[True] - means[False], np.sqrt((part**2).sum()))
 
 
 def odds(rows: pd.DataFrame) -> pd.DataFrame:

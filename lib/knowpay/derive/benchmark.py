@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
+from knowpay import estimate
 from knowpay.derive.calibration import isotonic, scores
-from knowpay.derive.formula import uplift
-from knowpay.derive.models import makers, two_arms
-from knowpay.derive.policy import Profit, gains, profit
+from knowpay.derive.models import candidates, two_arms
+from knowpay.derive.policy import ipw_scores, profit
+from knowpay.estimate import Estimate
 
 COLUMNS = ("recency", "history_segment", "mens", "womens", "zip_code", "newbie", "channel")
 MAIL, NONE = "Womens E-Mail", "No E-Mail"
@@ -19,7 +21,7 @@ FIRST_RUN = pd.DataFrame(
     {"auc": [0.635, np.nan, 0.645], "log_loss": [0.4031, 0.4047, 0.4003], "top": [0.17, 0.046, np.nan]},
     index=["naive Bayes", "naive Bayes, isotonic", "logistic"],
 )
-DEFAULTS = {"naive Bayes": 1.0, "logistic": 1.0}  # pseudo-count, inverse penalty
+MODELS = ("naive Bayes", "logistic")  # with their usual settings
 
 
 def coded(customers: pd.DataFrame) -> pd.DataFrame:
@@ -41,34 +43,34 @@ def splits(customers: pd.DataFrame, count: int = 10, twice: bool = False) -> pd.
     z = coded(customers)
     if twice:
         z = z.assign(history=pd.qcut(customers["history"], 10, labels=False, duplicates="drop"))
-    made, y, z, rows = makers(z.max() + 1), customers["visit"].to_numpy(), z.to_numpy(), []
+    models, y, z, rows = candidates(z.max() + 1), customers["visit"].to_numpy(), z.to_numpy(), []
     for split in range(count):
         train, test = halves(len(z), split)
-        fitted = {name: made[name][0](setting).fit(z[train], y[train]) for name, setting in DEFAULTS.items()}
-        found = {name: model.predict_proba(z[test])[:, 1] for name, model in fitted.items()}
+        fits = {name: clone(models[name][0]).fit(z[train], y[train]) for name in MODELS}
+        predicted = {name: model.predict_proba(z[test])[:, 1] for name, model in fits.items()}
         known, held = train[:-HELD_BACK], train[-HELD_BACK:]
-        bayes = made["naive Bayes"][0](1.0).fit(z[known], y[known])
+        bayes = clone(models["naive Bayes"][0]).fit(z[known], y[known])
         on_held, on_test = (bayes.predict_proba(z[part])[:, 1] for part in (held, test))
-        found["naive Bayes, isotonic"] = isotonic(on_held, y[held], on_test)
-        rows += [{"model": name, "split": split, **scores(y[test], p)} for name, p in found.items()]
+        predicted["naive Bayes, isotonic"] = isotonic(on_held, y[held], on_test)
+        rows += [{"model": name, "split": split, **scores(y[test], p)} for name, p in predicted.items()]
     return pd.DataFrame(rows)
 
 
-def mail_or_not(customers: pd.DataFrame, split: int = 0) -> tuple[pd.DataFrame, dict]:
-    """Return (test customers of the arms MAIL and NONE, {model: (p_shown, p_hidden)}) of one split in halves.
+def mail_or_not(customers: pd.DataFrame) -> tuple[pd.DataFrame, dict]:
+    """Return (test customers of the arms MAIL and NONE, {model: (p_shown, p_hidden)}) of the first split in halves.
 
-    The customers have the columns that `policy.gains` wants: message, propensity, and bought, which is a visit here.
+    The customers have the columns that `policy.ipw_scores` wants: message, propensity, and bought, which is a visit.
     """
     two = customers[customers["segment"].isin([MAIL, NONE])].reset_index(drop=True)
     z = coded(two).assign(message=two["segment"] == MAIL, bought=two["visit"], propensity=0.5)
-    made = makers(z[list(COLUMNS)].max() + 1)
-    train, test = (z.iloc[part].reset_index(drop=True) for part in halves(len(z), split))
-    return test, {name: two_arms(made[name][0], setting, train, test, COLUMNS) for name, setting in DEFAULTS.items()}
+    models = candidates(z[list(COLUMNS)].max() + 1)
+    train, test = (z.iloc[part].reset_index(drop=True) for part in halves(len(z), 0))
+    return test, {name: two_arms(models[name][0], train, test, COLUMNS) for name in MODELS}
 
 
-def beside_first_run(found: pd.DataFrame) -> pd.DataFrame:
+def beside_first_run(ours: pd.DataFrame) -> pd.DataFrame:
     """Return the means over the splits of `splits`, each beside its figure of `FIRST_RUN` where there is one."""
-    ours = found.groupby("model").mean().loc[FIRST_RUN.index]
+    ours = ours.groupby("model").mean().loc[FIRST_RUN.index]
     names = {"auc": "AUC", "log_loss": "log-loss", "top": "top"}
     pairs = {
         f"{names[what]} {who}": table[what]
@@ -78,8 +80,8 @@ def beside_first_run(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(pairs).assign(slope=ours["slope"])
 
 
-def dollars(customers: pd.DataFrame, value: float, cost: float) -> tuple[pd.DataFrame, Profit]:
-    """Return (profit of each rule per 1,000 test customers, that of uplift by naive Bayes minus by logistic), USD.
+def dollars(customers: pd.DataFrame, value: float, cost: float) -> tuple[pd.DataFrame, Estimate]:
+    """Return (profit of each rule per 1,000 test customers, that of uplift by naive Bayes minus by logistic), dollars.
 
     ``value`` of a visit and ``cost`` of a mail are assumptions: the data hold neither. Rules: everybody, the
     one line "bought women's goods", response x value > cost and uplift x value > cost by each model.
@@ -87,9 +89,10 @@ def dollars(customers: pd.DataFrame, value: float, cost: float) -> tuple[pd.Data
     held, guess = mail_or_not(customers)
     rules = {"everybody": np.ones(len(held)), "bought women's goods": held["womens"] == 1}
     rules |= {f"response, {name}": shown * value > cost for name, (shown, _) in guess.items()}
-    rules |= {f"uplift, {name}": uplift(*arms) * value > cost for name, arms in guess.items()}
-    each, people = gains(held, value, cost) * 1_000 / len(held), held.index.to_series()
-    earned = {name: (np.mean(rule), *profit(rule, each, people)[:3]) for name, rule in rules.items()}
-    table = pd.DataFrame(earned, index=["share mailed", "dollars", "low", "high"]).T
+    rules |= {f"uplift, {name}": (shown - hidden) * value > cost for name, (shown, hidden) in guess.items()}
+    each, people = ipw_scores(held, value, cost) * 1_000 / len(held), held.index.to_series()
+    earned = {name: profit(rule, each, people, "dollars") for name, rule in rules.items()}
+    table = estimate.frame(earned, "dollars")
+    table.insert(0, "share mailed", pd.Series({name: np.mean(rule) for name, rule in rules.items()}))
     gap = rules["uplift, naive Bayes"].astype(float) - rules["uplift, logistic"]
-    return table, profit(gap, each, people)
+    return table, profit(gap, each, people, "dollars")

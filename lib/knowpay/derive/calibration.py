@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
@@ -33,22 +32,6 @@ def scores(y: np.ndarray, p: np.ndarray) -> dict[str, float]:
         "all": float(p.mean() / y.mean() - 1),
         "top": float(p[top].mean() / y[top].mean() - 1) if y[top].any() else np.inf,
     }
-
-
-def reliability(y: np.ndarray, p: np.ndarray, bins: int = 10) -> pd.DataFrame:
-    """Return predicted and observed rate of equally many people per bin, with a 90 % Wilson interval.
-
-    Columns ``predicted, observed, low, high, people``. Bins hold equal numbers, so none is empty where the decision is.
-    """
-    from statsmodels.stats.proportion import proportion_confint
-
-    rows = []
-    for part in np.array_split(np.argsort(p, kind="stable"), bins):
-        bought = int(np.asarray(y)[part].sum())
-        low, high = proportion_confint(bought, len(part), alpha=0.10, method="wilson")
-        seen = bought / len(part)  # at 0 and 1 the interval begins or ends there, but for rounding
-        rows.append((np.asarray(p)[part].mean(), seen, min(low, seen), max(high, seen), len(part)))
-    return pd.DataFrame(rows, columns=["predicted", "observed", "low", "high", "people"])
 
 
 def isotonic(p_known: np.ndarray, y_known: np.ndarray, p_new: np.ndarray) -> np.ndarray:

@@ -37,59 +37,59 @@ def load(ds: Dataset) -> pd.DataFrame:
     Raises:
         TooLittleData: too little to learn from; the sentence says what is missing.
     """
-    tried = touches.outcomes(ds)
-    campaigns = tried["assigned_at"].groupby(tried["campaign_id"]).min().rank(method="first").astype(int)
-    tried = tried.assign(campaign=tried["campaign_id"].map(campaigns))
-    fewest = tried.groupby("message")["bought"].sum().reindex([True, False]).fillna(0).min()
+    assignments = touches.outcomes(ds)
+    campaigns = assignments["assigned_at"].groupby(assignments["campaign_id"]).min().rank(method="first").astype(int)
+    assignments = assignments.assign(campaign=assignments["campaign_id"].map(campaigns))
+    fewest = assignments.groupby("message")["bought"].sum().reindex([True, False]).fillna(0).min()
     if len(campaigns) < 3 or fewest < LEAST:
         raise TooLittleData(
             f"It has {len(campaigns)} campaigns drawn by lot and {fewest:.0f} purchases of the promoted course in the "
             f"poorer arm; 3 campaigns and {LEAST} purchases in each arm are needed."
         )
-    last = split(tried)[2]
+    last = split(assignments)[2]
     if not (last["message"] & last["bought"]).any():
         raise TooLittleData("In the last third of its campaigns nobody who was written to bought the promoted course.")
-    return at_touch(ds, tried)
+    return at_touch(ds, assignments)
 
 
-def split(tried: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def split(assignments: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Return (learn, tune, test): first half, next sixth and last third of the campaigns, in order of time."""
-    last = tried["campaign"].max()
+    last = assignments["campaign"].max()
     a = last // 2
     b = max(a + 1, last * 2 // 3)
-    parts = pd.cut(tried["campaign"], [0, a, b, last], labels=False)
-    return tuple(tried[parts == k].reset_index(drop=True) for k in range(3))
+    parts = pd.cut(assignments["campaign"], [0, a, b, last], labels=False)
+    return tuple(assignments[parts == k].reset_index(drop=True) for k in range(3))
 
 
-def at_touch(ds: Dataset, tried: pd.DataFrame) -> pd.DataFrame:
-    """Return ``tried`` (``analyse.touches.outcomes``) with ``active_days``, ``third`` and the codes of ``COLUMNS``.
+def at_touch(ds: Dataset, assignments: pd.DataFrame) -> pd.DataFrame:
+    """Return ``assignments`` (`analyse.touches.outcomes`) with ``active_days``, ``third`` and the codes of ``COLUMNS``.
 
     ``third`` cuts each campaign's list by active days, equal counts staying together; it is known before the message.
     ``dear`` is 1 above the median promoted price; ``occupation`` numbers the bands in alphabetical order, unknown last.
     Behaviour is what had arrived before the touch (`people.known`).
     """
-    known = snapshot(ds, tried.rename(columns={"assigned_at": "at"}))
-    counts = _of_the_course(ds, tried).astype(float).fillna(0.0)
+    known = snapshot(ds, assignments.rename(columns={"assigned_at": "at"}))
+    counts = _of_the_course(ds, assignments).astype(float).fillna(0.0)
     counts["pages"] = known["pages"].to_numpy()
     counts["active_days"] = known["active_days"].to_numpy()
     counts["interest"] = (counts["alike"] + 0.3) / (counts["pages"] + 3)
     counts["active"] = counts["active_days"]
     codes = {name: np.searchsorted(edges, counts[name], side="right") for name, edges in EDGES.items()}
     jobs = ds.users.select("user_id", "occupation_band").to_pandas().set_index("user_id")["occupation_band"]
-    job = tried["user_id"].map(jobs).fillna("~unknown")
-    rank = counts["active_days"].groupby(tried["campaign_id"].to_numpy()).rank(pct=True)
-    return tried.assign(
+    job = assignments["user_id"].map(jobs).fillna("~unknown")
+    rank = counts["active_days"].groupby(assignments["campaign_id"].to_numpy()).rank(pct=True)
+    return assignments.assign(
         active_days=counts["active_days"].astype(int).to_numpy(),
         third=pd.cut(rank, [0, 1 / 3, 2 / 3, 1], labels=list(THIRDS)).to_numpy(),
         **codes,
-        dear=(tried["price"] > tried["price"].median()).astype(int),
+        dear=(assignments["price"] > assignments["price"].median()).astype(int),
         occupation=np.unique(job, return_inverse=True)[1],
     )
 
 
-def _of_the_course(ds: Dataset, tried: pd.DataFrame) -> pd.DataFrame:
+def _of_the_course(ds: Dataset, assignments: pd.DataFrame) -> pd.DataFrame:
     """Pages that each touch's person had opened of the promoted course's category (`alike`) and of itself (`seen`)."""
-    t = ibis.memtable(tried[["touch_id", "user_id", "product_id", "assigned_at"]])
+    t = ibis.memtable(assignments[["touch_id", "user_id", "product_id", "assigned_at"]])
     category = ds.courses.select("product_id", "category")
     t = t.left_join(category.rename(promoted="category"), "product_id").drop("product_id_right")
     e = log(ds)
@@ -100,4 +100,4 @@ def _of_the_course(ds: Dataset, tried: pd.DataFrame) -> pd.DataFrame:
     counts = views.group_by("touch_id").agg(
         alike=(views.category == views.promoted).sum(), seen=(views.page == views.product_id).sum()
     )
-    return ds.con.to_pandas(counts).set_index("touch_id").reindex(tried["touch_id"]).reset_index(drop=True)
+    return ds.con.to_pandas(counts).set_index("touch_id").reindex(assignments["touch_id"]).reset_index(drop=True)

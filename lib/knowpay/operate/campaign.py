@@ -49,8 +49,8 @@ class Shelf:
                 parts = self.opened[rows].toarray() * self.weights[:, column]
                 speaks = parts.max(axis=1) > 0
                 because[rows[speaks]] = "goes with " + self.names[parts.argmax(axis=1)[speaks]] + ", opened before"
-        found = pd.DataFrame({"user_id": self.users, "product_id": self.products[best], "because": because})
-        return found[np.isfinite(self.scores).any(axis=1)].reset_index(drop=True)
+        picks = pd.DataFrame({"user_id": self.users, "product_id": self.products[best], "because": because})
+        return picks[np.isfinite(self.scores).any(axis=1)].reset_index(drop=True)
 
 
 def shelf(
@@ -71,7 +71,7 @@ def shelf(
     if penalty is None:
         penalty = float(neighbours.ease_error(x).idxmin())
     place = pd.Index(items).get_indexer(pd.Index(products))
-    weights = np.where(place >= 0, neighbours.ease(x, penalty)[:, place], 0.0)  # courses x products
+    weights = np.where(place >= 0, neighbours.Ease(penalty).fit(x).weights_[:, place], 0.0)  # (courses, products)
     cold = np.diff(x.indptr) == 0
     scores = np.where(cold[:, None], neighbours.popularity(x)[place], x @ weights)
     owned = neighbours.matrix(neighbours.owned(ds, at), users, products).toarray() > 0
@@ -80,7 +80,7 @@ def shelf(
     return Shelf(users, np.asarray(products, dtype=object), scores, x, weights, names, penalty)
 
 
-def evidence(ds: Dataset, window_days: int = touches.WINDOW_DAYS) -> pd.DataFrame:
+def evidence(ds: Dataset) -> pd.DataFrame:
     """Return the usable touches with what was known of the person when the arm was drawn.
 
     The columns of ``analyse.touches.outcomes``, those of ``people.snapshot``, and ``place``: the place of the promoted
@@ -89,18 +89,18 @@ def evidence(ds: Dataset, window_days: int = touches.WINDOW_DAYS) -> pd.DataFram
 
     Raises TooLittleData when that is too little to learn from; the sentence says what is missing.
     """
-    tried = touches.outcomes(ds, window_days)
-    bought = tried.groupby("message")["bought"].sum().reindex([True, False]).fillna(0)
-    if tried["assigned_at"].nunique() < 3 or bought.min() < LEAST:
+    assignments = touches.outcomes(ds)
+    bought = assignments.groupby("message")["bought"].sum().reindex([True, False]).fillna(0)
+    if assignments["assigned_at"].nunique() < 3 or bought.min() < LEAST:
         raise TooLittleData(
-            f"It has {tried['assigned_at'].nunique()} campaigns drawn by lot and {bought.min():.0f} purchases of the "
-            f"promoted course in the poorer arm; 3 campaigns and {LEAST} purchases in each arm are needed."
+            f"It has {assignments['assigned_at'].nunique()} campaigns drawn by lot and {bought.min():.0f} purchases of "
+            f"the promoted course in the poorer arm; 3 campaigns and {LEAST} purchases in each arm are needed."
         )
-    known = snapshot(ds, tried.rename(columns={"assigned_at": "at"}))
-    tried = pd.concat([tried, known.drop(columns=["user_id", "at"])], axis=1)
-    products = np.sort(tried["product_id"].dropna().unique())
+    known = snapshot(ds, assignments.rename(columns={"assigned_at": "at"}))
+    assignments = pd.concat([assignments, known.drop(columns=["user_id", "at"])], axis=1)
+    products = np.sort(assignments["product_id"].dropna().unique())
     parts, penalty = [], None
-    for at, touched in tried.groupby("assigned_at"):
+    for at, touched in assignments.groupby("assigned_at"):
         shelves = shelf(ds, products, at, penalty)
         penalty = shelves.penalty  # chosen at the first campaign, when it was the only one known
         places = shelves.places().stack().rename("place").rename_axis(["user_id", "product_id"]).reset_index()
@@ -108,6 +108,6 @@ def evidence(ds: Dataset, window_days: int = touches.WINDOW_DAYS) -> pd.DataFram
     return pd.concat(parts, ignore_index=True)
 
 
-def quiet(people: pd.DataFrame) -> np.ndarray:
+def inactivity(people: pd.DataFrame) -> np.ndarray:
     """Return the one-line order: days without an event among the last 30; larger = rather write to."""
     return (RECENT_DAYS - people["active_days"]).to_numpy(dtype=float)

@@ -11,19 +11,21 @@ import numpy as np
 import pandas as pd
 
 from knowpay.analyse import neighbours
+from knowpay.analyse.touches import WINDOW_DAYS
 from knowpay.collect.privacy.permission import reasons
 from knowpay.derive import uplift
 from knowpay.people.known import moment
 
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
+    from knowpay.estimate import Estimate
 
 ARMS = ("message", "control")  # control is the hold-out: on the list, not written to
 CAPS = ((14, 1), (90, 3))  # (days, most messages in them): a rule of the house
 HOLD_OUT = 0.10
 
 
-def standing(ds: Dataset, at: pd.Timestamp | str | None = None) -> pd.DataFrame:
+def contact_status(ds: Dataset, at: pd.Timestamp | str | None = None) -> pd.DataFrame:
     """Return ``user_id, status`` of everybody registered at ``at`` (None = end of the observation), by user.
 
     ``personal``: may get a message chosen for this person. ``general``: opted out of personalisation or of analysis, so
@@ -78,30 +80,33 @@ def target_list(
     return people.assign(channel=channel, send_at=send_at, arm=np.where(held, "control", "message"))
 
 
-def best_seller(ds: Dataset, products: Sequence[str], at: pd.Timestamp, days: int = 90) -> str:
-    """Return the one of ``products`` that most people opened in the ``days`` before ``at``.
+def best_seller(ds: Dataset, products: Sequence[str], at: pd.Timestamp) -> str:
+    """Return the one of ``products`` that most people opened in the 90 days before ``at``.
 
     Raises ValueError when nobody opened any.
     """
-    recent = neighbours.interest(ds, since=at - pd.Timedelta(days=days), until=at)
+    recent = neighbours.interest(ds, since=at - pd.Timedelta(days=neighbours.POPULAR_DAYS), until=at)
     opened = recent.loc[recent["product_id"].isin(list(products)), "product_id"].value_counts()
     if opened.empty:
-        raise ValueError(f"Nobody opened one of these courses in the {days} days before {at:%Y-%m-%d}.")
+        raise ValueError(
+            f"Nobody opened one of these courses in the {neighbours.POPULAR_DAYS} days before {at:%Y-%m-%d}."
+        )
     return str(opened.sort_index().idxmax())
 
 
-def rounds(names: int, base: float, effect: float, shares: Sequence[float] = (0.1, 0.3, 0.5)) -> pd.DataFrame:
-    """Return, for each share held out, the smallest effect that one campaign finds, and how many find ``effect``.
+def rounds(names: int, base: float, effect: float) -> pd.DataFrame:
+    """Return the smallest effect that one campaign finds, and how many find ``effect``, by the share held out.
 
-    Columns ``one campaign finds, points`` and ``campaigns needed``; see `uplift.detectable` for what "find" means.
+    Shares: a tenth, three tenths, half. Columns ``one campaign finds, points`` and ``campaigns needed``; see
+    `uplift.detectable` for what "find" means.
     """
-    found = {f"{share:.0%}": uplift.detectable([names * (1 - share), names * share], base) for share in shares}
-    needed = {share: int(np.ceil((smallest / effect) ** 2)) for share, smallest in found.items()}
-    points = {share: 100 * smallest for share, smallest in found.items()}
-    return pd.DataFrame({"one campaign finds, points": points, "campaigns needed": needed})
+    shares = (HOLD_OUT, 0.3, 0.5)
+    least = pd.Series({f"{s:.0%}": uplift.detectable([names * (1 - s), names * s], base) for s in shares})
+    needed = np.ceil((least / effect) ** 2).astype(int)
+    return pd.DataFrame({"one campaign finds, points": 100 * least, "campaigns needed": needed})
 
 
-def judgement(table: pd.DataFrame, campaigns: int, window_days: int = 14) -> str:
+def judgement(table: pd.DataFrame, campaigns: int) -> str:
     """Return the sentences that fix, before anything is sent, how a campaign will be judged."""
     sent, held = ((table["arm"] == arm).sum() for arm in ARMS)
     rounds = min(campaigns, 12)  # nobody waits longer than a year or so for an answer
@@ -110,18 +115,18 @@ def judgement(table: pd.DataFrame, campaigns: int, window_days: int = 14) -> str
         when += f" ({campaigns} would be needed to see it four times in five; {rounds} may not settle it)"
     return (
         f"We compare the contribution per person of the {sent:,} who were sent a message with that of the {held:,} "
-        f"held out, over the {window_days} days from the sending, by the arm drawn and not by who opened it. We look "
+        f"held out, over the {WINDOW_DAYS} days from the sending, by the arm drawn and not by who opened it. We look "
         f"{when}. Lower end of the 90 % interval above the cost of a message: it goes on. Upper end below it: it is "
         "given up. Neither: it goes on only if the estimate is above the cost, and is called a guess."
     )
 
 
-def brief(campaign_id: str, table: pd.DataFrame, left_out: pd.Series, cost: float, gain: tuple, judge: str) -> str:
+def brief(campaign_id: str, table: pd.DataFrame, left_out: pd.Series, cost: float, gain: Estimate, judge: str) -> str:
     """Return the one-page brief of a campaign in plain words, as Markdown.
 
     ``table`` is the target list; ``left_out`` counts people by the reason why they are not on it; ``cost`` is yuan per
-    message; ``gain`` is (expected, low, high) yuan of contribution after the cost of the messages; ``judge`` is the
-    sentence that fixes, beforehand, how the campaign will be judged.
+    message; ``gain`` is the contribution to expect after the cost of the messages, yuan; ``judge`` is the sentence that
+    fixes, beforehand, how the campaign will be judged.
     """
     sent, held = ((table["arm"] == arm).sum() for arm in ARMS)
     courses = table["product_id"].nunique()
@@ -130,9 +135,10 @@ def brief(campaign_id: str, table: pd.DataFrame, left_out: pd.Series, cost: floa
         f"**What we do.** On {table['send_at'].min():%d %B %Y} we send one message by {table['channel'].iloc[0]} to "
         f"{sent:,} people. Each reads about one of {courses} courses: the one that goes best with what this person has "
         "opened. The price is the same for everybody.",
-        f"**What it costs and earns.** {sent:,} messages cost {sent * cost:,.0f} yuan. We expect {gain[0]:,.0f} yuan "
-        f"more than without them, after that cost; with 90 % confidence between {gain[1]:,.0f} and {gain[2]:,.0f}. "
-        + ("Plan with the lower figure." if gain[1] > 0 else "That includes a loss: do not count on this money."),
+        f"**What it costs and earns.** {sent:,} messages cost {sent * cost:,.0f} yuan. We expect {gain.value:,.0f} "
+        f"yuan more than without them, after that cost; with 90 % confidence between {gain.low:,.0f} and "
+        f"{gain.high:,.0f}. "
+        + ("Plan with the lower figure." if gain.low > 0 else "That includes a loss: do not count on this money."),
         f"**Who gets nothing on purpose.** {held:,} people on the list, drawn by lot, are not written to. They show "
         "what would have happened anyway. Nobody writes to them until the campaign has been judged.",
         "**Who is not on the list, and why.**",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _TABLES: WeakKeyDictionary[Dataset, dict[str, pd.DataFrame]] = WeakKeyDictionary()  # they go with their data set
 
 
-def table(ds: Dataset, name: str) -> pd.DataFrame:
+def read_table(ds: Dataset, name: str) -> pd.DataFrame:
     """Return a whole table of the data set as pandas, read once however often it is asked for: not to be changed."""
     kept = _TABLES.setdefault(ds, {})
     if name not in kept:
@@ -31,5 +31,5 @@ def audience(ds: Dataset, purpose: str, at: pd.Timestamp | str | None = None) ->
     the observation) or later are not there. Raises ValueError for an unknown purpose.
     """
     why = reasons(ds, purpose, moment(ds, at))
-    users = table(ds, "users")
+    users = read_table(ds, "users")
     return users[users["user_id"].isin(why.index[why == ""])].sort_values("user_id", ignore_index=True)

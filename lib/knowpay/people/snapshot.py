@@ -8,7 +8,7 @@ import ibis
 import pandas as pd
 
 from knowpay.collect.schema import INTEREST
-from knowpay.people.audience import audience, table
+from knowpay.people.audience import audience, read_table
 from knowpay.people.known import local_day, log, moment
 from knowpay.people.money import course_orders
 from knowpay.people.visits import opens
@@ -40,23 +40,23 @@ def snapshot(ds: Dataset, rows: pd.DataFrame | pd.Timestamp | str | None = None)
     if not isinstance(rows, pd.DataFrame):
         at = moment(ds, rows)
         rows = audience(ds, "analysis", at)[["user_id"]].assign(at=at)
-    users = table(ds, "users").set_index("user_id").reindex(rows["user_id"])
+    users = read_table(ds, "users").set_index("user_id").reindex(rows["user_id"])
     _refuse(ds, rows)
     asked = ibis.memtable(rows[["user_id", "at"]].assign(row=range(len(rows))))
     parts = [_behaviour(ds, asked), _visits(ds, asked), _purchases(ds, asked)]
-    found = pd.concat([ds.con.to_pandas(part).set_index("row") for part in parts], axis=1).reindex(range(len(rows)))
+    counted = pd.concat([ds.con.to_pandas(part).set_index("row") for part in parts], axis=1).reindex(range(len(rows)))
     day, at = pd.Timedelta(days=1), rows["at"].reset_index(drop=True)
     registered = users["created_at"].reset_index(drop=True)
     counts = ["active_days", "visits_30", "visits_before", "lessons_30", "pages", "purchases"]
-    catalogue_mean = table(ds, "courses")["price"].mean()
+    catalogue_mean = read_table(ds, "courses")["price"].mean()
     known = pd.DataFrame(
         {
             "user_id": rows["user_id"].to_numpy(),
             "at": at,
             "tenure": ((at - registered) / day).clip(lower=0),
-            "recency": ((at - found["last"].fillna(registered)) / day).clip(lower=0),
-            **{name: found[name].fillna(0).astype(int) for name in counts},
-            "mean_price": found["mean_price"].astype(float).fillna(catalogue_mean),
+            "recency": ((at - counted["last"].fillna(registered)) / day).clip(lower=0),
+            **{name: counted[name].fillna(0).astype(int) for name in counts},
+            "mean_price": counted["mean_price"].astype(float).fillna(catalogue_mean),
             **{name: users[name].fillna("unknown").to_numpy() for name in ("device_os", "channel")},
         }
     )

@@ -6,6 +6,6 @@ Every other room may use this one; it imports none of them.
 from knowpay.show.checks import check
 from knowpay.show.figure import COLORS, HATCHES, LINES, MARKERS, figure
 from knowpay.show.recording import recording
-from knowpay.show.text import label, say, table
+from knowpay.show.text import interval, label, say, table
 
-__all__ = ["COLORS", "HATCHES", "LINES", "MARKERS", "check", "figure", "label", "recording", "say", "table"]
+__all__ = ["COLORS", "HATCHES", "LINES", "MARKERS", "check", "figure", "interval", "label", "recording", "say", "table"]

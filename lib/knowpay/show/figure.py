@@ -87,7 +87,6 @@ def figure(
         if not isinstance(words, str) or len(words.strip()) < least:
             raise ValueError(f"show.figure needs {name} of at least {least} characters, got {words!r}")
     xs, ys = _spread(x, panels, "x"), _spread(y, panels, "y")
-
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -104,20 +103,24 @@ def figure(
             if ax.get_legend() is None and ax.get_legend_handles_labels()[1]:
                 ax.legend()
         breadth = sum(2 if ord(letter) > 0x2E80 else 1 for letter in title) / len(title)  # Chinese is wide
-        wrapped = textwrap.fill(title, int(size[0] * 10.5 / breadth))
-        fig.suptitle(wrapped, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        lines = textwrap.fill(title, int(size[0] * 10.5 / breadth))
+        fig.suptitle(lines, x=0.01, ha="left", fontsize=11, fontweight="bold")
         _translate(fig)
         png = _png(fig)
+    _show(png, alt.strip(), round(size[0] * DPI))
+
+
+def _show(png: bytes, alt: str, width: int) -> None:
     image = base64.b64encode(png).decode()
     emit(
         {
             "text/html": (
                 '<figure class="knowpay-figure" style="margin:0.5em 0">'
-                f'<img class="dark-light" alt="{html.escape(alt.strip())}" width="{round(size[0] * DPI)}" '
+                f'<img class="dark-light" alt="{html.escape(alt)}" width="{width}" '
                 'style="max-width:100%;height:auto;background:#fff;border-radius:6px" '
                 f'src="data:image/png;base64,{image}"></figure>'
             ),
-            "text/plain": alt.strip(),
+            "text/plain": alt,
         }
     )
 

@@ -13,6 +13,8 @@ from knowpay.show.recording import records
 if TYPE_CHECKING:
     import pandas as pd
 
+    from knowpay.estimate import Estimate
+
 MAX_ROWS = 20  # a longer table is an output wall, not something to read
 
 
@@ -55,6 +57,11 @@ def number(value: object, trim: bool = False) -> str:
         return f"{value:.3e}"
     text = f"{value:{',' if abs(value) >= 10_000 else ''}.{decimals(value)}f}"
     return text.rstrip("0").rstrip(".") if trim and "." in text else text
+
+
+def interval(estimate: Estimate) -> str:
+    """Write a score with its interval: 0.672 (0.651 to 0.694)."""
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
 
 
 def emit(bundle: dict[str, Any]) -> None:

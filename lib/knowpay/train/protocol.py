@@ -1,68 +1,35 @@
-"""Other ways of judging a recommender: the two that flatter, and the one that money believes.
+"""Ways of judging a recommender: by people, by place, by new courses and topics, and the one that money believes.
 
-Held out at random and ranked against a sample are what many papers do; the replay of randomised messages is what
-tells whether a list would have sold more.
+Randomised messages of the past are what tells whether a list would have sold more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from knowpay.analyse import economics, neighbours, touches
+from knowpay import estimate
+from knowpay.analyse import neighbours, touches
+from knowpay.blocks import blocks
+from knowpay.estimate import Estimate
 from knowpay.train.recommender import Split
 
-
-def hold_out(x: sparse.csr_matrix, share: float = 0.2, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Split a matrix, each entry into the second part with probability `share`, whenever it happened."""
-    x = x.tocoo()
-    out = np.random.default_rng(seed).random(x.nnz) < share
-    parts = [sparse.csr_matrix((x.data[m], (x.row[m], x.col[m])), shape=x.shape) for m in (~out, out)]
-    return parts[0], parts[1]
+LEAST = 5  # people who opened a new course, and pages of a person, without which nothing is judged by them
 
 
-def hold_out_one(x: sparse.csr_matrix, seed: int = 0) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Split a matrix: one random course of everybody who has two or more goes into the second part."""
-    x = x.tocoo()
-    order = np.lexsort((np.random.default_rng(seed).random(x.nnz), x.row))
-    first = order[np.concatenate([[True], np.diff(x.row[order]) != 0])]
-    out = np.zeros(x.nnz, dtype=bool)
-    out[first] = np.bincount(x.row, minlength=x.shape[0])[x.row[first]] > 1
-    parts = [sparse.csr_matrix((x.data[m], (x.row[m], x.col[m])), shape=x.shape) for m in (~out, out)]
-    return parts[0], parts[1]
-
-
-def sampled(
-    scores: np.ndarray, relevant: sparse.csr_matrix, exclude: sparse.csr_matrix, negatives: int = 99, seed: int = 0
-) -> pd.DataFrame:
-    """`recall, ndcg` at 10 per user as many papers count them: each relevant course among `negatives` random others.
-
-    The others are drawn from courses neither relevant nor excluded (fewer where there are fewer). Shown because it
-    flatters (Krichene and Rendle 2020), not to be used.
-    """
-    rng, rows, free = np.random.default_rng(seed), [], (exclude.toarray() == 0) & (relevant.toarray() == 0)
-    for user in np.flatnonzero(np.diff(relevant.indptr)):
-        others, wanted = np.flatnonzero(free[user]), relevant.indices[relevant.indptr[user] : relevant.indptr[user + 1]]
-        drawn = [rng.choice(others, min(negatives, len(others)), replace=False) for _ in wanted]
-        rank = np.array([(scores[user, d] > scores[user, w]).sum() for d, w in zip(drawn, wanted, strict=True)])
-        rows.append((user, (rank < 10).mean(), np.where(rank < 10, 1 / np.log2(rank + 2), 0).mean()))
-    frame = pd.DataFrame(rows, columns=["user", "recall", "ndcg"]).set_index("user")
-    return frame.reindex(range(len(scores)))
-
-
-def places(ds: Any, tried: pd.DataFrame, penalty: float) -> pd.DataFrame:
+def places(ds: Any, assignments: pd.DataFrame, penalty: float) -> pd.DataFrame:
     """Past randomised messages, each with the place its course had on the lists of that day.
 
-    tried: `analyse.touches.outcomes`. Returned: its rows for people with a history who take part in personalisation
-    and had not bought the course, plus `own` and `popular`: rank of the promoted course, from 1, on the person's own
-    list and on the list that is the same for all. The lists use only what happened before the campaign began.
+    assignments: `analyse.touches.outcomes`. Returned: its rows for people with a history who take part in
+    personalisation and had not bought the course, plus `own` and `popular`: rank of the promoted course, from 1, on the
+    person's own list and on the list that is the same for all. The lists use only what happened before the campaign
+    began.
     """
-    parts = [tried.iloc[:0].assign(own=0, popular=0)]
-    for _, wave in tried.groupby("campaign_id", sort=True):
+    parts = [assignments.iloc[:0].assign(own=0, popular=0)]
+    for _, wave in assignments.groupby("campaign_id", sort=True):
         known = neighbours.taste(ds, wave["assigned_at"].min(), penalty)
         row = pd.Index(known.people["user_id"]).get_indexer(wave["user_id"])
         col = pd.Index(known.courses["product_id"]).get_indexer(wave["product_id"])
@@ -70,7 +37,7 @@ def places(ds: Any, tried: pd.DataFrame, penalty: float) -> pd.DataFrame:
         keep[keep] &= known.personal[row[keep]] & (np.asarray(known.has[row[keep], col[keep]]).ravel() == 0)
         row, col, wave = row[keep], col[keep], wave[keep]
         own, popular = np.zeros(len(row), dtype=int), np.zeros(len(row), dtype=int)
-        for part in neighbours.blocks(len(row), len(known.courses)):
+        for part in blocks(len(row), len(known.courses)):
             scores, free, c = known.scores(row[part]), known.has[row[part]].toarray() == 0, col[part, None]
             own[part] = 1 + ((scores > np.take_along_axis(scores, c, axis=1)) & free).sum(axis=1)
             popular[part] = 1 + ((known.popular > known.popular[c]) & free).sum(axis=1)
@@ -78,31 +45,21 @@ def places(ds: Any, tried: pd.DataFrame, penalty: float) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def weights_of(user_id: pd.Series, draws: int = 400, seed: int = 0) -> Iterator[np.ndarray]:
-    """Bootstrap weights of rows, people drawn with replacement: all rows of a person come or stay away together."""
-    codes, people = pd.factorize(user_id)
-    rng = np.random.default_rng(seed)
-    for _ in range(draws):
-        yield np.bincount(rng.integers(0, len(people), len(people)), minlength=len(people))[codes]
-
-
-def table(judged: Mapping[str, pd.DataFrame], k: int = 10, seed: int = 0) -> pd.DataFrame:
+def summary(judged: Mapping[str, pd.DataFrame], k: int = 10, seed: int = 0) -> pd.DataFrame:
     """One row per method: mean `nDCG@k` with its 90 % interval over people, and mean `recall@k`.
 
     judged: method -> `neighbours.ranked`, a row per person; people without a right course are left out (nan when that
     is everybody).
     """
-    rows = {}
-    for name, people in judged.items():
-        ndcg = people["ndcg"].dropna()
-        interval = economics.mean_interval(ndcg, seed=seed) if len(ndcg) else [np.nan] * 3
-        rows[name] = (*interval, people["recall"].mean())
-    return pd.DataFrame(rows, index=[f"nDCG@{k}", "low", "high", f"recall@{k}"]).T
+    ndcg = {name: people["ndcg"].dropna() for name, people in judged.items()}
+    means = {n: estimate.mean(v, seed=seed) if len(v) else Estimate(*[np.nan] * 4) for n, v in ndcg.items()}
+    recall = pd.Series({name: people["recall"].mean() for name, people in judged.items()})
+    return estimate.frame(means, f"nDCG@{k}").assign(**{f"recall@{k}": recall})
 
 
-def lists(cut: Split, scores: np.ndarray, k: int = 10) -> np.ndarray:
-    """The k best courses (column numbers) of everybody who gets a personal list, (people, k)."""
-    return cut.lists(scores, k, np.flatnonzero(cut.personal))
+def lists(cut: Split, scores: np.ndarray) -> np.ndarray:
+    """The ten best courses (column numbers) of everybody who gets a personal list, (people, 10)."""
+    return cut.lists(scores, 10, np.flatnonzero(cut.personal))
 
 
 def mean_place(cut: Split, listed: np.ndarray, popular: np.ndarray) -> float:
@@ -112,21 +69,21 @@ def mean_place(cut: Split, listed: np.ndarray, popular: np.ndarray) -> float:
     return float(place[listed].mean())
 
 
-def new_courses(cut: Split, scores: Mapping[str, np.ndarray], least: int = 5) -> pd.DataFrame:
+def new_courses(cut: Split, scores: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """For each course published after the line: `opened_by` and, per method, the AUC of those who opened it.
 
     AUC: how often someone who opened it stood higher than someone who did not, among people with a personal list who
-    opened `least` pages or more. Scores are ranked within each person first, so that busy people gain nothing.
-    Courses opened by fewer than `least` are left out; the frame may be empty.
+    opened `LEAST` pages or more. Scores are ranked within each person first, so that busy people gain nothing.
+    Courses opened by fewer than `LEAST` are left out; the frame may be empty.
     """
     from sklearn.metrics import roc_auc_score
 
-    active = cut.personal & (np.diff(cut.all_y.indptr) >= least)
+    active = cut.personal & (np.diff(cut.all_y.indptr) >= LEAST)
     place = {n: s[active].argsort(axis=1, kind="stable").argsort(axis=1) for n, s in scores.items()}
     rows = []
     for j in np.flatnonzero(cut.new):
         came = cut.all_y[active][:, [j]].toarray().ravel() > 0
-        if least <= came.sum() < len(came):
+        if LEAST <= came.sum() < len(came):
             auc = {n: roc_auc_score(came, p[:, j]) for n, p in place.items()}
             rows.append({"product_id": cut.courses["product_id"][j], "opened_by": int(came.sum())} | auc)
     return pd.DataFrame(rows, columns=["product_id", "opened_by", *scores])
@@ -158,9 +115,9 @@ def by_group(sent: pd.DataFrame, groups: Mapping[str, np.ndarray]) -> pd.DataFra
         g = sent[members]
         rows[name] = (len(g), *[np.nan] * 4)
         if g["message"].nunique() == 2:
-            caused, error = touches.difference(g, "gain")
+            caused = touches.difference(g, "gain")
             rates = [100 * touches.rate(g, "bought", told) for told in (True, False)]
-            rows[name] = (len(g), *rates, 1000 * caused, 1000 * error)
+            rows[name] = (len(g), *rates, 1000 * caused.value, 1000 * caused.error)
     columns = ["people", "told, bought %", "not told, bought %", "caused, yuan per 1,000", "standard error"]
     return pd.DataFrame(rows, index=columns).T
 
@@ -191,5 +148,6 @@ def earned(sent: pd.DataFrame, draws: int = 400, seed: int = 0) -> pd.DataFrame:
         share = 1 - mean(bought, ~told) / base if base else np.nan
         return 1000 * (lead - mean(gain, own & ~told) + mean(gain, ~told)), 1000 * share * lead
 
-    low, high = np.nanquantile([both(w) for w in weights_of(sent["user_id"], draws, seed)], [0.05, 0.95], axis=0)
-    return pd.DataFrame({"yuan": both(np.ones(len(sent))), "low": low, "high": high}, index=["direct", "shared"])
+    values, drawn = both(np.ones(len(sent))), estimate.bootstrap(both, sent["user_id"], draws, seed)
+    rows = {n: estimate.from_draws(values[k], drawn[:, k]) for k, n in enumerate(("direct", "shared"))}
+    return estimate.frame(rows, "yuan")

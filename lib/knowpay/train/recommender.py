@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import sparse
 
 from knowpay.analyse import neighbours
+from knowpay.blocks import blocks
 from knowpay.collect import TooLittleData
 from knowpay.collect.schema import INTEREST
 from knowpay.people.known import log, moment
@@ -23,6 +24,7 @@ PROFILE = ("age_band", "gender", "occupation_band", "device_os", "channel")
 PERIOD_DAYS = 30
 MIN_PAIRS = 1_000
 MAX_WORDS = 400
+WATCHED = 5_000
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,10 @@ class Split:
 
     def lists(self, scores: np.ndarray, k: int, rows: np.ndarray) -> np.ndarray:
         """The k best courses (column numbers, -1 = none) of the people of some rows; `scores` as in `judge`."""
-        scores, found = np.broadcast_to(scores, self.x.shape), np.empty((len(rows), k), dtype=int)
-        for part in neighbours.blocks(len(rows), self.x.shape[1]):
-            found[part] = neighbours.top(scores[rows[part]], k, self.barred[rows[part]])
-        return found
+        scores, ten = np.broadcast_to(scores, self.x.shape), np.empty((len(rows), k), dtype=int)
+        for part in blocks(len(rows), self.x.shape[1]):
+            ten[part] = neighbours.top(scores[rows[part]], k, self.barred[rows[part]])
+        return ten
 
 
 def split(ds: Any, at: Any, days: int = 90) -> Split:
@@ -104,12 +106,6 @@ def course_text(courses: pd.DataFrame) -> list[str]:
     more = [json.loads(p) if isinstance(p, str) and p else {} for p in courses["properties"]]
     said = [" ".join(str(v) for v in m.values() if isinstance(v, str)) for m in more]
     return [f"{name} {text}" for name, text in zip(courses["name"], said, strict=True)]
-
-
-def titles(courses: pd.DataFrame) -> list[str]:
-    """The English title where the export has one (`title_en`), else the name."""
-    more = [json.loads(p) if isinstance(p, str) and p else {} for p in courses["properties"]]
-    return [str(m.get("title_en") or name) for m, name in zip(more, courses["name"], strict=True)]
 
 
 def course_features(courses: pd.DataFrame, reviews: pd.DataFrame, at: pd.Timestamp) -> np.ndarray:
@@ -192,14 +188,12 @@ class Watch:
         return float(neighbours.ranked(lists, self.opened)["ndcg"].mean())
 
 
-def watch(
-    history: sparse.csr_matrix, opened: sparse.csr_matrix, barred: sparse.csr_matrix | np.ndarray, most: int = 5_000
-) -> Watch:
-    """Watch a window with at most `most` people, always the same.
+def watch(history: sparse.csr_matrix, opened: sparse.csr_matrix, barred: sparse.csr_matrix | np.ndarray) -> Watch:
+    """Watch a window with at most `WATCHED` people, always the same.
 
     history, opened: (people, courses), before and in the window; barred: the same shape, or (courses,) for all alike.
     """
-    rows = np.flatnonzero((np.diff(history.indptr) > 0) & (np.diff(opened.indptr) > 0))[:most]
+    rows = np.flatnonzero((np.diff(history.indptr) > 0) & (np.diff(opened.indptr) > 0))[:WATCHED]
     if not sparse.issparse(barred):
         return Watch(rows, opened[rows], sparse.csr_matrix(np.tile(np.asarray(barred, dtype=float), (len(rows), 1))))
     return Watch(rows, opened[rows], barred[rows])

@@ -11,28 +11,17 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.base import BaseEstimator
 
 SCORE_BATCH = 8_192
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Width of the vectors, softmax temperature, examples per batch, batches per epoch at most, epochs at most, epochs
-    without gain before it stops, learning rate, and whether log-Q corrects."""
-
-    width: int = 32
-    temperature: float = 0.2
-    batch: int = 1024
-    steps: int = 64
-    epochs: int = 20
-    patience: int = 2
-    rate: float = 3e-3
-    corrected: bool = True
+TEMPERATURE = 0.2  # of the softmax
+STEPS = 64  # batches per epoch, at most
+PATIENCE = 2  # epochs without gain before training stops
 
 
 @dataclass(frozen=True)
@@ -67,19 +56,23 @@ def from_windows(
     A course counts as offered from the first window in which anybody opened it; `published` (items,) is true for the
     courses on sale before the first window.
     """
-    found = [opened.nonzero() for _, opened in windows]
-    rows, people = [r + k * len(profile) for k, (r, _) in enumerate(found)], len(windows)
-    first = np.full(len(features), people)
-    for k in range(people - 1, -1, -1):
-        first[found[k][1]] = k
+    rows, items, periods = [], [], []
+    for number, (_, opened) in enumerate(windows):
+        person, course = opened.nonzero()
+        rows.append(number * len(profile) + person)  # each window has rows of its own for the same people
+        items.append(course)
+        periods.append(np.full(len(course), number))
+    item, period = np.concatenate(items), np.concatenate(periods)  # (examples,)
+    first = np.full(len(features), len(windows))  # the first window in which anybody opened the course, (items,)
+    np.minimum.at(first, item, period)
     return Examples(
         history=sparse.vstack([before for before, _ in windows]).tocsr(),
-        profile=np.tile(profile, (people, 1)),
+        profile=np.tile(profile, (len(windows), 1)),
         sizes=sizes,
         features=features,
         row=np.concatenate(rows),
-        item=np.concatenate([c for _, c in found]),
-        period=np.repeat(np.arange(people), [len(c) for _, c in found]),
+        item=item,
+        period=period,
         released=np.where(published, 0, first),
     )
 
@@ -106,13 +99,12 @@ def log_share(item: np.ndarray, n_items: int) -> np.ndarray:
     return np.log(count / count.sum()).astype("float32")
 
 
-def towers(examples: Examples, settings: Settings) -> tuple[Any, Any, Any]:
+def towers(examples: Examples, width: int) -> tuple[Any, Any, Any]:
     """Untrained models: both towers (two unit vectors side by side), the person tower, the course tower."""
     import keras
     from keras import layers
 
     n_items, n_features = examples.features.shape
-    width = settings.width
     history = keras.Input((n_items,), name="history")
     profile = keras.Input((len(examples.sizes),), dtype="int32", name="profile")
     # A row of weights that sum to one, times a table, is the weighted mean of the embeddings of the opened courses.
@@ -166,67 +158,72 @@ def shares(history: sparse.csr_matrix) -> np.ndarray:
     return rows / np.maximum(rows.sum(axis=1, keepdims=True), 1e-9)
 
 
-@dataclass
-class Recommender:
-    """A trained pair of towers and the record of its training (`epoch, loss, ndcg` on the validation window)."""
+class TwoTower(BaseEstimator):
+    """The recommender: width of the vectors, examples per batch, epochs at most, learning rate, whether log-Q corrects.
 
-    person: Any
-    course: Any
-    features: np.ndarray
-    settings: Settings
-    log: pd.DataFrame
+    Learned: ``person_`` and ``course_``, the towers; ``features_`` of the courses, (items, f); ``log_`` of the
+    training (`epoch, loss, ndcg` on the validation window).
+    """
 
-    def scores(self, history: sparse.csr_matrix, profile: np.ndarray) -> np.ndarray:
+    def __init__(
+        self,
+        width: int = 32,
+        batch: int = 1024,
+        epochs: int = 20,
+        rate: float = 3e-3,
+        corrected: bool = True,
+        seed: int = 0,
+    ) -> None:
+        self.width, self.batch, self.epochs, self.rate = width, batch, epochs, rate
+        self.corrected, self.seed = corrected, seed
+
+    def fit(self, examples: Examples, validate: Callable[[TwoTower], float]) -> Self:
+        """Train until `validate` (larger is better) has not gained for `PATIENCE` epochs; go back to its best epoch.
+
+        The same examples, settings, seed, backend and one thread give the same model. Raises ValueError when there is
+        less than one batch to learn from.
+        """
+        with _no_greeting():
+            import keras
+
+        if len(examples.item) < self.batch:
+            raise ValueError(f"{len(examples.item)} examples are less than one batch of {self.batch}.")
+        keras.utils.set_random_seed(self.seed)
+        both, self.person_, self.course_ = towers(examples, self.width)
+        self.features_ = examples.features
+        log_q = log_share(examples.item, len(examples.features)) * self.corrected
+        both.compile(
+            optimizer=keras.optimizers.Adam(self.rate),
+            loss=in_batch_softmax(log_q, examples.released, TEMPERATURE),
+            jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",  # XLA is slower here on a CPU
+        )
+        rng, log, best, weights = np.random.default_rng(self.seed), [], -np.inf, both.get_weights()
+        for epoch in range(self.epochs):
+            losses = [both.train_on_batch(*batch) for batch in batches(examples, self.batch, rng)]
+            value = validate(self)
+            log.append({"epoch": epoch + 1, "loss": float(np.mean(losses)), "ndcg": value})
+            if value > best:
+                best, weights = value, both.get_weights()
+            elif epoch - int(np.argmax([row["ndcg"] for row in log])) >= PATIENCE:
+                break
+        both.set_weights(weights)
+        self.log_ = pd.DataFrame(log)
+        return self
+
+    def predict(self, history: sparse.csr_matrix, profile: np.ndarray) -> np.ndarray:
         """Scores (people, items). With the log-Q correction they are log probabilities up to a constant per person."""
         from keras import ops
 
         def vectors(tower: Any, *inputs: np.ndarray) -> np.ndarray:  # predict() would take longer to start than to run
             return ops.convert_to_numpy(tower([ops.convert_to_tensor(x) for x in inputs], training=False))
 
-        courses = vectors(self.course, np.arange(len(self.features), dtype="int32"), self.features)
+        courses = vectors(self.course_, np.arange(len(self.features_), dtype="int32"), self.features_)  # (items, width)
         parts = []
         for start in range(0, history.shape[0], SCORE_BATCH):
             part = slice(start, start + SCORE_BATCH)
-            people = vectors(self.person, shares(history[part]), profile[part])
-            parts.append(people @ courses.T / self.settings.temperature)
+            people = vectors(self.person_, shares(history[part]), profile[part])  # (people, width)
+            parts.append(people @ courses.T / TEMPERATURE)
         return np.concatenate(parts)
-
-
-def fit(
-    examples: Examples, validate: Callable[[Recommender], float], settings: Settings | None = None, seed: int = 0
-) -> Recommender:
-    """Train until `validate` (larger is better) has not gained for `patience` epochs, and go back to its best epoch.
-
-    The same examples, settings, seed, backend and one thread give the same model. Raises ValueError when there is
-    less than one batch to learn from.
-    """
-    with _no_greeting():
-        import keras
-
-    settings = settings or Settings()
-    if len(examples.item) < settings.batch:
-        raise ValueError(f"{len(examples.item)} examples are less than one batch of {settings.batch}.")
-    keras.utils.set_random_seed(seed)
-    both, person, course = towers(examples, settings)
-    log_q = log_share(examples.item, len(examples.features)) * settings.corrected
-    both.compile(
-        optimizer=keras.optimizers.Adam(settings.rate),
-        loss=in_batch_softmax(log_q, examples.released, settings.temperature),
-        jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",  # XLA is slower here on a CPU
-    )
-    model = Recommender(person, course, examples.features, settings, pd.DataFrame())
-    rng, log, best, weights = np.random.default_rng(seed), [], -np.inf, both.get_weights()
-    for epoch in range(settings.epochs):
-        losses = [both.train_on_batch(*batch) for batch in batches(examples, settings, rng)]
-        value = validate(model)
-        log.append({"epoch": epoch + 1, "loss": float(np.mean(losses)), "ndcg": value})
-        if value > best:
-            best, weights = value, both.get_weights()
-        elif epoch - int(np.argmax([row["ndcg"] for row in log])) >= settings.patience:
-            break
-    both.set_weights(weights)
-    model.log = pd.DataFrame(log)
-    return model
 
 
 @contextlib.contextmanager
@@ -246,13 +243,12 @@ def _no_greeting() -> Iterator[None]:
         os.close(nowhere)
 
 
-def batches(examples: Examples, settings: Settings, rng: np.random.Generator) -> Iterator[tuple[list, np.ndarray]]:
-    """Yield one epoch of shuffled (inputs, targets) of equal size: all examples, or `steps` batches drawn from them."""
-    size = settings.batch
-    order = rng.permutation(len(examples.item))[: size * min(settings.steps, len(examples.item) // size)]
+def batches(examples: Examples, size: int, rng: np.random.Generator) -> Iterator[tuple[list, np.ndarray]]:
+    """Yield one epoch of shuffled (inputs, targets) of equal size: all examples, or `STEPS` batches drawn from them."""
+    order = rng.permutation(len(examples.item))[: size * min(STEPS, len(examples.item) // size)]
     for pick in order.reshape(-1, size):
         row, item = examples.row[pick], examples.item[pick]
-        history = examples.history[row].toarray().astype("float32")
+        history = examples.history[row].toarray().astype("float32")  # (size, items)
         if examples.leave_out:
             history[np.arange(size), item] = 0
         history /= np.maximum(history.sum(axis=1, keepdims=True), 1e-9)

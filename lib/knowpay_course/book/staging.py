@@ -34,6 +34,8 @@ def stage(notebooks: Path, folder: Path) -> None:
     from knowpay.collect.schema import dictionary
 
     shutil.copytree(PAGES, folder, ignore=shutil.ignore_patterns("_build", "__pycache__", "locales"))
+    code = Path("lib", "knowpay_course", "lessons")  # each lesson links its own file
+    shutil.copytree(ROOT / code, folder / code, ignore=shutil.ignore_patterns("__pycache__"))
     contents = read_contents(notebooks)
     names = [lesson.name for lesson in contents.lessons]
     for name in names:

@@ -224,8 +224,9 @@ def spark_table(events: int = 2_000_000) -> str:
     import ibis
     import knowpay
     import pandas as pd
-    from knowpay.analyse import scale
     from knowpay.collect.store import Store
+
+    from knowpay_course.maintain import scale
 
     steps = ("product_viewed", "checkout_started", "order_completed")
     expressions: dict[str, Callable] = {

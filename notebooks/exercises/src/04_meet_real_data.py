@@ -22,7 +22,7 @@ seed: int = 0
 
 # %%
 import knowpay
-from knowpay.analyse import likeness
+from knowpay_course.lessons import l04
 
 ds = knowpay.open(data, seed=seed)
 
@@ -33,10 +33,10 @@ ds = knowpay.open(data, seed=seed)
 # days in a buyer's first 60 days, of the buyers who were watched for 60 days.
 
 # %% tags=["given"]
-bought = likeness.buying(ds)
+bought = l04.buying(ds)
 
 # %% tags=["solution"]
-answer = likeness.first_days(bought, ds, span=60)["days"].mean()
+answer = l04.first_days(bought, ds, span=60)["days"].mean()
 
 # %% tags=["wrong"]
 # hint: You counted all purchase days of all buyers. Whoever first bought long ago had longer to come back; cut everybody at 60 days.
@@ -49,7 +49,7 @@ answer = bought[(bought["day"] - first).dt.days < 60].groupby("user_id").size().
 
 # %% tags=["wrong"]
 # hint: That is the mean over 180 days. The span is an argument of first_days.
-answer = likeness.first_days(bought, ds, span=180)["days"].mean()
+answer = l04.first_days(bought, ds, span=180)["days"].mean()
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 2 · How far is far? (10 minutes)
@@ -59,23 +59,23 @@ answer = likeness.first_days(bought, ds, span=180)["days"].mean()
 # the first 90 days (a number). Then look at the `noise` beside it: is the distance above?
 
 # %% tags=["given"]
-days = likeness.first_days(likeness.learning(ds, "lesson_started"), ds, span=90)["days"]
+days = l04.first_days(l04.learning(ds, "lesson_started"), ds, span=90)["days"]
 even = days.index.str[-1].astype(int) % 2 == 0
 
 # %% tags=["solution"]
-answer = likeness.distance(days[even], days[~even])["ks"]
+answer = l04.distance(days[even], days[~even])["ks"]
 
 # %% tags=["wrong"]
 # hint: That is the Wasserstein distance, in days. The Kolmogorov-Smirnov distance is a difference of shares, between 0 and 1.
-answer = likeness.distance(days[even], days[~even])["w"]
+answer = l04.distance(days[even], days[~even])["w"]
 
 # %% tags=["wrong"]
 # hint: That is what chance alone exceeds in one of twenty draws: the bar, not the distance. Compare the two.
-answer = likeness.distance(days[even], days[~even])["noise"]
+answer = l04.distance(days[even], days[~even])["noise"]
 
 # %% tags=["wrong"]
 # hint: You compared one half with everybody, half of whom are the same people. Compare it with the other half.
-answer = likeness.distance(days[even], days)["ks"]
+answer = l04.distance(days[even], days)["ks"]
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 3 · What may be claimed? (5 minutes)

@@ -31,6 +31,7 @@ seed: int = 0
 import knowpay
 import pandas as pd
 from knowpay.analyse import profiles
+from knowpay_course.lessons import l06
 
 ds = knowpay.open(data, seed=seed)
 line = ds.observation_end - pd.Timedelta(days=120)
@@ -40,19 +41,19 @@ device = ds.users.select("user_id", "device_os").to_pandas().set_index("user_id"
 device = device.loc[device.index.intersection(before.index)]
 
 # %% tags=["solution"]
-answer = profiles.featured_share(after, device, train=before).mean()
+answer = l06.featured_share(after, device, train=before).mean()
 
 # %% tags=["wrong"]
 # hint: You chose the category from the pages you then count. Choose before the line, count after it.
-answer = profiles.featured_share(after, device, train=after).mean()
+answer = l06.featured_share(after, device, train=after).mean()
 
 # %% tags=["wrong"]
 # hint: You counted the pages before the line. A grouping must prove itself on behaviour it has not seen.
-answer = profiles.featured_share(before, device, train=before).mean()
+answer = l06.featured_share(before, device, train=before).mean()
 
 # %% tags=["wrong"]
 # hint: You weighted users by their pages, so the busiest decide. The mean is over users.
-shares = profiles.featured_share(after, device, train=before)
+shares = l06.featured_share(after, device, train=before)
 weight = after.loc[shares.index].sum(axis=1)
 answer = (shares * weight).sum() / weight.sum()
 

@@ -33,8 +33,8 @@ import numpy as np
 from knowpay.analyse import churn, churn_models
 
 ds = knowpay.open(data, seed=seed)
-curve = churn_models.fit_sbg(churn.lifetimes(churn.person_periods(ds)))
-alpha, beta = curve.alpha, curve.beta
+curve = churn_models.RenewalCurve().fit(churn.lifetimes(churn.person_periods(ds)))
+alpha, beta = curve.alpha_, curve.beta_
 
 # %% tags=["solution"]
 n = np.arange(1, 12)  # the end of month n; the twelfth month is paid after eleven renewals

@@ -27,32 +27,32 @@ seed: int = 0
 # bring in expectation than hers? Set `answer` to that number, a fraction between -1 and 1.
 
 # %% tags=["given"]
-from knowpay.derive import formula
+from knowpay_course.lessons import l12
 
-world = formula.small_world()
+world = l12.small_world()
 silk_road = world.courses.index("Silk Road")
 
 # %% tags=["solution"]
 posterior = world.posterior_shown()[:, silk_road]
-effect = formula.uplift(world.p_shown, world.p_hidden)[:, silk_road]
+effect = l12.uplift(world.p_shown, world.p_hidden)[:, silk_road]
 answer = float(effect.max() - effect[posterior.argmax()])
 
 # %% tags=["wrong"]
 # hint: you compared chances to buy when shown; the leader of the posterior would buy most of it without you
 posterior = world.posterior_shown()[:, silk_road]
-effect = formula.uplift(world.p_shown, world.p_hidden)[:, silk_road]
+effect = l12.uplift(world.p_shown, world.p_hidden)[:, silk_road]
 shown = world.p_shown[:, silk_road]
 answer = float(shown[effect.argmax()] - shown[posterior.argmax()])
 
 # %% tags=["wrong"]
 # hint: that is the other course; look up the column of Silk Road
 posterior = world.posterior_shown()[:, 0]
-effect = formula.uplift(world.p_shown, world.p_hidden)[:, 0]
+effect = l12.uplift(world.p_shown, world.p_hidden)[:, 0]
 answer = float(effect.max() - effect[posterior.argmax()])
 
 # %% tags=["wrong"]
 # hint: that is what your message adds by itself; hers does something too, look at the sign of her user's uplift
-answer = float(formula.uplift(world.p_shown, world.p_hidden)[:, silk_road].max())
+answer = float(l12.uplift(world.p_shown, world.p_hidden)[:, silk_road].max())
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 2 · The five hundred most probable buyers (5 minutes)

@@ -24,7 +24,7 @@ seed: int = 0
 # ## Exercise 1 · What a rule earns (10 minutes)
 #
 # The rule: *write to everybody who was seen on at most two of the 30 days before.* A purchase of the promoted course
-# leaves 0.59 of its `price`, a message costs 0.20 yuan. `tried` has past touches whose arm was drawn by lot; `propensity`
+# leaves 0.59 of its `price`, a message costs 0.20 yuan. `assignments` has past touches whose arm was drawn by lot; `propensity`
 # is the probability of the *arm that was drawn*, and it is not the same for all. Set `answer` to what the rule earns against writing
 # to nobody, in **yuan per person on the list** (those whom the rule leaves alone are on the list too).
 
@@ -34,30 +34,30 @@ from knowpay.analyse import touches
 from knowpay.people import snapshot
 
 ds = knowpay.open(data, seed=seed)
-tried = touches.outcomes(ds, window_days=14)  # message, bought, propensity, price, ...
-chosen = snapshot.snapshot(ds, tried.rename(columns={"assigned_at": "at"}))["active_days"] <= 2
+assignments = touches.outcomes(ds, window_days=14)  # message, bought, propensity, price, ...
+chosen = snapshot.snapshot(ds, assignments.rename(columns={"assigned_at": "at"}))["active_days"] <= 2
 
 # %% tags=["solution"]
-count = tried["message"].map({True: 1, False: -1}) / tried["propensity"]
-gain = count * tried["bought"] * 0.59 * tried["price"] - 0.20
+count = assignments["message"].map({True: 1, False: -1}) / assignments["propensity"]
+gain = count * assignments["bought"] * 0.59 * assignments["price"] - 0.20
 answer = (gain * chosen).mean()
 
 # %% tags=["wrong"]
 # hint: You counted the purchases of the message arm only. Those of the control arm came without a message: take them off.
-gain = tried["message"] * tried["bought"] * 0.59 * tried["price"] / tried["propensity"] - 0.20
+gain = assignments["message"] * assignments["bought"] * 0.59 * assignments["price"] / assignments["propensity"] - 0.20
 answer = (gain * chosen).mean()
 
 # %% tags=["wrong"]
 # hint: You took the propensity for that of the message in both arms. It is that of the arm drawn: divide by it as it stands.
-q = tried["propensity"]
-count = (1 / q).where(tried["message"], -1 / (1 - q))
-gain = count * tried["bought"] * 0.59 * tried["price"] - 0.20
+q = assignments["propensity"]
+count = (1 / q).where(assignments["message"], -1 / (1 - q))
+gain = count * assignments["bought"] * 0.59 * assignments["price"] - 0.20
 answer = (gain * chosen).mean()
 
 # %% tags=["wrong"]
 # hint: That is the gain per message. Asked is the gain per person on the list; the people left alone count with 0.
-count = tried["message"].map({True: 1, False: -1}) / tried["propensity"]
-gain = count * tried["bought"] * 0.59 * tried["price"] - 0.20
+count = assignments["message"].map({True: 1, False: -1}) / assignments["propensity"]
+gain = count * assignments["bought"] * 0.59 * assignments["price"] - 0.20
 answer = gain[chosen].mean()
 
 # %% [markdown] tags=["exercise"]

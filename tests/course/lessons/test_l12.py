@@ -10,17 +10,17 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from knowpay.derive import formula
+from knowpay_course.lessons import l12
 
 SHARES = st.fractions(min_value=Fraction(1, 50), max_value=Fraction(49, 50), max_denominator=50)
 
 
 def test_uplift_is_shown_minus_hidden() -> None:
-    assert formula.uplift(Fraction(16, 100), Fraction(4, 100)) == Fraction(12, 100)
+    assert l12.uplift(Fraction(16, 100), Fraction(4, 100)) == Fraction(12, 100)
 
 
 def test_printed_formula_is_no_probability() -> None:
-    printed = formula.small_world().printed()
+    printed = l12.small_world().printed()
     assert list(printed.sum(axis=0)) == [Fraction(2751, 1096), Fraction(1401, 533)]
     assert printed.max() > 1
 
@@ -28,7 +28,7 @@ def test_printed_formula_is_no_probability() -> None:
 @given(st.lists(st.tuples(SHARES, SHARES, SHARES, SHARES), min_size=1, max_size=5))
 def test_bayes_is_the_share_of_the_cases_that_remain(rows: list) -> None:
     prior, show, shown, hidden = (np.array(column, dtype=object)[:, None] for column in zip(*rows, strict=True))
-    world = formula.World(tuple(map(str, range(len(rows)))), ("w",), prior / prior.sum(), show, shown, hidden)
+    world = l12.World(tuple(map(str, range(len(rows)))), ("w",), prior / prior.sum(), show, shown, hidden)
     cases = world.joint()
     assert cases.sum() == 1
     bought = cases[..., 1].sum(axis=2)
@@ -37,18 +37,19 @@ def test_bayes_is_the_share_of_the_cases_that_remain(rows: list) -> None:
 
 
 def test_the_posterior_follows_the_policy_and_the_uplift_does_not() -> None:
-    world = formula.small_world()
+    world = l12.small_world()
     other = replace(world, show=world.show * 0 + Fraction(1, 2))
     assert (world.posterior_shown() != other.posterior_shown()).any()
-    assert (world.effect() == other.effect()).all()
-    leader, helped = world.posterior_shown()[:, 0].argmax(), world.effect()[:, 0].argmax()
+    effect, same = (l12.uplift(one.p_shown, one.p_hidden) for one in (world, other))
+    assert (effect == same).all()
+    leader, helped = world.posterior_shown()[:, 0].argmax(), effect[:, 0].argmax()
     assert (world.users[leader], world.users[helped]) == ("fan", "student")
 
 
 def test_algebra() -> None:
     import sympy
 
-    world = formula.symbolic_world(users=3)
+    world = l12.symbolic_world(users=3)
     assert sympy.simplify(world.posterior().sum()) == 1
     assert sympy.simplify(world.posterior_shown().sum()) == 1
     assert sympy.simplify(world.printed().sum() - 1) != 0
@@ -56,27 +57,28 @@ def test_algebra() -> None:
 
 def test_simulation_error_falls_with_the_root_of_n() -> None:
     sizes = [1_000, 10_000, 100_000]
-    squared = formula.simulate(formula.small_world(), 0, sizes, repeats=200, seed=3)
-    slope, error = formula.error_slope(sizes, squared)
-    assert error < 0.02
-    assert slope == pytest.approx(-0.5, abs=2.58 * error)
+    squared = l12.simulate(l12.small_world(), 0, sizes, repeats=200, seed=3)
+    slope = l12.error_slope(sizes, squared)
+    assert slope.error < 0.02
+    assert slope.value == pytest.approx(-0.5, abs=2.58 * slope.error)
 
 
 def test_slope_of_an_exact_line() -> None:
     squared = np.array([[4.0, 4.0], [1.0, 1.0]])  # root-mean-square errors 2 and 1 at n = 1 and 4
-    assert formula.error_slope([1, 4], squared) == pytest.approx((-0.5, 0.0))
+    slope = l12.error_slope([1, 4], squared)
+    assert (slope.value, slope.error) == pytest.approx((-0.5, 0.0))
 
 
 def test_counted_by_hand() -> None:
     rows = pd.DataFrame({"message": [True] * 4 + [False] * 4, "bought": [1, 1, 0, 0, 1, 0, 0, 0], "propensity": 0.5})
-    value, error = formula.counted(rows)
-    assert value == pytest.approx(0.25)
-    assert error == pytest.approx((0.25 / 4 + 0.1875 / 4) ** 0.5)
+    found = l12.counted(rows)
+    assert found.value == pytest.approx(0.25)
+    assert found.error == pytest.approx((0.25 / 4 + 0.1875 / 4) ** 0.5)
     uneven = rows.assign(propensity=[0.5, 0.25, 0.5, 0.25] + [0.5] * 4)  # a purchase at odds 1:4 stands for four
-    assert formula.counted(uneven)[0] == pytest.approx((2 + 4) / 12 - 0.25)
+    assert l12.counted(uneven).value == pytest.approx((2 + 4) / 12 - 0.25)
     with pytest.raises(ValueError, match="both arms"):
-        formula.counted(rows[rows["message"]])
+        l12.counted(rows[rows["message"]])
 
 
-def test_table_is_in_hundredths() -> None:
-    assert formula.small_world().table().loc[("spreadsheets", "fan")].tolist() == [30, 90, 18, 20]
+def test_ingredients_are_in_hundredths() -> None:
+    assert l12.small_world().ingredients().loc[("spreadsheets", "fan")].tolist() == [30, 90, 18, 20]

@@ -1,4 +1,4 @@
-"""How like are two sets of people? Measures that any data set with the canonical tables has, and their distance.
+"""Lesson 04: how like are two sets of people? Measures that any data set has, and their distance.
 
 Each measure is one number per person, over the same span from the person's first day, and only of people who were
 watched for the whole span: else the data set that was watched longer looks busier.
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from knowpay import estimate
+from knowpay.estimate import Estimate
 
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
@@ -59,10 +61,8 @@ def first_days(days: pd.DataFrame, ds: Dataset, span: int) -> pd.DataFrame:
     return seen.groupby("user_id").agg(days=("nth", "size"), gap=("gap", "median"), last=("nth", "max"))
 
 
-def distance(
-    one: pd.Series, other: pd.Series, level: float = 0.9, resamples: int = 1_000, seed: int = 0
-) -> dict[str, float]:
-    """How far two samples are apart, with percentile bootstrap intervals of the given level (people are resampled).
+def distance(one: pd.Series, other: pd.Series, resamples: int = 1_000, seed: int = 0) -> dict[str, float]:
+    """How far two samples are apart, with 90 % percentile bootstrap intervals (people are resampled).
 
     Returns:
         ``ks``, ``ks_low``, ``ks_high``: the Kolmogorov-Smirnov distance, the largest difference of the two shares at
@@ -76,25 +76,25 @@ def distance(
     if not len(a) or not len(b):
         raise ValueError("A distance needs values on both sides.")
     grid, at = np.unique(np.concatenate([a, b]), return_inverse=True)
-    counts = [np.bincount(part, minlength=len(grid)) for part in np.split(at, [len(a)])]
-    rng = np.random.default_rng(seed)
+    counts = [np.bincount(part, minlength=len(grid)) for part in np.split(at, [len(a)])]  # people at each value
+    pooled, rng = sum(counts), np.random.default_rng(seed)
 
-    def apart(f: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def apart(f: np.ndarray, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # (..., values) each
         gap = np.abs(np.cumsum(f, axis=-1) / len(a) - np.cumsum(g, axis=-1) / len(b))
         return gap.max(axis=-1), gap[..., :-1] @ np.diff(grid)
 
-    ks, w = apart(*counts)
-    draws = apart(*(rng.multinomial(c.sum(), c / c.sum(), size=resamples) for c in counts))
-    pooled = sum(counts) / (len(a) + len(b))
-    noise = apart(*(rng.multinomial(c.sum(), pooled, size=resamples) for c in counts))[0]
-    ends = [(1 - level) / 2, (1 + level) / 2]
-    (ks_low, ks_high), (w_low, w_high) = (np.quantile(draw, ends) for draw in draws)
-    found = {"ks": ks, "ks_low": ks_low, "ks_high": ks_high, "noise": np.quantile(noise, 0.95)}
-    return {k: float(v) for k, v in (found | {"w": w, "w_low": w_low, "w_high": w_high}).items()}
+    def redrawn(*kinds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        sides = zip(kinds, (len(a), len(b)), strict=True)
+        return apart(*(np.concatenate(list(estimate.resamples(kind, resamples, rng, size))) for kind, size in sides))
+
+    ks, w = map(estimate.from_draws, apart(*counts), redrawn(*counts))
+    noise = np.quantile(redrawn(pooled, pooled)[0], 0.95)
+    row = {"ks": ks.value, "ks_low": ks.low, "ks_high": ks.high, "noise": float(noise)}
+    return row | {"w": w.value, "w_low": w.low, "w_high": w.high}
 
 
-def risk_ratio(hits: int, of: int, hits_control: int, of_control: int) -> tuple[float, float, float]:
-    """How many times as often with the message as without: (ratio, low, high), a 90 % interval on the log scale.
+def risk_ratio(hits: int, of: int, hits_control: int, of_control: int) -> Estimate:
+    """How many times as often with the message as without, with an interval on the log scale.
 
     Source: Katz, Baptista, Azen and Pike (1978), Biometrics 34. Raises ValueError when an arm has no hit.
     """
@@ -102,4 +102,5 @@ def risk_ratio(hits: int, of: int, hits_control: int, of_control: int) -> tuple[
         raise ValueError("A ratio of two shares needs a hit in each arm.")
     ratio = hits / of / (hits_control / of_control)
     error = math.sqrt(1 / hits - 1 / of + 1 / hits_control - 1 / of_control)
-    return ratio, ratio * math.exp(-1.645 * error), ratio * math.exp(1.645 * error)
+    log = estimate.from_error(math.log(ratio), error)
+    return Estimate(ratio, math.exp(log.low), math.exp(log.high), ratio * error)

@@ -1,4 +1,4 @@
-"""Referral: who invited whom, how deep the chains go, and how many each user brings.
+"""Lesson 02, invitations: who invited whom, how deep the chains go, and how many each user brings.
 
 The K-factor of a group of users is the mean number of accepted invitations per user: invitations per user times
 acceptances per invitation. It has no unit, does not grow with the size of the company, and counts users who invite
@@ -10,13 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pandas as pd
-
-from knowpay.analyse.economics import mean_interval
+from knowpay import estimate
 from knowpay.collect import TooLittleData
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-
     from knowpay.collect.dataset import Dataset
 
 
@@ -49,16 +47,17 @@ def k_factor(inviter: pd.Series, group: pd.Series) -> pd.DataFrame:
 
     ``inviter`` as in `generations`; ``group`` is any label of each user, such as the generation. The interval reaches
     as far as the wider of two: the exact one of a Poisson count (Garwood 1936), which knows that none among few may
-    be chance, and that of `mean_interval`, which knows that a few users invite many.
+    be chance, and that of `estimate.mean`, which knows that a few users invite many.
     """
     from scipy.stats import chi2
 
     invited = inviter.value_counts().reindex(inviter.index, fill_value=0)
-    table = invited.groupby(group.reindex(inviter.index)).agg(users="size", invited="sum", k="mean")
-    spans = invited.groupby(group.reindex(inviter.index)).agg(lambda n: mean_interval(n)[1:])
+    by = invited.groupby(group.reindex(inviter.index))
+    table = by.agg(users="size", invited="sum", k="mean")
+    spans = estimate.frame({name: estimate.mean(counts) for name, counts in by}, "k")
     low = chi2.ppf(0.05, 2 * table["invited"]) / 2 / table["users"]  # NaN where nobody was invited: 0 below
     high = chi2.ppf(0.95, 2 * table["invited"] + 2) / 2 / table["users"]
-    return table.assign(low=spans.str[0].clip(upper=low.fillna(0)), high=spans.str[1].clip(lower=high))
+    return table.assign(low=spans["low"].clip(upper=low.fillna(0)), high=spans["high"].clip(lower=high))
 
 
 def k_within(users: pd.DataFrame, days: int, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:

@@ -1,4 +1,4 @@
-"""Hillstrom's e-mail trial over random halves: who should get a mail, and which one.
+"""Lesson 18: the Qini coefficient, a look-alike audience, and Hillstrom's e-mail trial over random halves.
 
 The figures beside ours are the course's first run, made with scikit-uplift; no published table has this set-up.
 
@@ -8,11 +8,16 @@ halves, one learns and the other judges, twenty times.
 
 from __future__ import annotations
 
+from typing import Self
+
 import numpy as np
 import pandas as pd
+from knowpay.analyse import learners
+from knowpay.derive.uplift import RIDGE, Features
+from sklearn.base import BaseEstimator
+from sklearn.preprocessing import StandardScaler
 
-from knowpay.derive.uplift import qini
-
+VISITS = learners.logistic(StandardScaler(), strength=0.1)
 WOMEN, MEN, NONE = "Womens E-Mail", "Mens E-Mail", "No E-Mail"
 # The course's reference table: mean and s.d. over 20 splits of the Qini, mean visit rate of the policies.
 QINI = pd.DataFrame(
@@ -30,20 +35,52 @@ POLICY = pd.Series(
 )
 
 
+def qini(outcome: np.ndarray, treated: np.ndarray, score: np.ndarray) -> float:
+    """Return the Qini coefficient as scikit-uplift defines it: 0 for a random order, 1 for a perfect one.
+
+    Going down the list, the curve is the purchases of the treated minus those of the others scaled to the treated's
+    number (Radcliffe 2007). The coefficient is the area between the curve and the straight line of a random order,
+    divided by the same area for the best order there could be. Rows with equal scores are one step. Definitions differ
+    between libraries: never compare across them.
+    """
+    y, t = np.asarray(outcome, dtype=float), np.asarray(treated, dtype=float)
+
+    def area(order_by: np.ndarray) -> float:
+        order = np.argsort(order_by, kind="mergesort")[::-1]
+        last = np.append(np.flatnonzero(np.diff(order_by[order])), len(order) - 1)
+        n_t, n_c = np.cumsum(t[order])[last], np.cumsum(1 - t[order])[last]
+        y_t, y_c = np.cumsum((y * t)[order])[last], np.cumsum((y * (1 - t))[order])[last]
+        curve = y_t - y_c * np.divide(n_t, n_c, out=np.zeros(len(last)), where=n_c > 0)
+        x, curve = np.append(0, n_t + n_c), np.append(0, curve)
+        return float(np.trapezoid(curve, x) - x[-1] * curve[-1] / 2)
+
+    # The best order there could be: treated buyers first, untreated buyers last.
+    return area(np.asarray(score, dtype=float)) / area(y * t - y * (1 - t))
+
+
+class LookAlike(BaseEstimator):
+    """A look-alike audience: how much somebody resembles the buyers, as a probability.
+
+    It knows activity, recency, tenure, prices looked at, device and channel, not what was bought or promoted.
+    """
+
+    def fit(self, people: pd.DataFrame) -> Self:
+        """Learn from people of one campaign; buyers are those with ``purchases``."""
+        self.features_ = Features(without=("purchases", "place", "price")).fit(people)
+        bought = people["purchases"].to_numpy() > 0
+        self.model_ = learners.fitted(RIDGE, self.features_.transform(people), bought)
+        return self
+
+    def predict(self, people: pd.DataFrame) -> np.ndarray:
+        """Return the resemblance of each, (people,)."""
+        return learners.chance(self.model_, self.features_.transform(people))
+
+
 def numbers(customers: pd.DataFrame) -> np.ndarray:
     """Return what is known of each customer as numbers, shape (customers, features)."""
     words = ["history_segment", "zip_code", "channel"]
     columns = [*words, "recency", "history", "mens", "womens", "newbie"]
     return pd.get_dummies(customers[columns], columns=words, dtype=float).to_numpy()
-
-
-def _visits(x: np.ndarray, y: np.ndarray):
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000)).fit(x, y)
-    return lambda z: model.predict_proba(z)[:, 1]
 
 
 def _halves(groups: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -62,9 +99,7 @@ def rankings(customers: pd.DataFrame, splits: int = 20) -> pd.DataFrame:
     rule, rows = two["womens"].to_numpy(dtype=float), []
     for seed in range(splits):
         learn, test = _halves(2 * t + y, seed)
-        shown, hidden = (
-            _visits(x[learn][t[learn] == arm], y[learn][t[learn] == arm])(x[test]) for arm in (True, False)
-        )
+        shown, hidden = learners.TLearner(VISITS).fit(x[learn], y[learn], t[learn]).arms(x[test])
         chance = np.random.default_rng(seed).random(len(test))
         orders = (rule[test], shown - hidden, shown, chance)
         rows.append([qini(y[test], t[test], order) for order in orders])
@@ -82,7 +117,8 @@ def policies(customers: pd.DataFrame, splits: int = 20) -> pd.DataFrame:
     arms, rows = np.array([WOMEN, MEN, NONE]), []
     for seed in range(splits):
         learn, test = _halves(arm, seed)
-        p = np.column_stack([_visits(x[learn][arm[learn] == a], y[learn][arm[learn] == a])(x[test]) for a in arms])
+        fits = [learners.fitted(VISITS, x[learn][arm[learn] == a], y[learn][arm[learn] == a]) for a in arms]
+        p = np.column_stack([learners.chance(fit, x[test]) for fit in fits])  # (customers, arms)
         says = [
             np.where(women_only[test], WOMEN, MEN),
             np.full(len(test), MEN),

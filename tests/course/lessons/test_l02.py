@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from knowpay.analyse import referral
+from knowpay_course.lessons import l02
 from scipy.stats import poisson
 
 # a and e came unasked; a invited b and c, b invited d
@@ -18,22 +18,22 @@ INVITER = pd.Series({"a": None, "b": "a", "c": "a", "d": "b", "e": None}, dtype=
 
 
 def test_generations_count_the_invitations_back_to_the_root():
-    assert referral.generations(INVITER).to_dict() == {"a": 0, "b": 1, "c": 1, "d": 2, "e": 0}
+    assert l02.generations(INVITER).to_dict() == {"a": 0, "b": 1, "c": 1, "d": 2, "e": 0}
 
 
 def test_the_order_of_the_rows_does_not_matter():
-    assert referral.generations(INVITER[::-1]).to_dict() == referral.generations(INVITER).to_dict()
+    assert l02.generations(INVITER[::-1]).to_dict() == l02.generations(INVITER).to_dict()
 
 
 def test_a_ring_and_a_stranger_are_refused_by_name():
     with pytest.raises(ValueError, match="b is in a ring"):
-        referral.generations(pd.Series({"a": None, "b": "c", "c": "b"}, dtype="str"))
+        l02.generations(pd.Series({"a": None, "b": "c", "c": "b"}, dtype="str"))
     with pytest.raises(ValueError, match="z invited somebody"):
-        referral.generations(pd.Series({"a": "z"}, dtype="str"))
+        l02.generations(pd.Series({"a": "z"}, dtype="str"))
 
 
 def test_k_by_generation_by_hand():
-    table = referral.k_factor(INVITER, referral.generations(INVITER))
+    table = l02.k_factor(INVITER, l02.generations(INVITER))
     assert table[["users", "invited", "k"]].values.tolist() == [[2, 2, 1.0], [2, 1, 0.5], [1, 0, 0.0]]
     assert (table["low"] <= table["k"]).all() and (table["k"] <= table["high"]).all()
     assert table.loc[0, "low"] == 0.0  # one brought two, the other nobody
@@ -42,11 +42,11 @@ def test_k_by_generation_by_hand():
 
 def test_the_interval_of_k_is_the_wider_of_chance_and_of_what_users_differ_by():
     alike = pd.Series({f"h{k}": None for k in range(40)} | {f"g{k}": f"h{k}" for k in range(20)}, dtype="str")
-    few = referral.k_factor(alike, alike.isna()).loc[True]
+    few = l02.k_factor(alike, alike.isna()).loc[True]
     assert poisson.sf(19, 40 * few["low"]) == pytest.approx(0.05)  # 20 or more come so rarely with a K so low
     assert poisson.cdf(20, 40 * few["high"]) == pytest.approx(0.05)
     one = pd.Series({f"h{k}": None for k in range(40)} | {f"g{k}": "h0" for k in range(20)}, dtype="str")
-    wild = referral.k_factor(one, one.isna()).loc[True]  # all were invited by one user, who may not have been there
+    wild = l02.k_factor(one, one.isna()).loc[True]  # all were invited by one user, who may not have been there
     assert wild["low"] == 0 and wild["high"] > few["high"]
 
 
@@ -54,7 +54,7 @@ def test_the_interval_of_k_is_the_wider_of_chance_and_of_what_users_differ_by():
 def test_all_users_are_the_roots_and_what_the_generations_bring(draws):
     ids = [f"u{k}" for k in range(len(draws))]
     inviter = pd.Series([ids[d] if d < k else None for k, d in enumerate(draws)], index=ids, dtype="str")
-    table = referral.k_factor(inviter, referral.generations(inviter))
+    table = l02.k_factor(inviter, l02.generations(inviter))
     size = table.loc[0, "users"]
     for generation in table.index:  # each generation is the one before times its K
         assert table.loc[generation, "users"] == pytest.approx(size)
@@ -65,7 +65,7 @@ def test_all_users_are_the_roots_and_what_the_generations_bring(draws):
 def test_k_within_gives_all_the_same_time():
     day = pd.Timestamp("2025-01-01", tz="UTC") + pd.to_timedelta([0, 5, 12, 90, -3], unit="D")
     users = pd.DataFrame({"user_id": list("abcde"), "created_at": day, "referrer_user_id": [None, "a", "a", "b", None]})
-    found = referral.k_within(users, 10, pd.Timestamp("2025-01-01", tz="UTC"), pd.Timestamp("2025-04-10", tz="UTC"))
+    found = l02.k_within(users, 10, pd.Timestamp("2025-01-01", tz="UTC"), pd.Timestamp("2025-04-10", tz="UTC"))
     assert found.to_dict() == {
         "a": 1,
         "b": 0,
@@ -81,4 +81,4 @@ def test_active_days_are_local_and_end_with_the_horizon():
     rows = ", ".join(f"('u', TIMESTAMPTZ '{t}+00')" for t in at)  # before; two local days; too late
     con.con.execute(f"CREATE TABLE seen AS SELECT * FROM (VALUES {rows}, ('x', now())) t(person_id, timestamp)")
     ds = SimpleNamespace(con=con, timezone="Asia/Shanghai")
-    assert referral.active_days(ds, con.table("seen"), 10).to_dict() == {"u": 2}
+    assert l02.active_days(ds, con.table("seen"), 10).to_dict() == {"u": 2}

@@ -1,4 +1,4 @@
-"""The article's formula on a world small enough to enumerate, and the one that decides.
+"""Lesson 12: the article's formula on a world small enough to enumerate, and the one that decides.
 
 Symbols: ``u`` a user, ``w`` a course, ``v`` = 1 "the course was shown to the user", ``y`` = 1 "the user bought it".
 A `World` holds the four things that fix everything: p(u|w), q(v|u,w) and the two purchase probabilities. Its arrays
@@ -12,15 +12,13 @@ from fractions import Fraction
 
 import numpy as np
 import pandas as pd
-
+from knowpay import estimate
 from knowpay.analyse import touches
+from knowpay.estimate import Estimate
 
 
 def uplift(p_shown, p_hidden):
-    """Return p(y|u,w,do(show)) - p(y|u,w,do(not show)), element by element: the chance that showing adds.
-
-    Both arguments are probabilities of any shape (numbers, arrays, series or symbols); the result has their shape.
-    """
+    """Return p(y|u,w,do(show)) - p(y|u,w,do(not show)): the chance that showing adds, of probabilities of any shape."""
     return p_shown - p_hidden
 
 
@@ -57,11 +55,7 @@ class World:
         """Return p(u|y=1,v=1,w) = p(y|u,v,w) q(v|u,w) p(u|w) / p(y,v|w) (Bayes with the showing as evidence)."""
         return _share(self.p_shown * self.show * self.prior)
 
-    def effect(self) -> np.ndarray:
-        """Return the uplift of every user and course."""
-        return uplift(self.p_shown, self.p_hidden)
-
-    def table(self) -> pd.DataFrame:
+    def ingredients(self) -> pd.DataFrame:
         """Return the four ingredients in hundredths, one row per course and user. Fractions or numbers only."""
         names = {"prior": "p(u|w)", "show": "q(v|u,w)", "p_shown": "p(y|u,shown,w)", "p_hidden": "p(y|u,hidden,w)"}
         index = pd.MultiIndex.from_product([self.courses, self.users], names=["course", "user"])
@@ -90,11 +84,8 @@ def symbolic_world(users: int = 2) -> World:
     """Return a world of one course whose probabilities are SymPy symbols; the last prior makes them sum to one."""
     import sympy
 
-    def column(letter: str) -> list:
-        return list(sympy.symbols(f"{letter}_1:{users + 1}", positive=True))
-
-    prior = column("pi")[:-1]
-    columns = [[*prior, 1 - sum(prior)], column("q"), column("a"), column("b")]
+    columns = [list(sympy.symbols(f"{letter}_1:{users + 1}", positive=True)) for letter in ("pi", "q", "a", "b")]
+    columns[0][-1] = 1 - sum(columns[0][:-1])
     arrays = (np.array(c, dtype=object)[:, None] for c in columns)
     return World(tuple(f"u{i}" for i in range(1, users + 1)), ("w",), *arrays)
 
@@ -115,33 +106,37 @@ def simulate(world: World, course: int, sizes: list[int], repeats: int, seed: in
     return errors
 
 
-def error_slope(sizes: list[int], squared: np.ndarray) -> tuple[float, float]:
-    """Return (slope, its standard error) of log root-mean-square error on log sample size, by least squares.
+def error_slope(sizes: list[int], squared: np.ndarray) -> Estimate:
+    """Return the slope of log root-mean-square error on log sample size, by least squares.
 
     ``squared`` has shape (sizes, repeats). The error of each point follows from its repeats by the delta method.
     """
     x = np.log(sizes)
-    weight = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
+    weight = (x - x.mean()) / ((x - x.mean()) ** 2).sum()  # (sizes,)
     mean = squared.mean(axis=1)
     error = squared.std(axis=1, ddof=1) / np.sqrt(squared.shape[1]) / mean / 2
-    return float(weight @ np.log(mean) / 2), float(np.sqrt((weight**2 * error**2).sum()))
+    return estimate.from_error(weight @ np.log(mean) / 2, np.sqrt((weight**2 * error**2).sum()))
 
 
-def counted(tried: pd.DataFrame) -> tuple[float, float]:
-    """Return (uplift, its standard error) from the purchase rates of the two arms, drawn by lot.
+def counted(assignments: pd.DataFrame) -> Estimate:
+    """Return the uplift from the purchase rates of the two arms, drawn by lot.
 
-    ``tried`` comes from `analyse.touches.outcomes`; the rates are weighted there, so that the odds of the lots may
+    ``assignments`` come from `analyse.touches.outcomes`; the rates are weighted there, so that the odds of the lots may
     differ. Raises ValueError when an arm is empty.
     """
-    shown, hidden = (touches.rate(tried, "bought", arm) for arm in (True, False))
-    return float(uplift(shown, hidden)), touches.difference(tried, "bought")[1]
+    shown, hidden = (touches.rate(assignments, "bought", arm) for arm in (True, False))
+    return estimate.from_error(uplift(shown, hidden), touches.difference(assignments, "bought").error)
 
 
-def notation(tried: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+def notation(assignments: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
     """Return the article's symbols (section 4) as objects of this lesson: meaning, type and shape."""
-    n, users, courses = len(tried), tried["user_id"].nunique(), tried["product_id"].nunique()
+    n, users, courses = len(assignments), assignments["user_id"].nunique(), assignments["product_id"].nunique()
     rows = {
-        "D = {(x, y)}": ("the randomised touches and what was bought", "data frame", f"({n:,}, {tried.shape[1]})"),
+        "D = {(x, y)}": (
+            "the randomised touches and what was bought",
+            "data frame",
+            f"({n:,}, {assignments.shape[1]})",
+        ),
         "z = f(x)": ("what was known of the user at the touch", "integer codes", f"({n:,}, {len(columns)})"),
         "w = g(c)": ("the promoted course", "product_id", f"{courses} courses"),
         "u": ("a user", "user_id", f"{users:,} users"),

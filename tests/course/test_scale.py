@@ -1,4 +1,4 @@
-"""The expressions of analyse.scale against pandas and by hand on DuckDB, and the same tables on Spark."""
+"""The expressions of maintain.scale against pandas and by hand on DuckDB, and the same tables on Spark."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from ibis.expr.types import Table
-from knowpay.analyse import scale
 from knowpay.collect.store import Store
+from knowpay_course.maintain import scale
 
 ZONE = "Asia/Shanghai"
 STEPS = ("product_viewed", "checkout_started", "order_completed")

@@ -24,17 +24,17 @@ def daily_events(events: Table) -> Table:
     return events.group_by(**keys).agg(events=events.count(), people=_person(events).nunique())
 
 
-def sessions(events: Table, gap_seconds: int = GAP_SECONDS) -> Table:
+def sessions(events: Table) -> Table:
     """Return person, session (from 1 for each person), began, ended, events, one row per session.
 
-    A session ends where the person's next event is more than `gap_seconds` away.
+    A session ends where the person's next event is more than `GAP_SECONDS` away.
     """
     import ibis
 
     rows = events.select("timestamp", person=_person(events))
     before = rows.timestamp.lag().over(group_by=rows.person, order_by=rows.timestamp)
     # a comparison of moments: a difference in seconds is rounded in another way by each engine
-    rows = rows.mutate(new=(rows.timestamp > before + ibis.interval(seconds=gap_seconds)).fill_null(True).cast("int64"))
+    rows = rows.mutate(new=(rows.timestamp > before + ibis.interval(seconds=GAP_SECONDS)).fill_null(True).cast("int64"))
     # by range, not by rows: events of one moment belong to one session in whatever order they come
     so_far = ibis.range_window(group_by=rows.person, order_by=rows.timestamp, preceding=None, following=0)
     rows = rows.mutate(session=rows.new.sum().over(so_far))
@@ -86,8 +86,8 @@ def to_frame(expression: Table, timezone: str) -> pd.DataFrame:
     return frame.sort_values(list(frame.columns), ignore_index=True)
 
 
-def local_spark(timezone: str, cores: int = 2) -> BaseBackend:
-    """Start Spark on this machine and return its Ibis connection, with days in `timezone` (a tzdata name).
+def local_spark(timezone: str) -> BaseBackend:
+    """Start Spark on two cores of this machine and return its Ibis connection, with days in `timezone` (a tzdata name).
 
     `con.disconnect()` ends Spark.
     Raises ImportError when pyspark is not installed, and RuntimeError when there is no Java.
@@ -103,14 +103,14 @@ def local_spark(timezone: str, cores: int = 2) -> BaseBackend:
         raise ImportError("Spark is not installed: pip install 'pyspark>=4,<4.1' (430 MB).") from error
     if not (os.environ.get("JAVA_HOME") or shutil.which("java")):
         raise RuntimeError("Spark needs Java 17 or 21: install it, or set JAVA_HOME to its folder.")
-    start = SparkSession.builder.master(f"local[{cores}]").appName("knowpay")
+    start = SparkSession.builder.master("local[2]").appName("knowpay")
     settings = {
         "spark.driver.bindAddress": "127.0.0.1",  # stays on this machine, whatever its name resolves to
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "OFF",  # what fails is raised in Python
-        "spark.sql.shuffle.partitions": str(2 * cores),  # the default of 200 is meant for a cluster
+        "spark.sql.shuffle.partitions": "4",  # the default of 200 is meant for a cluster
     }
     con = ibis.pyspark.connect(start.config(map=settings).getOrCreate())
     con.raw_sql(f"SET TIME ZONE '{timezone}'")  # only now: connecting has set UTC
@@ -122,9 +122,8 @@ def read_store(spark: BaseBackend, store: Path, table: str = "events") -> Table:
 
     Raises ValueError when the store has no such table.
     """
-    from pyspark.sql import SparkSession
-
     from knowpay.collect.store import Store
+    from pyspark.sql import SparkSession
 
     files = Store(store).paths(table)
     if not files:

@@ -1,0 +1,126 @@
+"""Lesson 10, who leaves, on real learners: OULAD, a row for each enrolment on a stated day of the course."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from knowpay.collect.dataset import Dataset
+    from sklearn.pipeline import Pipeline
+
+NUMBERS = (
+    "registered_day", "previous_attempts", "credits", "submitted", "missed", "score", "days_early", "banked",
+)  # fmt: skip
+KINDS = ("standing", "module", "gender", "region", "education", "imd_band", "age_band", "disability")
+CLICKS = ("clicks", "active_days", "clicks_14", "silent_days")
+
+
+def at_day(ds: Dataset, day: int, horizon: int | None = None, keep_gone: bool = False) -> pd.DataFrame:
+    """Return one row per OULAD enrolment still registered on ``day`` (0 = start of the course), sorted by id.
+
+    ``left`` is 1 when the learner unregistered after ``day`` (within ``horizon`` days, if given), ``result`` the final
+    result (an answer, never a feature), ``gone`` 1 for those who had left by ``day``, who are there only with
+    ``keep_gone``, ``run`` the module and presentation. `NUMBERS`, `KINDS` and `CLICKS` use nothing that happened after
+    ``day``: registration, submissions of this attempt and banked ones, demographics, clicks (missing for presentations
+    without a click table). ``score`` is the mean over assessments that count: one of weight 0 may be marked 0 or 1,
+    which ``score_all`` takes in. ``standing`` crosses the module with the state of what was due; handed in without a
+    mark that counts is "well".
+
+    Registrations dated after ``day`` are left out. A withdrawal without a date counts as not left, because nobody knows
+    when it happened; ``undated`` marks it. Raises ValueError when ``ds`` is not OULAD.
+    """
+    _must_be_oulad(ds)
+    sql = _AT_DAY.format(day=int(day), last=10_000 if horizon is None else int(day) + int(horizon))
+    rows = ds.con.con.sql(sql + ("" if keep_gone else " WHERE gone = 0") + " ORDER BY enrolment").df()
+    numbers = [*NUMBERS, *CLICKS, "score_all", "left", "gone", "undated"]
+    rows[numbers] = rows[numbers].astype(float)
+    return rows.astype(dict.fromkeys(("presentation", *KINDS), object)).fillna(dict.fromkeys(KINDS, "?"))
+
+
+_AT_DAY = """
+WITH enrolments AS (
+    SELECT membership_id AS enrolment, user_id AS student, plan_id, properties ->> 'code_module' AS module,
+           properties ->> 'code_presentation' AS presentation, properties ->> 'final_result' AS result,
+           CAST(properties ->> 'date_registration' AS INTEGER) AS registered_day,
+           CAST(properties ->> 'date_unregistration' AS INTEGER) AS out_day,
+           CAST(properties ->> 'num_of_prev_attempts' AS INTEGER) AS previous_attempts,
+           CAST(properties ->> 'studied_credits' AS INTEGER) AS credits,
+           properties ->> 'gender' AS gender, properties ->> 'region' AS region,
+           properties ->> 'highest_education' AS education,
+           rtrim(properties ->> 'imd_band', '%') AS imd_band,  -- one level is published without its percent sign
+           properties ->> 'age_band' AS age_band, properties ->> 'disability' AS disability
+    FROM memberships),
+submissions AS (
+    SELECT user_id, product_id, lesson_id, score_scaled, CAST(properties ->> 'day' AS INTEGER) AS on_day,
+           CAST(properties ->> 'due_day' AS INTEGER) AS due_day, CAST(properties ->> 'is_banked' AS BOOLEAN) AS banked,
+           CAST(properties ->> 'weight' AS DOUBLE) > 0 AS counts
+    FROM events WHERE event = 'lesson_completed' AND on_day <= {day}),
+due AS (  -- what was due is known from the course plan: some submission of it, by anybody, carries its due day
+    SELECT product_id, count(DISTINCT lesson_id) AS due FROM events
+    WHERE event = 'lesson_completed' AND CAST(properties ->> 'due_day' AS INTEGER) <= {day} GROUP BY ALL),
+handed_in AS (
+    SELECT user_id, product_id, count(*) FILTER (NOT banked) AS submitted,
+           count(*) FILTER (NOT banked AND due_day <= {day}) AS in_time,
+           100 * avg(score_scaled) FILTER (NOT banked AND counts) AS score,
+           100 * avg(score_scaled) FILTER (NOT banked) AS score_all,
+           avg(due_day - on_day) FILTER (NOT banked) AS days_early, count(*) FILTER (banked) AS banked
+    FROM submissions GROUP BY ALL),
+page_views AS (
+    SELECT user_id, product_id, CAST(properties ->> 'day' AS INTEGER) AS on_day,
+           CAST(properties ->> 'clicks' AS INTEGER) AS clicks
+    FROM events WHERE event = 'page_viewed'),
+clicking AS (
+    SELECT user_id, product_id, sum(clicks) AS clicks, count(DISTINCT on_day) AS active_days,
+           sum(clicks) FILTER (on_day > {day} - 14) AS clicks_14, {day} - max(on_day) AS silent_days
+    FROM page_views WHERE on_day <= {day} GROUP BY ALL),
+covered AS (SELECT DISTINCT product_id, 0 AS none FROM page_views)
+SELECT enrolment, student, plan_id AS run, module, presentation, result, registered_day, previous_attempts, credits,
+       coalesce(submitted, 0) AS submitted, coalesce(due, 0) - coalesce(in_time, 0) AS missed,
+       score, score_all, days_early, coalesce(banked, 0) AS banked,
+       module || ' ' || CASE WHEN due IS NULL THEN 'nothing due' WHEN coalesce(submitted, 0) = 0 THEN 'silent'
+           WHEN score < 50 THEN 'below 50' WHEN score < 70 THEN 'below 70' ELSE 'well' END AS standing,
+       gender, region, education, imd_band, age_band, disability,
+       coalesce(clicks, none) AS clicks, coalesce(active_days, none) AS active_days,
+       coalesce(clicks_14, none) AS clicks_14, coalesce(silent_days, none + 60) AS silent_days,
+       CAST(coalesce(out_day > {day} AND out_day <= {last}, false) AS INTEGER) AS left,
+       CAST(coalesce(out_day <= {day}, false) AS INTEGER) AS gone,
+       CAST(result = 'Withdrawn' AND out_day IS NULL AS INTEGER) AS undated
+FROM (SELECT * FROM enrolments WHERE coalesce(registered_day, {day}) <= {day}) e
+LEFT JOIN due ON due.product_id = plan_id LEFT JOIN covered ON covered.product_id = plan_id
+LEFT JOIN handed_in h ON h.user_id = student AND h.product_id = plan_id
+LEFT JOIN clicking c ON c.user_id = student AND c.product_id = plan_id
+"""
+
+
+def fail_or_withdraw(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return `at_day` rows with the easier label: ``left`` is 1 for the results Fail and Withdrawn."""
+    return rows.assign(left=rows["result"].isin(["Fail", "Withdrawn"]).astype(float))
+
+
+def weekly(ds: Dataset) -> pd.DataFrame:
+    """Return withdrawal week by week: ``week`` (1 = days 0 to 6), ``at_risk``, ``left``, ``hazard``, all presentations.
+
+    At risk: registered on the first day of the week and still there. Raises ValueError when ``ds`` is not OULAD.
+    """
+    _must_be_oulad(ds)
+    return ds.con.con.sql("""
+        SELECT week, count(*) AS at_risk, count(*) FILTER (out_day < 7 * week) AS "left", "left" / at_risk AS hazard
+        FROM (SELECT coalesce(CAST(properties ->> 'date_registration' AS INTEGER), 0) AS in_day,
+                     coalesce(CAST(properties ->> 'date_unregistration' AS INTEGER), 10000) AS out_day
+              FROM memberships),
+             range(1, 37) AS weeks(week)
+        WHERE in_day <= 7 * week - 7 AND out_day >= 7 * week - 7 GROUP BY week ORDER BY week""").df()
+
+
+def forecast(model: Pipeline, rows: pd.DataFrame, cut: str) -> tuple[pd.DataFrame, np.ndarray]:
+    """Fit ``model`` to rows whose ``presentation`` comes before ``cut``; return the rows of ``cut`` and their risks."""
+    before, then = rows[rows["presentation"] < cut], rows[rows["presentation"] == cut].reset_index(drop=True)
+    return then, model.fit(before, before["left"]).predict_proba(then)[:, 1]
+
+
+def _must_be_oulad(ds: Dataset) -> None:
+    if ds.manifest["dataset_id"] != "oulad":
+        raise ValueError(f"{ds.name} is not OULAD; open it by knowpay.open('oulad').")
