@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from knowpay.collect import DownloadError
+from knowpay.collect.disk import ROOT
 from knowpay.collect.public import SETS, counts, find, open_public
 from knowpay.collect.public import bank_marketing as bank
 from knowpay.collect.public import cdnow as cd
@@ -27,7 +28,6 @@ from knowpay.collect.public import hillstrom as mail
 from knowpay.collect.public import online_retail as retail
 from knowpay.collect.public import open_bandit as bandit
 from knowpay.collect.public import upworthy as headlines
-from knowpay.collect.store import ROOT
 from scipy.special import betaln, gammaln
 
 CARDS = ROOT / "datasets"

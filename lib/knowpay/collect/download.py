@@ -9,7 +9,7 @@ import urllib.request
 from pathlib import Path
 
 from knowpay.collect import DownloadError
-from knowpay.collect.store import only_one
+from knowpay.collect.disk import only_one
 
 TIMEOUT = 30.0  # seconds without a byte
 PAUSES = (1.0, 3.0, 9.0)  # seconds before the second, third and fourth attempt

@@ -8,13 +8,13 @@ import os
 from pathlib import Path
 
 from knowpay.collect import DownloadError
-from knowpay.collect.store import cache_folder
+from knowpay.collect.disk import cache_folder
 
 
 def places(folder: str, cache: str | Path | None = None) -> list[Path]:
     """Where files of the set with this folder are looked for, in order: KNOWPAY_DATA, then what was fetched.
 
-    `cache` is the folder of generated and downloaded data, as in `knowpay.collect.store.cache_folder`.
+    `cache` is the folder of generated and downloaded data, as in `knowpay.collect.disk.cache_folder`.
     """
     given = os.environ.get("KNOWPAY_DATA")
     data = [Path(given).expanduser() / folder, Path(given).expanduser()] if given else []

@@ -1,5 +1,6 @@
 """The manifest of an export: what cannot be guessed from the rows."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -111,19 +112,19 @@ class Manifest(BaseModel):
         return self
 
 
-def read_manifests(source: Path) -> dict[Path, Manifest]:
-    """Every manifest of the export, by its folder. A file is read by the manifest of the nearest folder above it.
+def read_manifests(source: Path, paths: Collection[Path]) -> dict[Path, Manifest]:
+    """Every manifest among the files of the export, by its folder. A file is read by that of the nearest one above it.
 
     The export's own folder needs one; a later delivery in a folder of its own may bring another.
 
     Raises:
         ExportError: there is none, one is no YAML, or a field is missing or wrong; says what to write.
     """
-    paths = {p.parent: p for n in reversed(NAMES) for p in sorted(source.rglob(n)) if p.is_file()}
-    if source not in paths:
+    said = {p.parent: p for name in reversed(NAMES) for p in paths if p.name == name}
+    if source not in said:
         example = "\n".join(f"{k}: {v}" for k, v in EXAMPLE.items())
         raise ExportError(f"{source} has no manifest.yml. Write one, for example:\n{example}")
-    return {folder: _read(path) for folder, path in paths.items()}
+    return {folder: _read(path) for folder, path in said.items()}
 
 
 def whole(manifests: dict[Path, Manifest]) -> Manifest:
@@ -141,11 +142,6 @@ def whole(manifests: dict[Path, Manifest]) -> Manifest:
     start = min(m.observation_start for m in manifests.values())
     end = max(m.observation_end for m in manifests.values())
     return newest.model_copy(update={"observation_start": start, "observation_end": end})
-
-
-def read_manifest(source: Path) -> Manifest:
-    """The manifest of the export as a whole; raises as `read_manifests` and `whole`."""
-    return whole(read_manifests(source))
 
 
 def _read(path: Path) -> Manifest:

@@ -22,9 +22,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from knowpay.collect import ExportError
-from knowpay.collect.adapters.tables import FLAT, case, row_files, tool_table, view
-from knowpay.collect.files import Batch, quote, table_of
-from knowpay.collect.manifest import Manifest, Zone
+from knowpay.collect.adapters.tables import FLAT, Delivery, case, tool_table, view
+from knowpay.collect.duck import quote
+from knowpay.collect.files import Batch, table_of
+from knowpay.collect.manifest import Zone
 from knowpay.collect.schema import TABLES
 
 NAIVE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?)?"
@@ -55,46 +56,20 @@ def claims(name: str) -> bool:
     return tool_table(name)[1] in FLAT
 
 
-def check(manifest: Manifest, folder: Path) -> None:
+def refuse(delivery: Delivery) -> None:
     """Refuse a missing or wrong mapping, and a file that it does not name and that is no canonical table."""
-    mapping = read_mapping(folder)
-    for name in row_files(folder):
+    mapping = read_mapping(delivery.folder)
+    for name in delivery.names:
         if claims(name) and not table_of(name) and _of(mapping, name) is None:
-            raise ExportError(f"{folder.name}: mapping.yml says nothing of {name}. Name it there, or move it away.")
+            raise ExportError(
+                f"{delivery.folder.name}: mapping.yml says nothing of {name}. Name it there, or move it away."
+            )
 
 
-def read_mapping(folder: Path) -> dict[str, FileMapping]:
-    """Read `mapping.yml` of an export.
-
-    Raises:
-        ExportError: it is missing, no YAML, or a key is wrong; the message names file, key and remedy.
-    """
-    path = folder / "mapping.yml"
-    if not path.is_file():
-        raise ExportError(f"{folder} has no mapping.yml. Write one like that in knowpay.collect.adapters.mapped.")
-    try:
-        read = yaml.load(path.read_text("utf-8-sig"), Loader=yaml.BaseLoader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = str(error).splitlines()[-1].strip()
-        raise ExportError(f"{path} is no readable YAML ({where}). Write lines like `table: orders`.") from error
-    if not isinstance(read, dict) or not read:
-        raise ExportError(f"{path} maps no file. Write a file's name, and under it `table:` and `columns:`.")
-    mapping = {}
-    for name, fields in read.items():
-        try:
-            mapping[name] = FileMapping.model_validate(fields)
-        except ValidationError as error:
-            problem = error.errors()[0]
-            key = ".".join(map(str, (name, *problem["loc"])))
-            said = {"missing": "is missing", "extra_forbidden": "is no key of a mapping; remove it"}
-            said = said.get(problem["type"]) or f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
-            raise ExportError(f"{path}: {key} {said}.") from error
-    return mapping
-
-
-def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
+def views(batch: Batch, delivery: Delivery) -> dict[str, Batch]:
     """The one table that the mapping names; a canonical file that it does not name stays as it is."""
-    found = _of(read_mapping(folder), batch.file)
+    manifest = delivery.manifest
+    found = _of(read_mapping(delivery.folder), batch.file)
     if found is None:
         return {table_of(batch.file): replace(batch, units={"business_user_id_column": "user_id"})}
     lower = {n.lower(): n for n in batch.columns}
@@ -125,6 +100,35 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     if "user_id" in found.columns:
         units["business_user_id_column"] = "user_id"
     return {found.table: view(batch, batch.relation, columns, units)}
+
+
+def read_mapping(folder: Path) -> dict[str, FileMapping]:
+    """Read `mapping.yml` of an export.
+
+    Raises:
+        ExportError: it is missing, no YAML, or a key is wrong; the message names file, key and remedy.
+    """
+    path = folder / "mapping.yml"
+    if not path.is_file():
+        raise ExportError(f"{folder} has no mapping.yml. Write one like that in knowpay.collect.adapters.mapped.")
+    try:
+        read = yaml.load(path.read_text("utf-8-sig"), Loader=yaml.BaseLoader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        where = str(error).splitlines()[-1].strip()
+        raise ExportError(f"{path} is no readable YAML ({where}). Write lines like `table: orders`.") from error
+    if not isinstance(read, dict) or not read:
+        raise ExportError(f"{path} maps no file. Write a file's name, and under it `table:` and `columns:`.")
+    mapping = {}
+    for name, fields in read.items():
+        try:
+            mapping[name] = FileMapping.model_validate(fields)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            key = ".".join(map(str, (name, *problem["loc"])))
+            said = {"missing": "is missing", "extra_forbidden": "is no key of a mapping; remove it"}
+            said = said.get(problem["type"]) or f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
+            raise ExportError(f"{path}: {key} {said}.") from error
+    return mapping
 
 
 def _of(mapping: dict[str, FileMapping], name: str) -> FileMapping | None:

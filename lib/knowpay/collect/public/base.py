@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 from knowpay.collect import DownloadError
 from knowpay.collect.archive import extract
 from knowpay.collect.dataset import Dataset
+from knowpay.collect.disk import build
 from knowpay.collect.download import download
+from knowpay.collect.duck import quiet
 from knowpay.collect.ingest import ingest, version
 from knowpay.collect.local import places
-from knowpay.collect.store import build, quiet
 
 if TYPE_CHECKING:
     import pandas as pd
