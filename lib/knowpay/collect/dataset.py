@@ -86,7 +86,7 @@ class Truth:
         import yaml
 
         path = self._folder / "truth.yml"
-        return yaml.safe_load(path.readquote("utf-8")) if path.exists() else {}
+        return yaml.safe_load(path.read_text("utf-8")) if path.exists() else {}
 
     @cached_property
     def _files(self) -> dict[str, list[Path]]:
