@@ -1,8 +1,13 @@
 """What is written appears whole or not at all, made by one process; where it cannot be written a sentence says so."""
 
+import errno
 import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
+import filelock
 import pytest
 from knowpay.collect import ExportError, disk
 
@@ -35,6 +40,36 @@ def test_parallel_openers_build_once(tmp_path):
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(lambda _: disk.build(tmp_path / "s", make), range(4)))
     assert len(built) == 1 and all((m / "x").exists() for m in made)
+
+
+HOLD = """import pathlib, sys, time
+from knowpay.collect.disk import only_one
+with only_one(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_second_process_waits_and_a_killed_holder_stops_nobody(tmp_path):
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(tmp_path / "s")], stdout=subprocess.PIPE)
+    assert holder.stdout.readline().strip() == b"held"
+    second = threading.Thread(target=disk.build, args=(tmp_path / "s", lambda out: (out / "x").write_text("1")))
+    second.start()
+    second.join(0.5)
+    assert second.is_alive() and not (tmp_path / "s").exists()
+    holder.kill()
+    second.join(30)
+    assert (tmp_path / "s" / "x").read_text() == "1"
+    holder.communicate()
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS])
+def test_a_file_system_without_locks_is_no_obstacle(tmp_path, monkeypatch, number):
+    def acquire(lock, *given, **more):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
+    assert disk.build(tmp_path / "s", lambda out: (out / "x").write_text("1")).is_dir()
 
 
 def test_a_cache_that_cannot_be_written_is_a_sentence(tmp_path):

@@ -4,6 +4,8 @@ import gzip
 import hashlib
 import itertools
 import json
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from effort import cases
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from knowpay.collect import ExportError
+from knowpay.collect import ingest as steps
 from knowpay.collect.dataset import Dataset
 from knowpay.collect.ingest import ingest
 from knowpay.collect.ingest.merge import grouped
@@ -411,3 +414,18 @@ def test_days_are_written_in_groups_that_fit_into_memory():
     days = {"1": 2, "2": 2, "3": 1, "4": 9, "5": 3, "6": 1}
     assert list(grouped(days, 4)) == [["1", "2"], ["3"], ["4"], ["5", "6"]]
     assert list(grouped({}, 4)) == []
+
+
+# --- version ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_version_of_a_store_is_that_of_all_code_that_makes_it():
+    """All modules of the room that ingest imports, but for the errors and the way of writing."""
+    code = (
+        "import sys, knowpay.collect.ingest; print(*(m.__file__ for m in sys.modules.values() if 'knowpay' in repr(m)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    room = Path(steps.__file__).parents[1]
+    made_by = {path.relative_to(room).as_posix() for path in map(Path, ran.stdout.split()) if path.is_relative_to(room)}
+    digested = {path.relative_to(room).as_posix() for name in steps.CODE for path in room.glob(name)}
+    assert made_by - digested == {"__init__.py", "disk.py"} and {"ingest/merge.py", "adapters/ga4.py"} < digested

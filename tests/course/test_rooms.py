@@ -27,6 +27,8 @@ def test_the_rooms_keep_their_order():
         ("knowpay/people/money.py", "import knowpay_course"),
         ("knowpay/collect/door.py", "from knowpay.people import money"),
         ("knowpay/world/demand.py", "from knowpay.collect import schema"),
+        ("knowpay/collect/files.py", "from knowpay.collect.adapters import lines"),
+        ("knowpay/collect/ingest/load.py", "from knowpay.collect.ingest import merge"),
         ("knowpay_course/runner.py", "from knowpay_course.maintain import bench"),
     ],
 )

@@ -91,11 +91,11 @@ class Truth:
     @cached_property
     def _files(self) -> dict[str, list[Path]]:
         """The Parquet files of each table, in order."""
-        found: dict[str, list[Path]] = {}
+        files: dict[str, list[Path]] = {}
         for path in sorted([*self._folder.glob("*.parquet"), *self._folder.glob("*/*.parquet")]):
             name = path.stem if path.parent == self._folder else path.parent.name
-            found.setdefault(name, []).append(path)
-        return found
+            files.setdefault(name, []).append(path)
+        return files
 
     def tolerances(self, lesson: str) -> dict[str, float]:
         """How far the checks of a lesson, such as "12", may be off in a company of this size, by name of the check.
@@ -135,7 +135,7 @@ class _Canonical:
     def __get__(self, ds: "Dataset", owner: type) -> "Table":
         if ds is None:
             return self
-        ds.__dict__[self.name] = table = ds.con.table(self.name)  # from now on found there, not here
+        ds.__dict__[self.name] = table = ds.con.table(self.name)  # from now on it is there, not here
         return table
 
 
@@ -296,8 +296,8 @@ class Dataset:
 
     def waiting(self):
         """What waits in quarantine and what to do about it: pandas with table, rule, message, rows; most rows first."""
-        found = self.quarantine.filter(self.quarantine.status == "waiting").to_pandas()
-        kinds = found.groupby(["table", "rule", "column"], dropna=False)  # messages name the value: show one of them
+        rows = self.quarantine.filter(self.quarantine.status == "waiting").to_pandas()
+        kinds = rows.groupby(["table", "rule", "column"], dropna=False)  # messages name the value: show one of them
         frame = kinds.agg(message=("message", "first"), rows=("source_row", "size")).reset_index()
         frame = frame.sort_values(["rows", "table", "rule", "column"], ascending=[False, True, True, True])
         return frame[["table", "rule", "message", "rows"]].reset_index(drop=True)

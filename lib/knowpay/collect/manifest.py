@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from knowpay.collect import ExportError
 from knowpay.collect.schema import CURRENCIES
@@ -40,11 +41,16 @@ EXAMPLE = {
 NAMES = ("manifest.yml", "manifest.yaml", "manifest.json")
 
 
+def wrong(said: str) -> PydanticCustomError:
+    """What a validator raises. A ValueError would stay in memory for good, with the stack that it came from."""
+    return PydanticCustomError("wrong", said)
+
+
 def _known_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{value!r} is no name of the tz database") from None
+        raise wrong(f"{value!r} is no name of the tz database") from None
     return value
 
 
@@ -83,14 +89,14 @@ class Manifest(BaseModel):
     @classmethod
     def _known_currency(cls, value: str) -> str:
         if value not in CURRENCIES:
-            raise ValueError(f"{value!r} is no ISO 4217 code")
+            raise wrong(f"{value!r} is no ISO 4217 code")
         return value
 
     @field_validator("schema_version")
     @classmethod
     def _known_version(cls, value: str) -> str:
         if value.lstrip("v").split(".")[0] != "1":
-            raise ValueError(f"version {value!r} is not known; this package reads version 1")
+            raise wrong(f"version {value!r} is not known; this package reads version 1")
         return value
 
     @field_validator("observation_start", "observation_end", "extracted_at", mode="before")
@@ -108,7 +114,7 @@ class Manifest(BaseModel):
             moment = getattr(self, name)
             setattr(self, name, moment if moment.tzinfo else moment.replace(tzinfo=zone))
         if self.observation_end <= self.observation_start:
-            raise ValueError("observation_end must lie after observation_start")
+            raise wrong("observation_end must lie after observation_start")
         return self
 
 

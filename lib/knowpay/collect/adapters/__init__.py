@@ -75,8 +75,8 @@ def views(batch: Batch, name: str, delivery: Delivery) -> dict[str, Batch]:
         ExportError: a column that the mapping names is not in the file.
     """
     tables = FORMATS[delivery.manifest.source_format].views(replace(batch, file=name), delivery)
-    home, found = next(iter(tables)), {}
+    home, counted = next(iter(tables)), {}
     for table, view in tables.items():
         ragged, notes = (batch.ragged, batch.notes) if table == home else ([], [])
-        found[table] = replace(view, file=batch.file, ragged=ragged, notes=[*notes, *view.notes])
-    return found
+        counted[table] = replace(view, file=batch.file, ragged=ragged, notes=[*notes, *view.notes])
+    return counted

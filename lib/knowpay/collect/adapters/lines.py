@@ -68,11 +68,11 @@ class Fields:
         return self._first([f"{TEXTS}[{self._at(keys)}]" for keys in wanted])
 
     def id(self, *wanted: Place) -> str:
-        found = []
+        values = []
         for at in map(self._at, wanted):
             number = f"regexp_full_match(CAST({VALUES}[{at}] AS VARCHAR), '-?\\d+\\.0+')"
-            found.append(f"CASE WHEN {number} THEN split_part({TEXTS}[{at}], '.', 1) ELSE {TEXTS}[{at}] END")
-        return self._first(found)
+            values.append(f"CASE WHEN {number} THEN split_part({TEXTS}[{at}], '.', 1) ELSE {TEXTS}[{at}] END")
+        return self._first(values)
 
     def relation(self, documents: str) -> str:
         """The documents with their fields."""
@@ -87,10 +87,10 @@ class Fields:
         return self.paths.index(where) + 1
 
     @staticmethod
-    def _first(found: list[str]) -> str:
-        if len(found) == 1:
-            return found[0]
-        filled = [f"nullif({one}, '')" for one in found]  # an empty text is no value: the next place may have one
+    def _first(values: list[str]) -> str:
+        if len(values) == 1:
+            return values[0]
+        filled = [f"nullif({one}, '')" for one in values]  # an empty text is no value: the next place may have one
         return f"coalesce({', '.join(filled)})"
 
 

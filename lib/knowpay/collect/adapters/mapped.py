@@ -25,7 +25,7 @@ from knowpay.collect import ExportError
 from knowpay.collect.adapters.tables import FLAT, Delivery, case, tool_table, view
 from knowpay.collect.duck import quote
 from knowpay.collect.files import Batch, table_of
-from knowpay.collect.manifest import Zone
+from knowpay.collect.manifest import Zone, wrong
 from knowpay.collect.schema import TABLES
 
 NAIVE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?)?"
@@ -47,7 +47,7 @@ class FileMapping(BaseModel):
     @classmethod
     def _known_table(cls, value: str) -> str:
         if value not in TABLES:
-            raise ValueError(f"{value!r} is no table; write one of {', '.join(TABLES)}")
+            raise wrong(f"{value!r} is no table; write one of {', '.join(TABLES)}")
         return value
 
 
@@ -69,12 +69,12 @@ def refuse(delivery: Delivery) -> None:
 def views(batch: Batch, delivery: Delivery) -> dict[str, Batch]:
     """The one table that the mapping names; a canonical file that it does not name stays as it is."""
     manifest = delivery.manifest
-    found = _of(read_mapping(delivery.folder), batch.file)
-    if found is None:
+    said = _of(read_mapping(delivery.folder), batch.file)
+    if said is None:
         return {table_of(batch.file): replace(batch, units={"business_user_id_column": "user_id"})}
     lower = {n.lower(): n for n in batch.columns}
     columns, used = {}, set()
-    for ours, theirs in found.columns.items():
+    for ours, theirs in said.columns.items():
         source = lower.get(theirs.lower())
         if source is None:
             raise ExportError(
@@ -86,20 +86,20 @@ def views(batch: Batch, delivery: Delivery) -> dict[str, Batch]:
     for name in batch.columns:
         if name not in used:  # their column may have one of our names and mean something else
             columns[name if name not in columns else f"{name}_source"] = batch.columns[name]
-    for ours, names in found.values.items():
+    for ours, names in said.values.items():
         if ours in columns:
             value = f"trim(CAST({columns[ours][0]} AS VARCHAR))"
             columns[ours] = (case(value, names, value), "VARCHAR")
-    table = TABLES[found.table]
-    if found.timezone and found.timezone != manifest.timezone:
+    table = TABLES[said.table]
+    if said.timezone and said.timezone != manifest.timezone:
         times = [c.name for c in table.columns if c.type == "ts" and c.name in columns]
-        columns |= {c: _in_zone(columns[c], found.timezone) for c in times}
-    if "currency" in table.names and "currency" not in columns and found.table != "market":
+        columns |= {c: _in_zone(columns[c], said.timezone) for c in times}
+    if "currency" in table.names and "currency" not in columns and said.table != "market":
         columns["currency"] = (quote(manifest.currency), "VARCHAR")
-    units = {k: v for k in ("timestamp_unit", "money_unit") if (v := getattr(found, k))}
-    if "user_id" in found.columns:
+    units = {k: v for k in ("timestamp_unit", "money_unit") if (v := getattr(said, k))}
+    if "user_id" in said.columns:
         units["business_user_id_column"] = "user_id"
-    return {found.table: view(batch, batch.relation, columns, units)}
+    return {said.table: view(batch, batch.relation, columns, units)}
 
 
 def read_mapping(folder: Path) -> dict[str, FileMapping]:

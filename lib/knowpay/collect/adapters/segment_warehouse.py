@@ -131,8 +131,8 @@ def _identifies(batch: Batch, has: dict[str, tuple[str, str]], own: str) -> Batc
     traits = lines.known({n: expression for n, (expression, _) in columns.items()})
     state = lines.latest(lines.documents(batch, traits), Fields(), f"nullif({user}, '')", time, [DOC])
     u = Fields()
-    found = segment.user_columns(u, "_knowpay_user")
-    return view(batch, u.relation(state), found, UNITS)
+    columns = segment.user_columns(u, "_knowpay_user")
+    return view(batch, u.relation(state), columns, UNITS)
 
 
 def _tables(delivery: Delivery) -> set[str]:

@@ -46,8 +46,8 @@ def decide(con: Connection, store: Store, table: Table, record: TableRecord, fil
         ((keys,),) = con.execute(f"SELECT count(*) FROM (SELECT DISTINCT {columns(table.key)} FROM {aside})").fetchall()
         record.decided["received"] = keys
     else:
-        found = f"SELECT rule, count(*) FROM ({later.decided(table, files)}) GROUP BY rule"
-        for rule, keys in con.execute(found).fetchall():
+        decided = f"SELECT rule, count(*) FROM ({later.decided(table, files)}) GROUP BY rule"
+        for rule, keys in con.execute(decided).fetchall():
             record.decided[rule] = record.decided.get(rule, 0) + keys
 
 

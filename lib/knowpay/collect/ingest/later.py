@@ -32,7 +32,7 @@ def order_of(name: str) -> tuple[str, str, str]:
     users < users-2 < users-10 < users-2025-03-01 < users_20250302.
     """
     stem = _ENDING.sub("", name.lower())
-    days = ["".join(found.group(1, 3, 4)) for found in _DAY.finditer(stem)]
+    days = ["".join(day.group(1, 3, 4)) for day in _DAY.finditer(stem)]
     natural = re.sub(r"\d+", lambda n: f"{len(n[0].lstrip('0')):04}{n[0].lstrip('0')}", stem)
     return days[-1] if days else "", natural, name
 
@@ -47,7 +47,7 @@ def moments(table: Table, batch: Batch, extracted: str) -> dict[str, str]:
     at, own = f"coalesce(extracted_at, {extracted})", "updated_at"
     if "deleted_at" in table.names:
         own = "coalesce(updated_at, deleted_at)"
-    found = {"version": at, "own": f"CASE WHEN {own} <= {at} THEN {own} END"}  # a clock that runs ahead proves nothing
+    kept = {"version": at, "own": f"CASE WHEN {own} <= {at} THEN {own} END"}  # a clock that runs ahead proves nothing
     # A document of traits tells what changed: without deleted_at it does not say that the user came back.
     whole = "deleted_at" in map(str.lower, batch.columns) and not batch.file.lower().endswith(LINES)
     for name in table.guarded:
@@ -56,8 +56,8 @@ def moments(table: Table, batch: Batch, extracted: str) -> dict[str, str]:
             "bool": f'CASE WHEN "r_{name}" IS NOT NULL THEN CAST("{name}" AS BIGINT) END',
             "ts": f'coalesce(8000000000000000000 - epoch_us("{name}"), {"0" if whole else "NULL"})',
         }
-        found[f"s_{name}"] = strict[table.column(name).type]
-    return found
+        kept[f"s_{name}"] = strict[table.column(name).type]
+    return kept
 
 
 def columns(table: Table) -> dict[str, str]:

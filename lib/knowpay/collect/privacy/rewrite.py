@@ -247,10 +247,10 @@ def _holding(path: Path, needles: Iterable[str]) -> list[int]:
                 texts.append(f"CAST({column} AS VARCHAR)")
         if not texts or not needles:
             return []
-        found = " OR ".join("contains(line, ?)" for _ in needles)
+        hit = " OR ".join("contains(line, ?)" for _ in needles)
         rows = con.execute(
             f"""SELECT file_row_number FROM (SELECT file_row_number, concat_ws(chr(10), {", ".join(texts)}) AS line
-            FROM read_parquet(?, file_row_number = true)) WHERE {found} ORDER BY 1""",
+            FROM read_parquet(?, file_row_number = true)) WHERE {hit} ORDER BY 1""",
             [str(path), *needles],
         ).fetchall()
     return [row for (row,) in rows]

@@ -275,9 +275,9 @@ def _tables(ds: Dataset, subject: Subject) -> Iterator[tuple[str, list[dict]]]:
         else:
             continue
         yield name, _rows(ds, name, where, given)
-    found = " OR ".join("contains(CAST(to_json(t) AS VARCHAR), ?)" for _ in subject.ids)
+    named = " OR ".join("contains(CAST(to_json(t) AS VARCHAR), ?)" for _ in subject.ids)
     for name in ("quarantine", "superseded"):
-        rows = _rows(ds, name, found, subject.ids)
+        rows = _rows(ds, name, named, subject.ids)
         raw = [json.loads(next(text for column, text in row.items() if column.endswith("_json"))) for row in rows]
         yield name, [row for row, came in zip(rows, raw, strict=True) if subject.judge(list(came.items())) is None]
 
