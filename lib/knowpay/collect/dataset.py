@@ -217,32 +217,27 @@ class Dataset:
 
     def _aside(self) -> dict[str, str]:
         """SQL of what is not in the tables: rows that wait in quarantine, superseded versions and duplicates."""
-        tables, stored = self._files.ledger.tables, self._files.rows
-        files = sorted(self._files.ledger.files(), key=lambda named: (named[0], named[1].batch_id))
-        errors = [file.errors for _, file in files if file.errors]
-        again = [file.duplicates for _, file in files if file.duplicates]
+        rows, tables = self._files.rows, sorted(self._files.ledger.tables.items())
+        files = [file for _, table in tables for file in sorted(table.files, key=lambda file: file.batch_id)]
         none = ", ".join(f'NULL::{SQL_TYPES[kind]} AS "{name}"' for name, kind in QUARANTINE.items())
-        parts = [
-            f"""SELECT {quote(name)} AS "table", 'superseded' AS fate, NULL::VARCHAR AS source_file,
-            NULL::BIGINT AS source_row, CAST(to_json(s) AS VARCHAR) AS row_json
-            FROM (SELECT * EXCLUDE (_last) FROM {stored(tables[name].superseded)}) AS s"""
-            for name in sorted(tables)
-            if tables[name].superseded
-        ]
-        if again:
-            parts.append(
-                f"""SELECT "table", 'duplicate' AS fate, source_file, source_row, row_json FROM {stored(*again)}"""
-            )
-        parts = parts or [
-            """SELECT NULL::VARCHAR AS "table", NULL::VARCHAR AS fate, NULL::VARCHAR AS source_file,
+        waiting = f"SELECT {none} WHERE false"
+        if errors := [file.errors for file in files if file.errors]:
+            waiting += f" UNION ALL FROM {rows(*errors)}"
+        aside = """SELECT NULL::VARCHAR AS "table", NULL::VARCHAR AS fate, NULL::VARCHAR AS source_file,
             NULL::BIGINT AS source_row, NULL::VARCHAR AS row_json WHERE false"""
-        ]
-        waiting = f"FROM {stored(*errors)}" if errors else f"SELECT {none} WHERE false"
+        for name, table in tables:
+            if table.superseded:
+                aside += f""" UNION ALL SELECT {quote(name)}, 'superseded', NULL, NULL, CAST(to_json(s) AS VARCHAR)
+                    FROM (SELECT * EXCLUDE (_last) FROM {rows(table.superseded)}) AS s"""
+        if again := [file.duplicates for file in files if file.duplicates]:
+            aside += (
+                f""" UNION ALL SELECT "table", 'duplicate', source_file, source_row, row_json FROM {rows(*again)}"""
+            )
         return {
             "quarantine": f"SELECT * EXCLUDE (_user_id) FROM ({waiting})",
             "waiting_users": f"""SELECT DISTINCT _user_id AS user_id FROM ({waiting})
                 WHERE "table" = 'users' AND status = 'waiting' AND _user_id IS NOT NULL""",
-            "superseded": " UNION ALL ".join(parts),
+            "superseded": aside,
         }
 
     def _moment(self, name: str):

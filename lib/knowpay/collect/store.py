@@ -95,6 +95,9 @@ class Ledger:
         return ((name, record) for name, table in self.tables.items() for record in table.files)
 
 
+_EMPTY: dict[str, bytes] = {}  # query -> the file of its columns
+
+
 @cache
 def _json() -> TypeAdapter[Ledger]:
     """How a ledger is written and read."""
@@ -145,17 +148,28 @@ class Store:
 
     def save(self, con: duckdb.DuckDBPyConnection, sql: str, name: str) -> Part:
         """Write the result of a query into the store as `name`.<content>.parquet."""
-        made = self.scratch / "made.parquet"
-        ((rows,),) = con.execute(f"COPY ({sql}) TO {quote(made)} (FORMAT parquet, COMPRESSION zstd)").fetchall()
-        return Part(self.keep(made, name), rows)
+        ((rows,),) = con.execute(f"COPY ({sql}) TO {quote(self._made)} (FORMAT parquet, COMPRESSION zstd)").fetchall()
+        return Part(self._keep(name), rows)
 
-    def keep(self, made: Path, name: str) -> str:
-        """Move a finished file into the store as `name`.<content>.parquet and return its name there."""
-        with made.open("rb") as file:
+    def save_empty(self, con: duckdb.DuckDBPyConnection, sql: str, name: str) -> Part:
+        """The same for a query without rows, whose file is always the same: it is made once."""
+        if sql not in _EMPTY:
+            _EMPTY[sql] = (self.folder / self.save(con, sql, name).file).read_bytes()
+        self._made.write_bytes(_EMPTY[sql])
+        return Part(self._keep(name), 0)
+
+    @property
+    def _made(self) -> Path:
+        """Where a file is made."""
+        return self.scratch / "made.parquet"
+
+    def _keep(self, name: str) -> str:
+        """Move the file that was made into the store as `name`.<content>.parquet and return its name there."""
+        with self._made.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()[:16]
         target = self.folder / f"{name}.{content}.parquet"
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(made, target)
+        os.replace(self._made, target)
         return target.relative_to(self.folder).as_posix()
 
     def commit(self, ledger: Ledger) -> None:

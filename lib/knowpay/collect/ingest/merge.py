@@ -14,7 +14,6 @@ from knowpay.collect.store import Part, Store, TableRecord
 
 LOADED, ASIDE = -1, -2  # in place of the number of a file: a row of the store
 SORTED_AT_ONCE = 2_000_000  # rows: some 500 MB
-_EMPTY: dict[str, bytes] = {}  # table -> the file of one without rows: always the same, and it takes 3 ms to write
 
 
 def rank(con: Connection, store: Store, table: Table, before: TableRecord) -> bool:
@@ -85,13 +84,8 @@ def merge(con: Connection, store: Store, table: Table, before: TableRecord, agai
 
 def nothing(con: Connection, store: Store, table: Table) -> dict[str, Part]:
     """Write the file of a table without rows: its columns are known all the same."""
-    made = store.scratch / "nothing.parquet"
-    if table.name not in _EMPTY:
-        cols = ", ".join(f'NULL::{SQL_TYPES[c.type]} AS "{c.name}"' for c in table.columns)
-        none = store.save(con, f"SELECT {cols}, NULL::TIMESTAMPTZ AS _last LIMIT 0", f"{table.name}/none")
-        _EMPTY[table.name] = (store.folder / none.file).read_bytes()
-    made.write_bytes(_EMPTY[table.name])
-    return {"none": Part(store.keep(made, f"{table.name}/none"), 0)}
+    cols = ", ".join(f'NULL::{SQL_TYPES[c.type]} AS "{c.name}"' for c in table.columns)
+    return {"none": store.save_empty(con, f"SELECT {cols}, NULL::TIMESTAMPTZ AS _last LIMIT 0", f"{table.name}/none")}
 
 
 def _write(con: Connection, store: Store, table: Table, rows: str, most: dict[str, int]) -> dict[str, Part]:
