@@ -211,7 +211,7 @@ def _unwritable(error: BaseException) -> str:
     """What to do about a place that cannot be written, in a sentence; "" for any other error."""
     import errno
 
-    from knowpay.collect.store import UNWRITABLE
+    from knowpay.collect.disk import UNWRITABLE
 
     if not isinstance(error, OSError) or not error.filename or error.errno not in (*UNWRITABLE, errno.ENOSPC):
         return ""

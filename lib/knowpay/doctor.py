@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from knowpay import preflight
-from knowpay.collect.store import ROOT
+from knowpay.collect.disk import ROOT
 
 BASE = [
     "knowpay",

@@ -1,6 +1,7 @@
 """Each tool's export through its adapter: the same event and user, and what is particular to the tool."""
 
 import gzip
+import inspect
 import json
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 from adapter_exports import GA4, GA4_USER, IDENTIFY, PROFILE, SEGMENT, SENSORS, changed, load, rows
 from collect_exports import frames, report
-from knowpay.collect import ExportError
+from knowpay.collect import ExportError, adapters
 from knowpay.collect.dataset import Dataset
 
 EVENT = {
@@ -44,6 +45,17 @@ def waiting(ds: Dataset) -> list[tuple]:
     frame = ds.quarantine.to_pandas().sort_values(["table", "source_row", "rule", "column"])
     columns = ["table", "source_row", "rule", "column"]
     return [tuple(None if pd.isna(v) else v for v in row) for row in frame[columns].itertuples(index=False)]
+
+
+@pytest.mark.parametrize("tool", adapters.FORMATS)
+def test_every_adapter_has_the_same_functions_in_the_same_order(tool):
+    module, form = adapters.FORMATS[tool], adapters.Adapter
+    names = [name for name in vars(form) if not name.startswith("_")]
+    own = [n for n, f in vars(module).items() if inspect.isfunction(f) and f.__module__ == module.__name__]
+    assert names == ["claims", "refuse", "views"] == own[:3]
+    for name in names:
+        given, asked = (list(inspect.signature(getattr(one, name)).parameters) for one in (module, form))
+        assert given == asked[1:]
 
 
 @pytest.mark.parametrize("tool", EXPORTS)

@@ -10,9 +10,9 @@ import pytest
 from collect_exports import frames, write_manifest
 from knowpay.collect import ExportError, TooLittleData, needs
 from knowpay.collect.dataset import Dataset, Truth
+from knowpay.collect.disk import ROOT
 from knowpay.collect.ingest import ingest
 from knowpay.collect.schema import TABLES, dictionary
-from knowpay.collect.store import ROOT
 
 KINDS = {"str": "str", "ts": "datetime64[us, UTC]", "dec": "float64", "float": "float64", "int": "float64"}
 

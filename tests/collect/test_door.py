@@ -11,7 +11,7 @@ import knowpay
 import pytest
 from collect_exports import frames, write_manifest, write_table
 from knowpay.collect import ExportError
-from knowpay.collect import ingest as reader
+from knowpay.collect.ingest import run
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_ctrl_c_in_the_midst_of_a_query_is_ctrl_c(world, tmp_path, monkeypatch):
 
     write_manifest(tmp_path / "mine")
     write_table(frames()["users"], tmp_path / "mine" / "users.csv")
-    monkeypatch.setattr(reader._Run, "follow", query)
+    monkeypatch.setattr(run, "follow", query)
     with pytest.raises(KeyboardInterrupt):
         knowpay.open(tmp_path / "mine", cache=tmp_path / "cache")
     world.write = query

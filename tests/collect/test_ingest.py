@@ -4,7 +4,8 @@ import gzip
 import hashlib
 import itertools
 import json
-import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,9 +16,11 @@ from collect_exports import frames, report, write_manifest, write_table
 from effort import cases
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from knowpay.collect import ExportError, store
+from knowpay.collect import ExportError
+from knowpay.collect import ingest as steps
 from knowpay.collect.dataset import Dataset
-from knowpay.collect.ingest import _groups, ingest
+from knowpay.collect.ingest import ingest
+from knowpay.collect.ingest.merge import grouped
 from knowpay.collect.schema import TABLES
 from knowpay.collect.store import Store
 
@@ -404,63 +407,25 @@ def test_other_files_are_named_not_read(export, tmp_path):
     assert _open(ingest(folder, tmp_path / "store")).report.notes == ["user.csv was not read: no table has this name."]
 
 
-# --- nothing half-written ---------------------------------------------------------------------------------------------
-
-
-def test_a_store_appears_by_one_rename(tmp_path):
-    made_in = []
-
-    def make(out: Path) -> None:
-        assert not (tmp_path / "s").exists()
-        made_in.append(out.stat().st_ino)
-
-    assert store.build(tmp_path / "s", make).stat().st_ino == made_in[0]
-
-
-def test_a_killed_run_is_cleaned_up_by_the_next(tmp_path):
-    (tmp_path / ".s-dead").mkdir()
-    made = store.build(tmp_path / "s", lambda out: (out / "x").write_text("1"))
-    assert (made / "x").read_text() == "1" and not (tmp_path / ".s-dead").exists()
-
-
-def test_parallel_openers_build_once(tmp_path):
-    from concurrent.futures import ThreadPoolExecutor
-
-    built = []
-
-    def make(out: Path) -> None:
-        built.append(out)
-        (out / "x").write_text("1")
-
-    with ThreadPoolExecutor(4) as pool:
-        made = list(pool.map(lambda _: store.build(tmp_path / "s", make), range(4)))
-    assert len(built) == 1 and all((m / "x").exists() for m in made)
-
-
-def test_a_cache_that_cannot_be_written_is_a_sentence(tmp_path):
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(ExportError, match="KNOWPAY_CACHE"):
-        store.build(tmp_path / "file" / "s", lambda out: None)
-
-
-def test_a_full_disk_is_a_sentence(tmp_path):
-    def full(out: Path) -> None:
-        raise OSError(28, os.strerror(28))
-
-    with pytest.raises(ExportError, match="is full"):
-        store.build(tmp_path / "s", full)
-    assert [path.name for path in tmp_path.iterdir()] == ["s.lock"]  # no half of it is left to fill the disk further
-
-
-def test_the_cache_is_the_one_asked_for_else_that_of_the_environment(tmp_path, monkeypatch):
-    monkeypatch.setenv("KNOWPAY_CACHE", str(tmp_path / "set"))
-    assert store.cache_folder(tmp_path / "asked") == tmp_path / "asked"
-    assert store.cache_folder() == tmp_path / "set"
-    monkeypatch.delenv("KNOWPAY_CACHE")
-    assert store.cache_folder() == store.ROOT / "datasets" / "cache"
+# --- memory -----------------------------------------------------------------------------------------------------------
 
 
 def test_days_are_written_in_groups_that_fit_into_memory():
     days = {"1": 2, "2": 2, "3": 1, "4": 9, "5": 3, "6": 1}
-    assert list(_groups(days, 4)) == [["1", "2"], ["3"], ["4"], ["5", "6"]]
-    assert list(_groups({}, 4)) == []
+    assert list(grouped(days, 4)) == [["1", "2"], ["3"], ["4"], ["5", "6"]]
+    assert list(grouped({}, 4)) == []
+
+
+# --- version ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_version_of_a_store_is_that_of_all_code_that_makes_it():
+    """All modules of the room that ingest imports, but for the errors and the way of writing."""
+    code = (
+        "import sys, knowpay.collect.ingest; print(*(m.__file__ for m in sys.modules.values() if 'knowpay' in repr(m)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    room = Path(steps.__file__).parents[1]
+    made_by = {path.relative_to(room).as_posix() for path in map(Path, ran.stdout.split()) if path.is_relative_to(room)}
+    digested = {path.relative_to(room).as_posix() for name in steps.CODE for path in room.glob(name)}
+    assert made_by - digested == {"__init__.py", "disk.py"} and {"ingest/merge.py", "adapters/ga4.py"} < digested

@@ -181,7 +181,6 @@ def test_missing_values_are_empty_cells(ds, tmp_path):
 # Modules that may write files: the simulator and what reads exports in, the course's own outputs, and the gate's room.
 MAKERS = ("world/", "course/", "collect/privacy/")
 INGEST = (
-    "collect/ingest.py",
     "collect/files.py",
     "collect/store.py",
     "collect/download.py",

@@ -9,7 +9,8 @@ import time
 import duckdb
 import pandas as pd
 import pytest
-from knowpay.collect.privacy.scrub import KINDS, scrub, scrub_sql
+from knowpay.collect.privacy.scrub import scrub
+from knowpay.collect.scrub import KINDS, scrub_sql
 
 WIDE = str.maketrans("0123456789", "０１２３４５６７８９")
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)

@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from knowpay.collect import DownloadError, public
+from knowpay.collect.disk import ROOT
 from knowpay.collect.public import LISTED, SETS, counts, find, open_public
 from knowpay.collect.public import online_retail as retail
-from knowpay.collect.store import ROOT
 from scipy.special import betaln, gammaln
 
 CARDS = ROOT / "datasets"

@@ -10,10 +10,12 @@ import pytest
 from effort import cases
 from knowpay.collect import adapters
 from knowpay.collect.dataset import Dataset
-from knowpay.collect.files import Batch, open_file, quote
-from knowpay.collect.manifest import Manifest, read_manifest
+from knowpay.collect.duck import quote
+from knowpay.collect.files import Batch, open_file
+from knowpay.collect.ingest.plan import plan
+from knowpay.collect.ingest.typed import select
+from knowpay.collect.manifest import Manifest
 from knowpay.collect.schema import TABLES
-from knowpay.collect.sql import select
 from knowpay.collect.store import Store
 from knowpay.world import forms
 
@@ -105,7 +107,8 @@ def test_orders_come_back_from_the_events(form, opened, plain, days):
 def test_rows_that_come_back_from_quarantine_are_read_alike(form, days, tmp_path, tmp_path_factory):
     """A view of raw rows as the quarantine keeps them, JSON text, gives what the view of the file gave."""
     forms.write_export(form, days[0], tmp_path)
-    manifest, con = read_manifest(tmp_path), duckdb.connect()
+    delivery, con = plan(tmp_path).files[0].delivery, duckdb.connect()
+    manifest = delivery.manifest
     con.execute(f"SET TimeZone = {quote(manifest.timezone)}")
     con.execute("CREATE TABLE user_ids (user_id VARCHAR)")
     con.execute("SET VARIABLE has_order_items = false")
@@ -114,7 +117,7 @@ def test_rows_that_come_back_from_quarantine_are_read_alike(form, days, tmp_path
         if not adapters.claims(path.name, manifest):
             continue
         batch = open_file(con, path, path.name, scratch)
-        for table, view in adapters.views(batch, manifest, tmp_path).items():
+        for table, view in adapters.views(batch, path.name, delivery).items():
             con.execute(
                 f"""CREATE OR REPLACE TABLE kept AS SELECT {view.row} AS source_row, {view.raw} AS raw_json
                 FROM {view.relation} WHERE ({view.row}) % 7 = 1"""
@@ -123,7 +126,7 @@ def test_rows_that_come_back_from_quarantine_are_read_alike(form, days, tmp_path
             if list(batch.columns) != ["line"]:
                 columns = {n: (f"json_extract_string(raw_json, {quote(pointer(n))})", "VARCHAR") for n in batch.columns}
             back = Batch(path.name, "kept", "source_row", columns, -1, raw="raw_json")
-            again = adapters.views(back, manifest, tmp_path)[table]
+            again = adapters.views(back, path.name, delivery)[table]
             first, second = (typed(con, table, one, manifest) for one in (view, again))
             assert [row for row in first if row[0] % 7 == 1] == second
             seen.add(table)

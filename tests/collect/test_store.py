@@ -21,7 +21,7 @@ from knowpay.collect import ExportError
 from knowpay.collect.dataset import Dataset
 from knowpay.collect.ingest import ingest, replay
 from knowpay.collect.schema import FATES, TABLES
-from knowpay.collect.store import ROOT, Store, cache_folder
+from knowpay.collect.store import Store
 
 KILLS = cases(60)
 fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
@@ -405,11 +405,3 @@ def test_files_that_a_reader_has_open_survive_the_next_run(export, tmp_path):
     write_table(_events(["new"], "2025-03-01T10:00:00Z"), folder / "events-2.csv")
     ingest(folder, tmp_path / "store")
     assert ds.events.count().to_pandas() == count
-
-
-def test_without_a_checkout_the_cache_is_in_the_home(tmp_path, monkeypatch):
-    monkeypatch.delenv("KNOWPAY_CACHE", raising=False)
-    assert cache_folder() == ROOT / "datasets" / "cache"
-    monkeypatch.setattr("knowpay.collect.store.ROOT", tmp_path)
-    assert cache_folder() == Path.home() / ".cache" / "knowpay"
-    assert cache_folder("here") == Path("here").resolve()

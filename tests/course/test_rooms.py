@@ -28,6 +28,8 @@ def test_the_rooms_keep_their_order():
         ("knowpay/collect/door.py", "from knowpay.people import money"),
         ("knowpay/world/demand.py", "from knowpay.collect import schema"),
         ("knowpay/collect/adapters/lines.py", "from knowpay.world.forms import lines"),
+        ("knowpay/collect/files.py", "from knowpay.collect.adapters import lines"),
+        ("knowpay/collect/ingest/load.py", "from knowpay.collect.ingest import merge"),
         ("knowpay_course/runner.py", "from knowpay_course.maintain import bench"),
         ("knowpay_course/book/pages.py", "from knowpay_course.maintain import sheet"),
     ],

@@ -9,7 +9,7 @@ from pathlib import Path
 import knowpay
 import pytest
 from effort import thorough
-from knowpay.collect.store import cache_folder
+from knowpay.collect.disk import cache_folder
 from knowpay_course import execute, scorecard
 from knowpay_course.lesson import lessons
 

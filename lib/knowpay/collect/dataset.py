@@ -6,12 +6,13 @@ import weakref
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from knowpay.collect import ExportError
+from knowpay.collect.duck import parquet, quiet, quote
 from knowpay.collect.privacy import permission
 from knowpay.collect.schema import FATES, PAID, QUARANTINE, SQL_TYPES, TABLES
-from knowpay.collect.store import Store, quiet
+from knowpay.collect.store import Ledger, Store
 
 if TYPE_CHECKING:
     from ibis.expr.types import Table
@@ -19,20 +20,11 @@ if TYPE_CHECKING:
 _NET = """total - coalesce(tax, 0) - coalesce(refund_total, 0) - coalesce(fee, 0) - coalesce(commission, 0)"""
 
 
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _parquet(paths: list[str]) -> str:
-    """SQL of the rows of some Parquet files."""
-    return f"read_parquet([{', '.join(map(_text, paths))}])"
-
-
 class Report:
     """What ingest did, one line per table: rows_in = loaded + duplicate + superseded + quarantined."""
 
-    def __init__(self, ledger: dict[str, Any]) -> None:
-        self.notes: list[str] = ledger["notes"]
+    def __init__(self, ledger: Ledger) -> None:
+        self.notes = ledger.notes
         self._ledger = ledger
 
     @cached_property
@@ -40,8 +32,10 @@ class Report:
         """pandas: table, file, batch_id, rows_in, loaded, duplicate, superseded, quarantined of each file."""
         import pandas as pd
 
-        names = ["table", "file", "batch_id", "rows", *FATES]
-        frame = pd.DataFrame(self._ledger["batches"], columns=names).rename(columns={"rows": "rows_in"})
+        lines = [
+            (table, f.file, f.batch_id, f.rows, *(getattr(f, x) for x in FATES)) for table, f in self._ledger.files()
+        ]
+        frame = pd.DataFrame(lines, columns=["table", "file", "batch_id", "rows_in", *FATES])
         return frame.sort_values(["table", "file"], ignore_index=True)
 
     @cached_property
@@ -59,12 +53,12 @@ class Report:
         """
         import pandas as pd
 
-        parts = {d: p["rows"] for d, p in self._ledger["parts"]["events"].items() if p["rows"]}
-        frame = pd.DataFrame({"date": pd.to_datetime(list(parts)), "rows": list(parts.values())})
-        manifest = self._ledger["manifest"]
+        events, manifest = self._ledger.tables["events"], self._ledger.manifest
+        rows = {day: part.rows for day, part in events.parts.items() if part.rows}
+        frame = pd.DataFrame({"date": pd.to_datetime(list(rows)), "rows": list(rows.values())})
         day = pd.Timestamp(manifest["extracted_at"]).tz_convert(manifest["timezone"]).tz_localize(None).normalize()
         frame["is_final"] = frame["date"] + pd.Timedelta(days=manifest["lookback_days"]) < day
-        frame["touched"] = frame["date"].dt.strftime("%Y-%m-%d").isin(self._ledger["touched"].get("events", []))
+        frame["touched"] = frame["date"].dt.strftime("%Y-%m-%d").isin(events.touched)
         return frame.sort_values("date", ignore_index=True)
 
     def __repr__(self) -> str:
@@ -97,11 +91,11 @@ class Truth:
     @cached_property
     def _files(self) -> dict[str, list[Path]]:
         """The Parquet files of each table, in order."""
-        found: dict[str, list[Path]] = {}
+        files: dict[str, list[Path]] = {}
         for path in sorted([*self._folder.glob("*.parquet"), *self._folder.glob("*/*.parquet")]):
             name = path.stem if path.parent == self._folder else path.parent.name
-            found.setdefault(name, []).append(path)
-        return found
+            files.setdefault(name, []).append(path)
+        return files
 
     def tolerances(self, lesson: str) -> dict[str, float]:
         """How far the checks of a lesson, such as "12", may be off in a company of this size, by name of the check.
@@ -141,7 +135,7 @@ class _Canonical:
     def __get__(self, ds: "Dataset", owner: type) -> "Table":
         if ds is None:
             return self
-        ds.__dict__[self.name] = table = ds.con.table(self.name)  # from now on found there, not here
+        ds.__dict__[self.name] = table = ds.con.table(self.name)  # from now on it is there, not here
         return table
 
 
@@ -170,7 +164,7 @@ class Dataset:
         self.name, self.store, self.source = name, store, source
         self._files, self._truth = Store(store), truth
         self._raw: set[str] = set()
-        self.manifest = MappingProxyType(self._files.ledger["manifest"])
+        self.manifest = MappingProxyType(self._files.ledger.manifest)
         self.report = Report(self._files.ledger)
         self.timezone: str = self.manifest["timezone"]
         self.currency: str = self.manifest["currency"]
@@ -194,7 +188,7 @@ class Dataset:
 
         con = ibis.duckdb.connect()
         con.raw_sql("SET TimeZone = 'UTC'")
-        con.raw_sql(f"SET temp_directory = {_text(tempfile.gettempdir() + '/knowpay')}")  # not where the reader stands
+        con.raw_sql(f"SET temp_directory = {quote(tempfile.gettempdir() + '/knowpay')}")  # not where the reader stands
         quiet(con.con)
         for table in TABLES.values():
             # pandas has no missing whole number: one that may be missing is float64, whether one is or not
@@ -206,14 +200,13 @@ class Dataset:
             columns = "* EXCLUDE (_last)" + (f" REPLACE ({', '.join(money)})" if money else "")
             if table.name == "orders":
                 columns += f", CAST({_NET} AS DOUBLE) AS net_revenue"
-            con.raw_sql(f"CREATE VIEW {table.name} AS SELECT {columns} FROM {_parquet(self._files.paths(table.name))}")
+            con.raw_sql(f"CREATE VIEW {table.name} AS SELECT {columns} FROM {parquet(self._files.paths(table.name))}")
         for name, sql in self._aside().items():
             con.raw_sql(f"CREATE VIEW {name} AS {sql}")
         con.raw_sql(f"CREATE VIEW paid_orders AS FROM orders WHERE status IN {PAID}")
         for name, sql in permission.views(self.manifest["contains_personal_data"]).items():
             con.raw_sql(f"CREATE VIEW {name} AS {sql}")
-        items = self.report.batches["table"] == "order_items"
-        if not items.any():
+        if not self._files.ledger.tables["order_items"].files:
             con.raw_sql(
                 """CREATE OR REPLACE VIEW order_items AS SELECT order_id, CAST(1 AS BIGINT) AS line_no, product_id,
                 coalesce(subtotal, total + coalesce(discount, 0)) AS price, CAST(1 AS BIGINT) AS quantity, discount,
@@ -224,28 +217,27 @@ class Dataset:
 
     def _aside(self) -> dict[str, str]:
         """SQL of what is not in the tables: rows that wait in quarantine, superseded versions and duplicates."""
-        ledger, folder = self._files.ledger, self._files.folder
-        files = {k: [str(folder / n) for _, n in sorted(ledger[k].items())] for k in ("quarantine", "duplicate")}
+        rows, tables = self._files.rows, sorted(self._files.ledger.tables.items())
+        files = [file for _, table in tables for file in sorted(table.files, key=lambda file: file.batch_id)]
         none = ", ".join(f'NULL::{SQL_TYPES[kind]} AS "{name}"' for name, kind in QUARANTINE.items())
-        parts = [
-            f"""SELECT {_text(table)} AS "table", 'superseded' AS fate, NULL::VARCHAR AS source_file,
-            NULL::BIGINT AS source_row, CAST(to_json(s) AS VARCHAR) AS row_json
-            FROM (SELECT * EXCLUDE (_last) FROM {_parquet([str(folder / name)])}) AS s"""
-            for table, name in sorted(ledger["superseded"].items())
-        ]
-        again = f"""SELECT "table", 'duplicate' AS fate, source_file, source_row, row_json
-            FROM {_parquet(files["duplicate"])}"""
-        parts += [again] if files["duplicate"] else []
-        parts = parts or [
-            """SELECT NULL::VARCHAR AS "table", NULL::VARCHAR AS fate, NULL::VARCHAR AS source_file,
+        waiting = f"SELECT {none} WHERE false"
+        if errors := [file.errors for file in files if file.errors]:
+            waiting += f" UNION ALL FROM {rows(*errors)}"
+        aside = """SELECT NULL::VARCHAR AS "table", NULL::VARCHAR AS fate, NULL::VARCHAR AS source_file,
             NULL::BIGINT AS source_row, NULL::VARCHAR AS row_json WHERE false"""
-        ]
-        waiting = f"FROM {_parquet(files['quarantine'])}" if files["quarantine"] else f"SELECT {none} WHERE false"
+        for name, table in tables:
+            if table.superseded:
+                aside += f""" UNION ALL SELECT {quote(name)}, 'superseded', NULL, NULL, CAST(to_json(s) AS VARCHAR)
+                    FROM (SELECT * EXCLUDE (_last) FROM {rows(table.superseded)}) AS s"""
+        if again := [file.duplicates for file in files if file.duplicates]:
+            aside += (
+                f""" UNION ALL SELECT "table", 'duplicate', source_file, source_row, row_json FROM {rows(*again)}"""
+            )
         return {
             "quarantine": f"SELECT * EXCLUDE (_user_id) FROM ({waiting})",
             "waiting_users": f"""SELECT DISTINCT _user_id AS user_id FROM ({waiting})
                 WHERE "table" = 'users' AND status = 'waiting' AND _user_id IS NOT NULL""",
-            "superseded": " UNION ALL ".join(parts),
+            "superseded": aside,
         }
 
     def _moment(self, name: str):
@@ -272,7 +264,7 @@ class Dataset:
             KeyError: the export has no such table.
             ExportError: the files of the export are gone or cannot be read any more.
         """
-        from knowpay.collect.ingest import plan
+        from knowpay.collect.ingest.plan import plan
 
         batches = self.report.batches
         files = batches.loc[batches["table"] == table, "file"]
@@ -280,7 +272,7 @@ class Dataset:
             raise KeyError(f"the export has no table {table!r}; it has {', '.join(batches['table'].unique())}")
         if table in self._raw:
             return self.con.table(f"raw_{table}")
-        there = {file.name: file for file in plan(self.source)[0]}
+        there = {file.name: file for file in plan(self.source).files}
         if gone := [name for name in files if name not in there]:
             raise ExportError(f"{gone[0]} is not in {self.source} any more. Put it back, or open the export again.")
         raw, parts = self.con.con, []
@@ -291,7 +283,7 @@ class Dataset:
             columns = "".join(
                 f', CAST({e} AS VARCHAR) AS "{n.replace(chr(34), chr(34) * 2)}"' for n, (e, _) in batch.columns.items()
             )
-            head = f"{_text(name)} AS source_file, {batch.row} AS source_row"
+            head = f"{quote(name)} AS source_file, {batch.row} AS source_row"
             parts.append(f"SELECT {head}{columns} FROM {batch.relation}")
         raw.execute(f"CREATE VIEW raw_{table} AS {' UNION ALL BY NAME '.join(parts)}")  # no copy in memory
         self._raw.add(table)
@@ -299,8 +291,8 @@ class Dataset:
 
     def waiting(self):
         """What waits in quarantine and what to do about it: pandas with table, rule, message, rows; most rows first."""
-        found = self.quarantine.filter(self.quarantine.status == "waiting").to_pandas()
-        kinds = found.groupby(["table", "rule", "column"], dropna=False)  # messages name the value: show one of them
+        rows = self.quarantine.filter(self.quarantine.status == "waiting").to_pandas()
+        kinds = rows.groupby(["table", "rule", "column"], dropna=False)  # messages name the value: show one of them
         frame = kinds.agg(message=("message", "first"), rows=("source_row", "size")).reset_index()
         frame = frame.sort_values(["rows", "table", "rule", "column"], ascending=[False, True, True, True])
         return frame[["table", "rule", "message", "rows"]].reset_index(drop=True)

@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from knowpay.collect.dataset import Dataset
-from knowpay.collect.store import build, cache_folder
+from knowpay.collect.disk import build, cache_folder
 
 
 def open_data(data: str | Path, seed: int = 0, cache: str | Path | None = None, **company: float) -> Dataset:

@@ -14,12 +14,13 @@ from typing import IO
 import duckdb
 
 from knowpay.collect import ExportError
-from knowpay.collect.manifest import NAMES as MANIFESTS
+from knowpay.collect.duck import first_line, quote
 from knowpay.collect.schema import TABLES
 
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 LINES = tuple(e + z for e in (".json", ".jsonl", ".ndjson") for z in ("", ".gz"))
 DELIMITERS = ",;\t|"
+LONGEST = 16_000_000  # bytes of one line of JSON
 BLOCK = 1 << 22  # bytes of a CSV file read at a time; one row must fit
 _TABLE = re.compile(rf"(.*/)?({'|'.join(TABLES)})([-/].*|_\d.*)?({'|'.join(map(re.escape, ENDINGS))})", re.IGNORECASE)
 
@@ -30,7 +31,7 @@ def digest(path: Path) -> str:
 
 
 def list_files(source: Path) -> list[Path]:
-    """All files of the export folder but manifests and hidden ones, in the order of their names.
+    """All files of the export folder but hidden ones, in the order of their names.
 
     Raises:
         ExportError: the folder does not exist, is a file, or holds a file that may not be read.
@@ -39,15 +40,14 @@ def list_files(source: Path) -> list[Path]:
         raise ExportError(f"{source} is a file. Give the folder that holds the tables and manifest.yml.")
     if not source.is_dir():
         raise ExportError(f"There is no folder {source}. Give the folder that holds the tables and manifest.yml.")
-    found = []
+    paths = []
     for path in sorted(source.rglob("*")):
-        name = path.relative_to(source).as_posix()
-        if not path.is_file() or path.name in MANIFESTS or name.startswith((".", "~")) or "/." in name or "/~" in name:
+        if any(part.startswith((".", "~")) for part in path.relative_to(source).parts) or not path.is_file():
             continue
         if not os.access(path, os.R_OK):
             raise ExportError(f"{path} may not be read. Give yourself the right to read it.")
-        found.append(path)
-    return found
+        paths.append(path)
+    return paths
 
 
 def table_of(name: str) -> str | None:
@@ -81,10 +81,6 @@ class Batch:
         return self.raw or f"json_object({', '.join(f'{quote(n)}, {e}' for n, (e, _) in self.columns.items())})"
 
 
-def quote(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def open_file(con: duckdb.DuckDBPyConnection, path: Path, name: str, scratch: Path) -> Batch:
     """Make the file readable through `con`: CSV as text, Parquet with its own types, JSON as lines.
 
@@ -96,15 +92,13 @@ def open_file(con: duckdb.DuckDBPyConnection, path: Path, name: str, scratch: Pa
     if path.suffix.lower() == ".parquet":
         return _open_parquet(con, path, name)
     if name.lower().endswith(LINES):
-        from knowpay.collect.adapters import open_lines
-
-        return open_lines(con, path, name)
+        return _open_lines(con, path, name)
     return _open_csv(path, name, scratch)
 
 
 def _open_parquet(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> Batch:
     try:
-        relation = f"read_parquet({quote(str(path))}, file_row_number = true)"
+        relation = f"read_parquet({quote(path)}, file_row_number = true)"
         described = con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
         ((rows,),) = con.execute(f"SELECT count(*) FROM {relation}").fetchall()
     except duckdb.Error as error:  # what a broken file raises is of many kinds
@@ -113,6 +107,43 @@ def _open_parquet(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> Batc
     columns.pop("file_row_number")
     columns = {n: c for n, c in columns.items() if not n.startswith("__index_level_")}  # pandas' row labels
     return Batch(name, relation, "file_row_number + 1", columns, rows)
+
+
+def _open_lines(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> Batch:
+    """Make a file of JSON lines readable: a column `line` (JSON); rows are counted over the lines that hold text.
+
+    DuckDB reads the file anew for each query, so memory does not grow with it. Lines that are no JSON object are
+    returned as `ragged`.
+
+    Raises:
+        ExportError: the file is damaged, is no UTF-8, is one JSON document over all its lines, or has a line of more
+            than 16 MB.
+    """
+    gz = "gzip" if path.suffix.lower() == ".gz" else "none"
+    # strict_mode off and new_line \n: a line ends at \n, \r or both, also where a file mixes them.
+    text = f"""(SELECT row_number() OVER () AS source_row, content FROM read_csv({quote(path)},
+        columns = {{'content': 'VARCHAR'}}, header = false, auto_detect = false, delim = '\\x01', quote = '',
+        escape = '', comment = '', new_line = '\\n', strict_mode = false, max_line_size = {LONGEST},
+        compression = '{gz}') WHERE trim(content, ' \t') <> '')"""
+    good = "(CASE WHEN ltrim(content, ' \t') LIKE '{%' THEN json_valid(content) ELSE false END)"
+    try:
+        rows = con.execute(f"SELECT count(*) FROM {text}").fetchall()[0][0]
+        first = con.execute(f"SELECT content FROM {text} WHERE source_row = 1").fetchall()
+        if first and (first[0][0].lstrip(" \t").startswith("[") or first[0][0].strip(" \t") == "{"):
+            raise ExportError(
+                f"{name} is one JSON document. Write one object a line, as `jq -c` does, and open it again."
+            )
+        ragged = con.execute(f"SELECT source_row, content FROM {text} WHERE NOT {good} ORDER BY 1").fetchall()
+    except duckdb.Error as error:
+        if "utf-8" in str(error).lower():
+            raise ExportError(f"{name} is not UTF-8. Export it again as UTF-8.") from error
+        raise ExportError(f"{name} cannot be read. Export it again. ({first_line(error)})") from error
+    # NULL instead of a broken line: DuckDB may look into a line before it has applied the condition.
+    relation = f"""(SELECT source_row, CASE WHEN {good} THEN content END AS content FROM {text} WHERE {good}) AS x"""
+    notes = [] if rows else [f"{name} is empty."]
+    # DuckDB also reads a comma too many; json() writes the line without it.
+    raw, columns = "json(content)", {"line": ("content", "JSON")}
+    return Batch(name, relation, "source_row", columns, rows, ragged, notes, raw)
 
 
 def scratch_name(name: str) -> str:
@@ -131,11 +162,11 @@ class _Text:
         if self.start[:2] in (b"\xff\xfe", b"\xfe\xff"):
             raise ExportError(f"{name} is UTF-16, not UTF-8. Save it as 'CSV UTF-8' and try again.")
         self.start = self.start.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
-        self._check(self.start)
+        self._decode(self.start)
         if self.start and not re.search(rb"[\r\n]", self.start):
             self.start += b"\n"  # a header alone
 
-    def _check(self, block: bytes, final: bool = False) -> None:
+    def _decode(self, block: bytes, final: bool = False) -> None:
         self.quotes += block.count(b'"')
         try:
             self.decoder.decode(block, final)
@@ -152,7 +183,7 @@ class _Text:
             block, self.start = self.start, b""
         else:
             block = self.file.read(BLOCK if size is None or size < 0 else size)
-            self._check(block, final=not block)
+            self._decode(block, final=not block)
         if not block and self.last not in (b"\n", b"\r"):
             block = b"\n"
         self.last = block[-1:] or self.last
@@ -193,7 +224,7 @@ def _read_csv(text: _Text, name: str, scratch: Path) -> Batch:
     from pyarrow import csv as pacsv
 
     target = scratch / f"{scratch_name(name)}.parquet"
-    relation = f"read_parquet({quote(str(target))})"
+    relation = f"read_parquet({quote(target)})"
     header = text.header()
     if not header.strip() and not text.start.strip():
         pq.write_table(pa.table({"source_row": pa.array([], pa.int64())}), target)
@@ -231,7 +262,7 @@ def _read_csv(text: _Text, name: str, scratch: Path) -> Batch:
                 f"{BLOCK >> 20} MB. Close the quote, or double it."
             ) from error
         raise ExportError(f"{name} is no readable CSV file. Export it again. ({first_line(error)})") from error
-    _check_quotes(name, text.quotes, read, last, ragged)
+    _refuse_open_quote(name, text.quotes, read, last, ragged)
     columns = {n: (i, "VARCHAR") for n, i in zip(names, ids, strict=True)}
     return Batch(name, relation, "source_row", columns, read + len(ragged), ragged, notes)
 
@@ -247,7 +278,7 @@ def _numbers(before: int, rows: int, ragged: list[tuple[int, str]]) -> "np.ndarr
     return good + np.searchsorted(places, good, side="right")
 
 
-def _check_quotes(name: str, quotes: int, rows: int, last, ragged: list[tuple[int, str]]) -> None:
+def _refuse_open_quote(name: str, quotes: int, rows: int, last, ragged: list[tuple[int, str]]) -> None:
     """A quote that is never closed swallows all rows after it into one field. Refuse such a file."""
     if quotes % 2 == 0:
         return
@@ -258,7 +289,3 @@ def _check_quotes(name: str, quotes: int, rows: int, last, ragged: list[tuple[in
         swallowed = any("\n" in (c[-1].as_py() or "") for c in last.columns) if last is not None else False
     if swallowed:
         raise ExportError(f"{name}: a quote opened in data row {end} is never closed. Close it, or double it.")
-
-
-def first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:200]

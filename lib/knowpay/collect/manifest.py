@@ -1,5 +1,6 @@
 """The manifest of an export: what cannot be guessed from the rows."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,6 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from knowpay.collect import ExportError
 from knowpay.collect.schema import CURRENCIES
@@ -39,11 +41,16 @@ EXAMPLE = {
 NAMES = ("manifest.yml", "manifest.yaml", "manifest.json")
 
 
+def wrong(said: str) -> PydanticCustomError:
+    """What a validator raises. A ValueError would stay in memory for good, with the stack that it came from."""
+    return PydanticCustomError("wrong", said)
+
+
 def _known_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{value!r} is no name of the tz database") from None
+        raise wrong(f"{value!r} is no name of the tz database") from None
     return value
 
 
@@ -82,14 +89,14 @@ class Manifest(BaseModel):
     @classmethod
     def _known_currency(cls, value: str) -> str:
         if value not in CURRENCIES:
-            raise ValueError(f"{value!r} is no ISO 4217 code")
+            raise wrong(f"{value!r} is no ISO 4217 code")
         return value
 
     @field_validator("schema_version")
     @classmethod
     def _known_version(cls, value: str) -> str:
         if value.lstrip("v").split(".")[0] != "1":
-            raise ValueError(f"version {value!r} is not known; this package reads version 1")
+            raise wrong(f"version {value!r} is not known; this package reads version 1")
         return value
 
     @field_validator("observation_start", "observation_end", "extracted_at", mode="before")
@@ -107,23 +114,23 @@ class Manifest(BaseModel):
             moment = getattr(self, name)
             setattr(self, name, moment if moment.tzinfo else moment.replace(tzinfo=zone))
         if self.observation_end <= self.observation_start:
-            raise ValueError("observation_end must lie after observation_start")
+            raise wrong("observation_end must lie after observation_start")
         return self
 
 
-def read_manifests(source: Path) -> dict[Path, Manifest]:
-    """Every manifest of the export, by its folder. A file is read by the manifest of the nearest folder above it.
+def read_manifests(source: Path, paths: Collection[Path]) -> dict[Path, Manifest]:
+    """Every manifest among the files of the export, by its folder. A file is read by that of the nearest one above it.
 
     The export's own folder needs one; a later delivery in a folder of its own may bring another.
 
     Raises:
         ExportError: there is none, one is no YAML, or a field is missing or wrong; says what to write.
     """
-    paths = {p.parent: p for n in reversed(NAMES) for p in sorted(source.rglob(n)) if p.is_file()}
-    if source not in paths:
+    said = {p.parent: p for name in reversed(NAMES) for p in paths if p.name == name}
+    if source not in said:
         example = "\n".join(f"{k}: {v}" for k, v in EXAMPLE.items())
         raise ExportError(f"{source} has no manifest.yml. Write one, for example:\n{example}")
-    return {folder: _read(path) for folder, path in paths.items()}
+    return {folder: _read(path) for folder, path in said.items()}
 
 
 def whole(manifests: dict[Path, Manifest]) -> Manifest:
@@ -141,11 +148,6 @@ def whole(manifests: dict[Path, Manifest]) -> Manifest:
     start = min(m.observation_start for m in manifests.values())
     end = max(m.observation_end for m in manifests.values())
     return newest.model_copy(update={"observation_start": start, "observation_end": end})
-
-
-def read_manifest(source: Path) -> Manifest:
-    """The manifest of the export as a whole; raises as `read_manifests` and `whole`."""
-    return whole(read_manifests(source))
 
 
 def _read(path: Path) -> Manifest:

@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from knowpay.collect.disk import ROOT
 from knowpay.collect.schema import INTEREST
-from knowpay.collect.store import ROOT
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,134 +1,113 @@
-"""The cache folder: built once, atomically, by one process at a time; and the store of an ingested export."""
+"""The store of an ingested export: Parquet files named by their content, and a ledger of those that count."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import json
 import os
 import shutil
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowpay.collect import ExportError
+from knowpay.collect.duck import parquet, quote
 
 if TYPE_CHECKING:
     import duckdb
-
-ROOT = Path(__file__).parents[3]
-# No permission, a disk that is read only, a file where a folder should be.
-UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR)
+    from pydantic import TypeAdapter
 
 
-def cache_folder(cache: str | Path | None = None) -> Path:
-    """The folder of generated and downloaded data: `cache`, else KNOWPAY_CACHE, else datasets/cache of the checkout.
+@dataclass(frozen=True)
+class Part:
+    """A Parquet file of the store: its name there, and how many rows it has."""
 
-    Where the package was installed without one it is ~/.cache/knowpay.
+    file: str
+    rows: int
+
+
+@dataclass
+class Verdict:
+    """What the prices of a file say: `refused` is why nothing of it may be loaded, `doubts` are lines of the report."""
+
+    refused: str | None = None
+    doubts: list[str] = field(default_factory=list)
+
+
+@dataclass
+class FileRecord:
+    """What became of the rows of one file for one table.
+
+    Args:
+        file: its name in the export.
+        batch_id: digest of its bytes.
+        unit: what is read once: the same bytes may be the (empty) files of two tables.
+        declared: digest of what its typed rows depend on besides its bytes.
+        rows: that came; the sum of loaded, duplicate, superseded and quarantined.
+        duplicates, errors: the duplicate rows, and the errors of those that wait or waited in quarantine.
     """
-    usual = ROOT / "datasets" / "cache" if (ROOT / "datasets").is_dir() else Path("~/.cache/knowpay")
-    return Path(cache or os.environ.get("KNOWPAY_CACHE") or usual).expanduser().resolve()
+
+    file: str
+    batch_id: str
+    unit: str
+    declared: str
+    rows: int
+    notes: list[str]
+    money: Verdict
+    loaded: int
+    duplicate: int
+    superseded: int
+    quarantined: int
+    duplicates: Part | None = None
+    errors: Part | None = None
 
 
-def quiet(con: duckdb.DuckDBPyConnection) -> None:
-    """Turn DuckDB's progress bar off: it would land in the output of a lesson.
+@dataclass
+class TableRecord:
+    """One canonical table.
 
-    In a notebook without ipywidgets DuckDB has no bar and refuses to be told so.
+    Args:
+        parts: its files, by the local date of their rows: "all" where a table is one file, "none" where it is empty.
+        superseded: the versions of rows that are not shown.
+        touched: which parts the last run wrote.
+        decided: number of keys that came with different contents, by the rule that decided (see `ingest.later`).
+        files: the files of the export that feed it, in the order in which they were read.
     """
-    import duckdb
 
-    with suppress(duckdb.InvalidInputException):
-        con.execute("SET enable_progress_bar = false")
-
-
-@contextmanager
-def only_one(target: Path) -> Iterator[None]:
-    """Hold the lock of `target` (a file beside it). It dies with its process, so a killed run leaves none."""
-    with open(target.with_name(target.name + ".lock"), "a+b") as lock:
-        try:
-            import fcntl
-
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        except ImportError:  # Windows: retried ten times a second apart by the system, so ask again
-            import msvcrt
-
-            while True:
-                try:
-                    msvcrt.locking(lock.fileno(), msvcrt.LK_LOCK, 1)
-                    break
-                except OSError:
-                    continue
-        except OSError:  # a file system without locks: the work is done twice, the rename stays atomic
-            pass
-        yield
+    parts: dict[str, Part] = field(default_factory=dict)
+    superseded: Part | None = None
+    touched: list[str] = field(default_factory=list)
+    decided: dict[str, int] = field(default_factory=dict)
+    files: list[FileRecord] = field(default_factory=list)
 
 
-@contextmanager
-def writable(folder: Path) -> Iterator[None]:
-    """Turn the errors of a folder that cannot be written, or of a full disk, into one sentence.
+@dataclass
+class Ledger:
+    """The state of a store: the folder it came from, its manifest, the notes of the report, and its tables by name."""
 
-    Raises:
-        ExportError: names the folder and the remedy.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in UNWRITABLE:
-            raise ExportError(
-                f"The cache {folder} cannot be written ({error.strerror}). "
-                "Set KNOWPAY_CACHE to a folder that you may write."
-            ) from error
-        if error.errno != errno.ENOSPC:
-            raise
-        raise ExportError(
-            f"The disk of {folder} is full. Free some space, or set KNOWPAY_CACHE to another disk."
-        ) from error
+    source: str = ""
+    manifest: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    tables: dict[str, TableRecord] = field(default_factory=dict)
+
+    def files(self) -> Iterator[tuple[str, FileRecord]]:
+        """(table, file) of every file of every table."""
+        return ((name, record) for name, table in self.tables.items() for record in table.files)
 
 
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """Let Ctrl-C be Ctrl-C: DuckDB turns it into a RuntimeError, "Query interrupted"."""
-    try:
-        yield
-    except RuntimeError as error:
-        if "interrupted" not in str(error):
-            raise
-        raise KeyboardInterrupt from None
+_EMPTY: dict[str, bytes] = {}  # query -> the file of its columns
 
 
-def build(target: Path, make: Callable[[Path], None]) -> Path:
-    """Return the folder `target`, made by `make(temporary folder)` when it does not exist yet.
+@cache
+def _json() -> TypeAdapter[Ledger]:
+    """How a ledger is written and read."""
+    from pydantic import TypeAdapter
 
-    Raises:
-        ExportError: the cache cannot be written (no permission, disk full).
-    """
-    if target.exists():
-        return target
-    with stoppable(), writable(target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with only_one(target):
-            if target.exists():
-                return target
-            for old in target.parent.glob(f".{target.name}-*"):  # left by a killed run: we hold the lock
-                shutil.rmtree(old, ignore_errors=True)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-            try:
-                make(temporary)
-                temporary.chmod(0o755)
-                try:
-                    os.replace(temporary, target)
-                except OSError:  # without locks another process may have been first
-                    if not target.exists():
-                        raise
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
-    return target
+    return TypeAdapter(Ledger)
 
 
 class Store:
-    """An ingested export: Parquet files named by their content, and a ledger that says which of them count.
+    """A folder of Parquet files and its ledger; without one yet the ledger is empty.
 
     A file is written aside, then renamed into place; the ledger is replaced last. A run that dies therefore leaves the
     state before it, and files that nobody names; the next run removes those. The files of the state before the
@@ -140,44 +119,64 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         path = folder / self.LEDGER
-        self.ledger: dict[str, Any] = json.loads(path.read_text("utf-8")) if path.exists() else {}
+        self.ledger = _json().validate_json(path.read_bytes()) if path.exists() else Ledger()
         self.scratch = folder / ".scratch"
 
     def begin(self) -> None:
         """Remove what a killed run left, and what only the last run's readers still needed. Hold the lock before."""
         shutil.rmtree(self.scratch, ignore_errors=True)
         self.scratch.mkdir(parents=True)
-        named = set(self.names())
+        named = {part.file for part in self._named()}
         for path in self.folder.rglob("*.parquet"):
             if path.relative_to(self.folder).as_posix() not in named:
                 path.unlink()
 
-    def names(self) -> Iterator[str]:
-        """Every file that the ledger counts on, relative to the folder."""
-        for parts in self.ledger.get("parts", {}).values():
-            yield from (part["file"] for part in parts.values())
-        for kind in ("superseded", "duplicate", "quarantine"):
-            yield from self.ledger.get(kind, {}).values()
+    def _named(self) -> Iterator[Part]:
+        """Every file that the ledger counts on."""
+        for table in self.ledger.tables.values():
+            aside = [table.superseded, *(part for file in table.files for part in (file.duplicates, file.errors))]
+            yield from [*table.parts.values(), *filter(None, aside)]
+
+    def rows(self, *parts: Part) -> str:
+        """SQL of the rows of some files of the store."""
+        return parquet([str(self.folder / part.file) for part in parts])
 
     def paths(self, table: str) -> list[str]:
         """Paths of the files of a canonical table, in the order of their partitions."""
-        parts = self.ledger.get("parts", {}).get(table, {})
-        return [str(self.folder / parts[name]["file"]) for name in sorted(parts)]
+        parts = self.ledger.tables.get(table, TableRecord()).parts
+        return [str(self.folder / parts[name].file) for name in sorted(parts)]
 
-    def keep(self, made: Path, name: str) -> str:
-        """Move a finished file into the store as `name`.<content>.parquet and return its name there."""
-        with made.open("rb") as file:
+    def save(self, con: duckdb.DuckDBPyConnection, sql: str, name: str) -> Part:
+        """Write the result of a query into the store as `name`.<content>.parquet."""
+        ((rows,),) = con.execute(f"COPY ({sql}) TO {quote(self._made)} (FORMAT parquet, COMPRESSION zstd)").fetchall()
+        return Part(self._keep(name), rows)
+
+    def save_empty(self, con: duckdb.DuckDBPyConnection, sql: str, name: str) -> Part:
+        """The same for a query without rows, whose file is always the same: it is made once."""
+        if sql not in _EMPTY:
+            _EMPTY[sql] = (self.folder / self.save(con, sql, name).file).read_bytes()
+        self._made.write_bytes(_EMPTY[sql])
+        return Part(self._keep(name), 0)
+
+    @property
+    def _made(self) -> Path:
+        """Where a file is made."""
+        return self.scratch / "made.parquet"
+
+    def _keep(self, name: str) -> str:
+        """Move the file that was made into the store as `name`.<content>.parquet and return its name there."""
+        with self._made.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()[:16]
         target = self.folder / f"{name}.{content}.parquet"
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(made, target)
+        os.replace(self._made, target)
         return target.relative_to(self.folder).as_posix()
 
-    def commit(self, ledger: dict[str, Any]) -> None:
+    def commit(self, ledger: Ledger) -> None:
         """Make `ledger` the state of the store, in one rename."""
         made = self.scratch / self.LEDGER
-        with made.open("w", encoding="utf-8") as file:
-            json.dump(ledger, file, ensure_ascii=False, indent=1)
+        with made.open("wb") as file:
+            file.write(_json().dump_json(ledger, indent=1))
             file.flush()
             os.fsync(file.fileno())
         os.replace(made, self.folder / self.LEDGER)

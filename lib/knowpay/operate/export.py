@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from knowpay.collect.disk import write_whole
 from knowpay.collect.privacy import gate
 from knowpay.operate.plan import ARMS, CAPS, too_often
 
@@ -40,7 +41,7 @@ def write_brief(text: str, folder: str | Path) -> Path:
     """Write the one-page brief as ``brief.md``, whole or not at all, and return its path."""
     path = Path(folder) / "brief.md"
     path.parent.mkdir(parents=True, exist_ok=True)
-    gate.write_whole(path, lambda to: to.write_text(text, encoding="utf-8"))
+    write_whole(path, lambda to: to.write_text(text, encoding="utf-8"))
     return path
 
 

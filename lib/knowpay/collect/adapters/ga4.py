@@ -11,8 +11,6 @@ these are one event that was exported twice.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from knowpay.collect import ExportError
 from knowpay.collect.adapters import lines
 from knowpay.collect.adapters.lines import DOC, Fields
@@ -20,18 +18,17 @@ from knowpay.collect.adapters.tables import (
     JSON,
     ORDER,
     PERSONAL,
+    Delivery,
     case,
     event_name,
-    has_orders,
     order_columns,
     order_view,
-    row_files,
     stripped,
     tool_table,
     view,
 )
-from knowpay.collect.files import Batch, quote
-from knowpay.collect.manifest import Manifest
+from knowpay.collect.duck import quote
+from knowpay.collect.files import Batch
 from knowpay.collect.schema import TABLES
 
 UNITS = {"timestamp_unit": "us", "business_user_id_column": "user_id"}
@@ -87,17 +84,19 @@ def claims(name: str) -> bool:
     return ending in JSON or (ending == ".parquet" and stem.startswith(("events", "users_")))
 
 
-def check(manifest: Manifest, folder: Path) -> None:
+def refuse(delivery: Delivery) -> None:
     """Refuse the cookie id as the business user id."""
-    if manifest.business_user_id_column in ("user_pseudo_id", "pseudo_user_id"):
+    own = delivery.manifest.business_user_id_column
+    if own in ("user_pseudo_id", "pseudo_user_id"):
         raise ExportError(
-            f"{folder.name}: {manifest.business_user_id_column} is the id of a cookie or device. Declare "
+            f"{delivery.folder.name}: {own} is the id of a cookie or device. Declare "
             "business_user_id_column: user_id, or the user property that holds your own user id."
         )
 
 
-def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
+def views(batch: Batch, delivery: Delivery) -> dict[str, Batch]:
     """Events; users from the table of user ids or, without one, from sign-ups; orders from purchases likewise."""
+    manifest = delivery.manifest
     row, own, f = _row(batch), manifest.business_user_id_column, Fields()
     document = _document(row)
     user = f.id("user_id") if own == "user_id" else f.id(("user_properties", own), ("event_params", own), own)
@@ -142,11 +141,11 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     told = [f("event_name"), f("event_timestamp"), device, user, *map(f, BATCH), f("event_params"), f("items")]
     columns |= lines.with_id(found["message_id"], properties, *told)
     tables = {"events": view(batch, f.relation(lines.documents(batch, document)), columns, UNITS)}
-    if not has_orders(folder):
+    if not delivery.has_orders:
         bought = lines.documents(batch, document, f"{name} = 'order_completed'")
         orders = order_columns(columns, money, manifest, lines.without(properties, ORDER))
         tables["orders"] = order_view(batch, f.relation(bought), orders, UNITS)
-    if not any(tool_table(n)[0].split("_")[0] == "users" for n in row_files(folder)):
+    if "users" not in delivery.kinds:
         joined = lines.documents(batch, document, f"{name} = 'signed_up'")
         tables["users"] = _users(batch, joined, f, user, f("event_timestamp"), UNITS, f"WHERE {user} IS NOT NULL")
     return tables

@@ -1,55 +1,14 @@
-"""JSON lines: a file with one JSON object per line as a DuckDB relation, and SQL that picks fields out of objects."""
+"""SQL that picks fields out of JSON objects, those of a file with one object a line above all."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from pathlib import Path
 
-import duckdb
+from knowpay.collect.duck import quote
+from knowpay.collect.files import Batch
 
-from knowpay.collect import ExportError
-from knowpay.collect.files import Batch, first_line, quote
-
-LONGEST = 16_000_000  # bytes of one line
 DOC, TEXTS, VALUES = "_knowpay_doc", "_knowpay_texts", "_knowpay_values"  # columns beside those of the raw relation
-
-
-def open_lines(con: duckdb.DuckDBPyConnection, path: Path, name: str) -> Batch:
-    """Make a file of JSON lines readable: a column `line` (JSON); rows are counted over the lines that hold text.
-
-    DuckDB reads the file anew for each query, so memory does not grow with it. Lines that are no JSON object are
-    returned as `ragged`.
-
-    Raises:
-        ExportError: the file is damaged, is no UTF-8, is one JSON document over all its lines, or has a line of more
-            than 16 MB.
-    """
-    gz = "gzip" if path.suffix.lower() == ".gz" else "none"
-    # strict_mode off and new_line \n: a line ends at \n, \r or both, also where a file mixes them.
-    text = f"""(SELECT row_number() OVER () AS source_row, content FROM read_csv({quote(str(path))},
-        columns = {{'content': 'VARCHAR'}}, header = false, auto_detect = false, delim = '\\x01', quote = '',
-        escape = '', comment = '', new_line = '\\n', strict_mode = false, max_line_size = {LONGEST},
-        compression = '{gz}') WHERE trim(content, ' \t') <> '')"""
-    good = "(CASE WHEN ltrim(content, ' \t') LIKE '{%' THEN json_valid(content) ELSE false END)"
-    try:
-        rows = con.execute(f"SELECT count(*) FROM {text}").fetchall()[0][0]
-        first = con.execute(f"SELECT content FROM {text} WHERE source_row = 1").fetchall()
-        if first and (first[0][0].lstrip(" \t").startswith("[") or first[0][0].strip(" \t") == "{"):
-            raise ExportError(
-                f"{name} is one JSON document. Write one object a line, as `jq -c` does, and open it again."
-            )
-        ragged = con.execute(f"SELECT source_row, content FROM {text} WHERE NOT {good} ORDER BY 1").fetchall()
-    except duckdb.Error as error:
-        if "utf-8" in str(error).lower():
-            raise ExportError(f"{name} is not UTF-8. Export it again as UTF-8.") from error
-        raise ExportError(f"{name} cannot be read. Export it again. ({first_line(error)})") from error
-    # NULL instead of a broken line: DuckDB may look into a line before it has applied the condition.
-    relation = f"""(SELECT source_row, CASE WHEN {good} THEN content END AS content FROM {text} WHERE {good}) AS x"""
-    notes = [] if rows else [f"{name} is empty."]
-    # DuckDB also reads a comma too many; json() writes the line without it.
-    raw, columns = "json(content)", {"line": ("content", "JSON")}
-    return Batch(name, relation, "source_row", columns, rows, ragged, notes, raw)
 
 
 def is_lines(batch: Batch) -> bool:
@@ -109,11 +68,11 @@ class Fields:
         return self._first([f"{TEXTS}[{self._at(keys)}]" for keys in wanted])
 
     def id(self, *wanted: Place) -> str:
-        found = []
+        values = []
         for at in map(self._at, wanted):
             number = f"regexp_full_match(CAST({VALUES}[{at}] AS VARCHAR), '-?\\d+\\.0+')"
-            found.append(f"CASE WHEN {number} THEN split_part({TEXTS}[{at}], '.', 1) ELSE {TEXTS}[{at}] END")
-        return self._first(found)
+            values.append(f"CASE WHEN {number} THEN split_part({TEXTS}[{at}], '.', 1) ELSE {TEXTS}[{at}] END")
+        return self._first(values)
 
     def relation(self, documents: str) -> str:
         """The documents with their fields."""
@@ -128,10 +87,10 @@ class Fields:
         return self.paths.index(where) + 1
 
     @staticmethod
-    def _first(found: list[str]) -> str:
-        if len(found) == 1:
-            return found[0]
-        filled = [f"nullif({one}, '')" for one in found]  # an empty text is no value: the next place may have one
+    def _first(values: list[str]) -> str:
+        if len(values) == 1:
+            return values[0]
+        filled = [f"nullif({one}, '')" for one in values]  # an empty text is no value: the next place may have one
         return f"coalesce({', '.join(filled)})"
 
 

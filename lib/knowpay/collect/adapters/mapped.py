@@ -22,9 +22,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from knowpay.collect import ExportError
-from knowpay.collect.adapters.tables import FLAT, case, row_files, tool_table, view
-from knowpay.collect.files import Batch, quote, table_of
-from knowpay.collect.manifest import Manifest, Zone
+from knowpay.collect.adapters.tables import FLAT, Delivery, case, tool_table, view
+from knowpay.collect.duck import quote
+from knowpay.collect.files import Batch, table_of
+from knowpay.collect.manifest import Zone, wrong
 from knowpay.collect.schema import TABLES
 
 NAIVE = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?)?"
@@ -46,7 +47,7 @@ class FileMapping(BaseModel):
     @classmethod
     def _known_table(cls, value: str) -> str:
         if value not in TABLES:
-            raise ValueError(f"{value!r} is no table; write one of {', '.join(TABLES)}")
+            raise wrong(f"{value!r} is no table; write one of {', '.join(TABLES)}")
         return value
 
 
@@ -55,12 +56,50 @@ def claims(name: str) -> bool:
     return tool_table(name)[1] in FLAT
 
 
-def check(manifest: Manifest, folder: Path) -> None:
+def refuse(delivery: Delivery) -> None:
     """Refuse a missing or wrong mapping, and a file that it does not name and that is no canonical table."""
-    mapping = read_mapping(folder)
-    for name in row_files(folder):
+    mapping = read_mapping(delivery.folder)
+    for name in delivery.names:
         if claims(name) and not table_of(name) and _of(mapping, name) is None:
-            raise ExportError(f"{folder.name}: mapping.yml says nothing of {name}. Name it there, or move it away.")
+            raise ExportError(
+                f"{delivery.folder.name}: mapping.yml says nothing of {name}. Name it there, or move it away."
+            )
+
+
+def views(batch: Batch, delivery: Delivery) -> dict[str, Batch]:
+    """The one table that the mapping names; a canonical file that it does not name stays as it is."""
+    manifest = delivery.manifest
+    said = _of(read_mapping(delivery.folder), batch.file)
+    if said is None:
+        return {table_of(batch.file): replace(batch, units={"business_user_id_column": "user_id"})}
+    lower = {n.lower(): n for n in batch.columns}
+    columns, used = {}, set()
+    for ours, theirs in said.columns.items():
+        source = lower.get(theirs.lower())
+        if source is None:
+            raise ExportError(
+                f"mapping.yml: {batch.file} has no column {theirs!r}, which {ours} is read from. "
+                f"It has {', '.join(list(batch.columns)[:8])}."
+            )
+        columns[ours] = batch.columns[source]
+        used.add(source)
+    for name in batch.columns:
+        if name not in used:  # their column may have one of our names and mean something else
+            columns[name if name not in columns else f"{name}_source"] = batch.columns[name]
+    for ours, names in said.values.items():
+        if ours in columns:
+            value = f"trim(CAST({columns[ours][0]} AS VARCHAR))"
+            columns[ours] = (case(value, names, value), "VARCHAR")
+    table = TABLES[said.table]
+    if said.timezone and said.timezone != manifest.timezone:
+        times = [c.name for c in table.columns if c.type == "ts" and c.name in columns]
+        columns |= {c: _in_zone(columns[c], said.timezone) for c in times}
+    if "currency" in table.names and "currency" not in columns and said.table != "market":
+        columns["currency"] = (quote(manifest.currency), "VARCHAR")
+    units = {k: v for k in ("timestamp_unit", "money_unit") if (v := getattr(said, k))}
+    if "user_id" in said.columns:
+        units["business_user_id_column"] = "user_id"
+    return {said.table: view(batch, batch.relation, columns, units)}
 
 
 def read_mapping(folder: Path) -> dict[str, FileMapping]:
@@ -90,41 +129,6 @@ def read_mapping(folder: Path) -> dict[str, FileMapping]:
             said = said.get(problem["type"]) or f"is wrong: {problem['msg'].removeprefix('Value error, ')}"
             raise ExportError(f"{path}: {key} {said}.") from error
     return mapping
-
-
-def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
-    """The one table that the mapping names; a canonical file that it does not name stays as it is."""
-    found = _of(read_mapping(folder), batch.file)
-    if found is None:
-        return {table_of(batch.file): replace(batch, units={"business_user_id_column": "user_id"})}
-    lower = {n.lower(): n for n in batch.columns}
-    columns, used = {}, set()
-    for ours, theirs in found.columns.items():
-        source = lower.get(theirs.lower())
-        if source is None:
-            raise ExportError(
-                f"mapping.yml: {batch.file} has no column {theirs!r}, which {ours} is read from. "
-                f"It has {', '.join(list(batch.columns)[:8])}."
-            )
-        columns[ours] = batch.columns[source]
-        used.add(source)
-    for name in batch.columns:
-        if name not in used:  # their column may have one of our names and mean something else
-            columns[name if name not in columns else f"{name}_source"] = batch.columns[name]
-    for ours, names in found.values.items():
-        if ours in columns:
-            value = f"trim(CAST({columns[ours][0]} AS VARCHAR))"
-            columns[ours] = (case(value, names, value), "VARCHAR")
-    table = TABLES[found.table]
-    if found.timezone and found.timezone != manifest.timezone:
-        times = [c.name for c in table.columns if c.type == "ts" and c.name in columns]
-        columns |= {c: _in_zone(columns[c], found.timezone) for c in times}
-    if "currency" in table.names and "currency" not in columns and found.table != "market":
-        columns["currency"] = (quote(manifest.currency), "VARCHAR")
-    units = {k: v for k in ("timestamp_unit", "money_unit") if (v := getattr(found, k))}
-    if "user_id" in found.columns:
-        units["business_user_id_column"] = "user_id"
-    return {found.table: view(batch, batch.relation, columns, units)}
 
 
 def _of(mapping: dict[str, FileMapping], name: str) -> FileMapping | None:

@@ -6,8 +6,6 @@ traits of a user; those of one file are merged into the newest state.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from knowpay.collect import ExportError
 from knowpay.collect.adapters import lines
 from knowpay.collect.adapters.lines import DOC, Fields
@@ -15,9 +13,9 @@ from knowpay.collect.adapters.tables import (
     JSON,
     ORDER,
     PERSONAL,
+    Delivery,
     case,
     event_name,
-    has_orders,
     order_columns,
     order_view,
     stripped,
@@ -47,18 +45,19 @@ def claims(name: str) -> bool:
     return tool_table(name)[1] in JSON
 
 
-def check(manifest: Manifest, folder: Path) -> None:
+def refuse(delivery: Delivery) -> None:
     """Refuse a device id as the business user id."""
-    if manifest.business_user_id_column.lower() in ("anonymousid", "anonymous_id"):
+    own = delivery.manifest.business_user_id_column
+    if own.lower() in ("anonymousid", "anonymous_id"):
         raise ExportError(
-            f"{folder.name}: {manifest.business_user_id_column} is Segment's id of a device. Declare "
+            f"{delivery.folder.name}: {own} is Segment's id of a device. Declare "
             "business_user_id_column: user_id, or the property that holds your own user id."
         )
 
 
-def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
+def views(batch: Batch, delivery: Delivery) -> dict[str, Batch]:
     """identify calls are users, all others events; a completed order is an order when no other file has orders."""
-    line, f = batch.columns["line"][0], Fields()
+    line, f, manifest = batch.columns["line"][0], Fields(), delivery.manifest
     own = manifest.business_user_id_column
     places = ["userId"] if own.lower() in ("user_id", "userid") else [("properties", own), ("traits", own), own]
     kind, user = f("type"), f.id(*places)
@@ -98,7 +97,7 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
         "events": view(batch, f.relation(others), columns, UNITS),
         "users": _users(batch, lines.documents(batch, line, f"{sort} = 'identify'"), own),
     }
-    if not has_orders(folder):
+    if not delivery.has_orders:
         bought = f"{sort} = 'track' AND {_event(lines.text(line, 'event'), manifest)} = 'order_completed'"
         tables["orders"] = order_view(batch, f.relation(lines.documents(batch, line, bought)), orders, UNITS)
     return tables

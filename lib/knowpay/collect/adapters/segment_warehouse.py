@@ -7,7 +7,6 @@ table of the folder holds is read there. Times without a zone are UTC, as the wa
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from knowpay.collect.adapters import lines, segment
 from knowpay.collect.adapters.lines import DOC, Fields
@@ -15,15 +14,15 @@ from knowpay.collect.adapters.tables import (
     FLAT,
     ORDER,
     PERSONAL,
+    Delivery,
     event_name,
-    has_orders,
     order_view,
-    row_files,
     stripped,
     tool_table,
     view,
 )
-from knowpay.collect.files import Batch, quote, table_of
+from knowpay.collect.duck import quote
+from knowpay.collect.files import Batch, table_of
 from knowpay.collect.manifest import Manifest
 from knowpay.collect.schema import TABLES
 
@@ -33,8 +32,6 @@ NOT_EVENTS = ("tracks", "identifies", "users", *CALLS)
 ENVELOPE = ("id", "event", "event_text", "name", "uuid", "uuid_ts", "loaded_at", "channel", "previous_id", "group_id")
 NAIVE = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?"
 
-check = segment.check
-
 
 def claims(name: str) -> bool:
     """All tables but those with a canonical name; `users` is the warehouse's."""
@@ -42,9 +39,15 @@ def claims(name: str) -> bool:
     return ending in FLAT and (stem == "users" or not table_of(name))
 
 
-def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
+def refuse(delivery: Delivery) -> None:
+    """Refuse a device id as the business user id."""
+    segment.refuse(delivery)
+
+
+def views(batch: Batch, delivery: Delivery) -> dict[str, Batch]:
     """Each table is events or users; a completed order is an order when no other file has orders."""
     stem = tool_table(batch.file)[0]
+    manifest = delivery.manifest
     own = manifest.business_user_id_column.lower()
     own = {"userid": "user_id"}.get(own, own)
     has = {name.lower(): column for name, column in batch.columns.items()}
@@ -52,7 +55,7 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
         return {"users": view(batch, batch.relation, _users(has, own), UNITS)}
     if stem == "identifies":
         users = _identifies(batch, has, own)
-        if "users" in _tables(folder):
+        if "users" in _tables(delivery):
             nothing = f"(SELECT * FROM {users.relation} WHERE false) AS x"
             users = replace(users, relation=nothing, notes=[f"{batch.file} was not read: users has its newest state."])
         return {"users": users}
@@ -86,14 +89,14 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
     columns |= {utm: has[place] for utm, place in campaigns.items() if place in has}
     relation = batch.relation
     if stem == "tracks" and "event" in has:
-        elsewhere = ", ".join(map(quote, sorted(_tables(folder) - set(NOT_EVENTS))))
+        elsewhere = ", ".join(map(quote, sorted(_tables(delivery) - set(NOT_EVENTS))))
         kept = f"{_text(has['event'])} NOT IN ({elsewhere})" if elsewhere else "true"
         relation = f"(SELECT * FROM {relation} WHERE coalesce({kept}, true)) AS x"
     tables = {"events": view(batch, relation, columns, UNITS)}
     if relation != batch.relation:
         note = f"{batch.file}: events with a table of their own are read from there."
         tables["events"] = replace(tables["events"], notes=[note])
-    if {"order_id", "total"} & set(has) and not has_orders(folder):
+    if {"order_id", "total"} & set(has) and not delivery.has_orders:
         where = f"(SELECT * FROM {relation} WHERE {name} = 'order_completed') AS x"
         tables["orders"] = order_view(batch, where, _orders(columns, manifest), UNITS)
     return tables
@@ -128,12 +131,12 @@ def _identifies(batch: Batch, has: dict[str, tuple[str, str]], own: str) -> Batc
     traits = lines.known({n: expression for n, (expression, _) in columns.items()})
     state = lines.latest(lines.documents(batch, traits), Fields(), f"nullif({user}, '')", time, [DOC])
     u = Fields()
-    found = segment.user_columns(u, "_knowpay_user")
-    return view(batch, u.relation(state), found, UNITS)
+    columns = segment.user_columns(u, "_knowpay_user")
+    return view(batch, u.relation(state), columns, UNITS)
 
 
-def _tables(folder: Path) -> set[str]:
-    return {tool_table(n)[0] for n in row_files(folder) if claims(n)}
+def _tables(delivery: Delivery) -> set[str]:
+    return {tool_table(n)[0] for n in delivery.names if claims(n)}
 
 
 def _text(column: tuple[str, str]) -> str:

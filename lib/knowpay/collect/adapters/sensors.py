@@ -12,7 +12,6 @@ number, time, person, event and properties. Lines that agree in all of these are
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from knowpay.collect import ExportError
 from knowpay.collect.adapters import lines
@@ -22,9 +21,9 @@ from knowpay.collect.adapters.tables import (
     JSON,
     ORDER,
     PERSONAL,
+    Delivery,
     case,
     event_name,
-    has_orders,
     order_columns,
     order_view,
     stripped,
@@ -32,7 +31,6 @@ from knowpay.collect.adapters.tables import (
     view,
 )
 from knowpay.collect.files import Batch
-from knowpay.collect.manifest import Manifest
 from knowpay.collect.schema import TABLES
 
 UNITS = {"timestamp_unit": "ms", "business_user_id_column": "user_id"}
@@ -67,17 +65,19 @@ def claims(name: str) -> bool:
     return ending in JSON or (ending in FLAT and stem == "users")
 
 
-def check(manifest: Manifest, folder: Path) -> None:
+def refuse(delivery: Delivery) -> None:
     """Refuse Sensors' internal ids and those of devices as the business user id."""
-    if manifest.business_user_id_column in INTERNAL:
+    own = delivery.manifest.business_user_id_column
+    if own in INTERNAL:
         raise ExportError(
-            f"{folder.name}: {manifest.business_user_id_column} is an internal id of Sensors or a device. Declare "
+            f"{delivery.folder.name}: {own} is an internal id of Sensors or a device. Declare "
             "business_user_id_column: login_id, or the property that holds your own user id."
         )
 
 
-def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
+def views(batch: Batch, delivery: Delivery) -> dict[str, Batch]:
     """Profiles and the user table are users, all other lines events; a paid order may be an order too."""
+    manifest = delivery.manifest
     own = manifest.business_user_id_column
     if tool_table(batch.file)[0] == "users":
         return {"users": _user_table(batch, own)}
@@ -118,7 +118,7 @@ def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
         "events": view(batch, f.relation(others), columns, UNITS),
         "users": _profiles(batch, lines.documents(batch, line, f"starts_with({sort}, 'profile_')"), own),
     }
-    if not has_orders(folder):
+    if not delivery.has_orders:
         name = event_name(_event(lines.text(line, "event"), sort), manifest, NAMES)
         bought = lines.documents(batch, line, f"{name} = 'order_completed'")
         tables["orders"] = order_view(batch, f.relation(bought), paid, UNITS)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from knowpay.collect import ExportError
+from knowpay.collect.duck import quote
 from knowpay.collect.files import ENDINGS as FLAT
 from knowpay.collect.files import LINES as JSON
-from knowpay.collect.files import Batch, quote, table_of
+from knowpay.collect.files import Batch, table_of
 from knowpay.collect.manifest import Manifest
 from knowpay.collect.schema import TABLES
 
@@ -37,17 +38,23 @@ def tool_table(name: str) -> tuple[str, str]:
     return folders[-1] if folders and _PART.match(last) else match["stem"], match["ending"]
 
 
-def row_files(folder: Path) -> list[str]:
-    """Names of the files of rows in an export, relative to it."""
-    # A view asks this for each file: os.walk names files without looking at each of them.
-    walk = ((root[len(str(folder)) + 1 :], files) for root, _, files in os.walk(folder))
-    found = (f"{root}/{name}" if root else name for root, files in walk for name in files)
-    return [name for name in found if tool_table(name)[1] and not re.search(r"(^|/)[.~]", name)]
+@dataclass(frozen=True)
+class Delivery:
+    """A folder of an export with a manifest of its own; `names` are those of its files of rows, relative to it."""
 
+    folder: Path
+    manifest: Manifest
+    names: tuple[str, ...]
 
-def has_orders(folder: Path) -> bool:
-    """Whether the payment system's orders lie in the folder: then purchases in the event log are signals only."""
-    return any(table_of(name) == "orders" for name in row_files(folder))
+    @cached_property
+    def kinds(self) -> frozenset[str]:
+        """Which tables of the tool lie in it."""
+        return frozenset(tool_table(name)[0].split("_")[0] for name in self.names)
+
+    @cached_property
+    def has_orders(self) -> bool:
+        """Whether the payment system's orders lie in it: then purchases in the event log are signals only."""
+        return any(table_of(name) == "orders" for name in self.names)
 
 
 def view(batch: Batch, relation: str, columns: Mapping[str, str | tuple[str, str]], units: Mapping[str, str]) -> Batch:
@@ -65,8 +72,8 @@ def order_view(
     batch: Batch, relation: str, columns: Mapping[str, str | tuple[str, str]], units: Mapping[str, str]
 ) -> Batch:
     """The same for `orders`. The rules of orders look at the rows several times, so these few are worked out once."""
-    found = view(batch, relation, columns, units)
-    return replace(found, relation=f"(WITH purchases AS MATERIALIZED (FROM {found.relation}) FROM purchases) AS x")
+    bought = view(batch, relation, columns, units)
+    return replace(bought, relation=f"(WITH purchases AS MATERIALIZED (FROM {bought.relation}) FROM purchases) AS x")
 
 
 def case(value: str, names: Mapping[str, str], other: str = "NULL") -> str:

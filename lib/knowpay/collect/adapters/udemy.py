@@ -5,11 +5,9 @@ Durations are hours, times ISO 8601 UTC, prices in the currency of the manifest:
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from knowpay.collect.adapters.tables import FLAT, tool_table, view
-from knowpay.collect.files import Batch, quote, table_of
-from knowpay.collect.manifest import Manifest
+from knowpay.collect.adapters.tables import FLAT, Delivery, tool_table, view
+from knowpay.collect.duck import quote
+from knowpay.collect.files import Batch, table_of
 
 COLUMNS = {
     "product_id": "course_id",
@@ -28,15 +26,15 @@ def claims(name: str) -> bool:
     return tool_table(name)[1] in FLAT and not table_of(name)
 
 
-def check(manifest: Manifest, folder: Path) -> None:
+def refuse(delivery: Delivery) -> None:
     """Nothing to refuse: the format leaves nothing but the currency to declare, and every manifest does."""
 
 
-def views(batch: Batch, manifest: Manifest, folder: Path) -> dict[str, Batch]:
+def views(batch: Batch, delivery: Delivery) -> dict[str, Batch]:
     """The catalogue as `courses`; counters of subscribers and reviews are kept in `properties`."""
     columns = {ours: batch.columns[theirs] for ours, theirs in COLUMNS.items() if theirs in batch.columns}
     columns |= {n: c for n, c in batch.columns.items() if n not in (*COLUMNS.values(), "url")}
-    columns |= {"product_type": ("'course'", "VARCHAR"), "currency": (quote(manifest.currency), "VARCHAR")}
+    columns |= {"product_type": ("'course'", "VARCHAR"), "currency": (quote(delivery.manifest.currency), "VARCHAR")}
     if "duration_seconds" in columns:
         hours = f"CAST({columns['duration_seconds'][0]} AS VARCHAR)"
         seconds = f"CAST(TRY_CAST({hours} AS DOUBLE) * 3600 AS VARCHAR)"

@@ -24,10 +24,10 @@ def classes(table: pd.DataFrame, quasi: Sequence[str], sensitive: str | None = N
     ``people`` counts rows, smallest first; ``distinct`` counts values of ``sensitive`` in them, missing as one.
     """
     groups = table.groupby(list(quasi), dropna=False, observed=True, sort=True)
-    found = groups.size().rename("people").to_frame()
+    counts = groups.size().rename("people").to_frame()
     if sensitive is not None:
-        found["distinct"] = groups[sensitive].nunique(dropna=False)
-    return found.reset_index().sort_values("people", kind="stable", ignore_index=True)
+        counts["distinct"] = groups[sensitive].nunique(dropna=False)
+    return counts.reset_index().sort_values("people", kind="stable", ignore_index=True)
 
 
 def k_anonymity(table: pd.DataFrame, quasi: Sequence[str]) -> int:

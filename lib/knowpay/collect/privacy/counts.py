@@ -17,8 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from knowpay.collect.privacy.gate import write_whole
-from knowpay.collect.store import only_one
+from knowpay.collect.disk import only_one, write_whole
 
 Epsilon = str | int | float | Fraction  # 0.5, "1/2": taken at its decimal face value
 

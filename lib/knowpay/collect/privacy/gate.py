@@ -5,15 +5,13 @@ Who may be in it is the rule of `knowpay.collect.privacy.permission`.
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Callable
 from numbers import Number
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from knowpay.collect.disk import write_whole
 from knowpay.collect.privacy.permission import reasons
 from knowpay.collect.privacy.pseudonyms import pseudonyms
 from knowpay.collect.privacy.scrub import scrub
@@ -103,18 +101,6 @@ def safe_cell(text: object) -> object:
         return text
     line = "" if pd.api.types.is_scalar(text) and pd.isna(text) else " ".join(str(text).split())
     return f"'{line}" if line.startswith(FORMULA) else line
-
-
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside the target and rename, so that no reader ever sees half a file."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    os.close(handle)
-    try:
-        write(Path(name))
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def _sheet(table: pd.DataFrame, timezone: str) -> pd.DataFrame:

@@ -53,15 +53,15 @@ def views(personal_data: bool) -> dict[str, str]:
     followed: analysis refused, a users row that waits in quarantine, and for personal data also ids that no users row
     vouches for.
     """
-    holds, found = _holds(personal_data), {}
+    holds, queries = _holds(personal_data), {}
     for purpose, names in PURPOSES.items():
         cases = " ".join(f"WHEN {holds[name]} THEN '{name}'" for name in names)
         reason = f"CASE {cases} ELSE '' END" if names else "''"
-        found[f"may_{purpose}"] = f"SELECT user_id, created_at, {reason} AS reason FROM users"
+        queries[f"may_{purpose}"] = f"SELECT user_id, created_at, {reason} AS reason FROM users"
     unheard = "UNION SELECT user_id FROM events WHERE user_id NOT IN (SELECT user_id FROM users)"
-    found["not_followed"] = f"""SELECT user_id FROM users WHERE {holds["analysis refused"]}
+    queries["not_followed"] = f"""SELECT user_id FROM users WHERE {holds["analysis refused"]}
         UNION SELECT user_id FROM waiting_users {unheard if personal_data else ""}"""
-    return found
+    return queries
 
 
 def reasons(ds: Dataset, purpose: str, at: pd.Timestamp | None = None) -> pd.Series:
@@ -77,5 +77,5 @@ def reasons(ds: Dataset, purpose: str, at: pd.Timestamp | None = None) -> pd.Ser
     if purpose not in PURPOSES:
         raise ValueError(f"There is no purpose {purpose!r}; the purposes are {', '.join(PURPOSES)}.")
     query = f"SELECT user_id, reason FROM may_{purpose} WHERE created_at < $at ORDER BY user_id"
-    found = ds.con.con.execute(query, {"at": ds.observation_end if at is None else at}).df()
-    return found.astype(object).set_index("user_id")["reason"]
+    rows = ds.con.con.execute(query, {"at": ds.observation_end if at is None else at}).df()
+    return rows.astype(object).set_index("user_id")["reason"]

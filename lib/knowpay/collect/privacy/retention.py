@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from knowpay.collect import ExportError
-from knowpay.collect.files import table_of
+from knowpay.collect.files import list_files, table_of
 from knowpay.collect.manifest import Manifest, read_manifests, whole
 from knowpay.collect.privacy.gate import DATED
 from knowpay.collect.privacy.rewrite import Row, data_files, look, rewrite, sweep
@@ -30,7 +30,7 @@ def purge(source: str | Path, cache: str | Path | None = None) -> dict[str, Any]
     a file cannot be read.
     """
     source = Path(source).expanduser().resolve()
-    manifests = read_manifests(source)
+    manifests = read_manifests(source, list_files(source))
     manifest = whole(manifests)
     if any(m.source_format != "canonical" for m in manifests.values()):
         raise ExportError(f"{source} is no canonical export: purge it where it comes from, then export it again.")

@@ -17,28 +17,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knowpay.collect import ExportError
+from knowpay.collect.disk import write_whole
+from knowpay.collect.files import LINES, list_files
 from knowpay.collect.manifest import NAMES as MANIFESTS
-from knowpay.collect.privacy.gate import write_whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Row = list[tuple[str, object]]  # (column, value) in the order of the file
 Judge = Callable[[Row], Row | None]  # the row as it was given: keep; another: change; None: remove
-LINES = (".json", ".jsonl", ".ndjson")
 
 
 def data_files(source: Path) -> tuple[list[Path], list[Path]]:
     """Return (files that `rewrite` can read, files that it cannot), without manifests and hidden files, by name.
 
-    Raises ExportError when there is no such folder.
+    Raises ExportError when there is no such folder, or a file in it may not be read.
     """
-    if not source.is_dir():
-        raise ExportError(f"There is no folder {source}. Give the folder that holds the tables and manifest.yml.")
-    here = [p for p in sorted(source.rglob("*")) if p.is_file() and p.name not in MANIFESTS]
-    here = [p for p in here if not any(part.startswith((".", "~")) for part in p.relative_to(source).parts)]
-    can = [p for p in here if _ending(p) in (".csv", ".parquet", *LINES)]
-    return can, [p for p in here if p not in can]
+    here = [path for path in list_files(source) if path.name not in MANIFESTS]
+    can = [path for path in here if _ending(path) in (".csv", ".parquet", *LINES)]
+    return can, [path for path in here if path not in can]
 
 
 def sweep(source: Path) -> int:
@@ -250,10 +247,10 @@ def _holding(path: Path, needles: Iterable[str]) -> list[int]:
                 texts.append(f"CAST({column} AS VARCHAR)")
         if not texts or not needles:
             return []
-        found = " OR ".join("contains(line, ?)" for _ in needles)
+        hit = " OR ".join("contains(line, ?)" for _ in needles)
         rows = con.execute(
             f"""SELECT file_row_number FROM (SELECT file_row_number, concat_ws(chr(10), {", ".join(texts)}) AS line
-            FROM read_parquet(?, file_row_number = true)) WHERE {found} ORDER BY 1""",
+            FROM read_parquet(?, file_row_number = true)) WHERE {hit} ORDER BY 1""",
             [str(path), *needles],
         ).fetchall()
     return [row for (row,) in rows]

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from knowpay.collect.adapters import DECLARATIONS
 from knowpay.collect.adapters.mapped import read_mapping
-from knowpay.collect.files import table_of
+from knowpay.collect.disk import cache_folder, only_one, write_whole
+from knowpay.collect.files import list_files, table_of
 from knowpay.collect.manifest import NAMES as MANIFESTS
 from knowpay.collect.manifest import read_manifests
-from knowpay.collect.privacy.gate import write_whole
 from knowpay.collect.privacy.rewrite import Row, data_files, look, rewrite, sweep
-from knowpay.collect.store import Store, cache_folder, only_one
+from knowpay.collect.store import Store
 
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
@@ -197,7 +197,7 @@ def forget(source: Path, cache: str | Path | None = None) -> int:
     for store in sorted(p for p in (cache_folder(cache) / "ingested").glob("*") if p.is_dir()):
         ledger = store / Store.LEDGER
         named = store.name.removeprefix(FORGOTTEN).startswith((f"export-{place}-", f"world-{source.name}-"))
-        if not (Path(Store(store).ledger["source"]) == source if ledger.exists() else named):
+        if not (Path(Store(store).ledger.source) == source if ledger.exists() else named):
             continue
         with only_one(store):  # nobody is filling it
             if not store.name.startswith(FORGOTTEN):  # out of sight first: nobody opens half a store
@@ -237,7 +237,7 @@ def _by_hand(source: Path, subjects: list[Subject]) -> list[str]:
 
 def _names(source: Path) -> dict[str, frozenset[str]]:
     """The names of the columns with ids in all files of the export, in lower case; see `Subject`."""
-    manifests = read_manifests(source)
+    manifests = read_manifests(source, list_files(source))
     users, aliases = {*USERS, *(m.business_user_id_column.lower() for m in manifests.values())}, set(DEVICES)
     if any(m.source_format == "sensors" for m in manifests.values()):  # there, user_id is the tool's own number
         users -= {"user_id"}
@@ -275,9 +275,9 @@ def _tables(ds: Dataset, subject: Subject) -> Iterator[tuple[str, list[dict]]]:
         else:
             continue
         yield name, _rows(ds, name, where, given)
-    found = " OR ".join("contains(CAST(to_json(t) AS VARCHAR), ?)" for _ in subject.ids)
+    named = " OR ".join("contains(CAST(to_json(t) AS VARCHAR), ?)" for _ in subject.ids)
     for name in ("quarantine", "superseded"):
-        rows = _rows(ds, name, found, subject.ids)
+        rows = _rows(ds, name, named, subject.ids)
         raw = [json.loads(next(text for column, text in row.items() if column.endswith("_json"))) for row in rows]
         yield name, [row for row, came in zip(rows, raw, strict=True) if subject.judge(list(came.items())) is None]
 

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from knowpay.collect import DownloadError
 from knowpay.collect.dataset import Dataset
+from knowpay.collect.disk import build
+from knowpay.collect.duck import quiet
 from knowpay.collect.ingest import ingest, version
 from knowpay.collect.public.declaration import File, PublicSet
 from knowpay.collect.public.files import check, fetch, find, unpacked
 from knowpay.collect.schema import TABLES
-from knowpay.collect.store import build, quiet
 
 if TYPE_CHECKING:
     import duckdb

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knowpay.collect import DownloadError
+from knowpay.collect.disk import cache_folder, only_one, writable
 from knowpay.collect.public.declaration import PublicSet
-from knowpay.collect.store import cache_folder, only_one, writable
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

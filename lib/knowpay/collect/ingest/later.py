@@ -12,7 +12,7 @@ each of `Table.guarded` is shown. A row that says nothing there loosens nothing 
 import re
 
 from knowpay.collect.files import ENDINGS, LINES, Batch
-from knowpay.collect.schema import SQL_TYPES, TABLES, Table
+from knowpay.collect.schema import TABLES, Table
 
 STRICTER = ("granted", "unknown", "denied")
 RULES = {
@@ -32,7 +32,7 @@ def order_of(name: str) -> tuple[str, str, str]:
     users < users-2 < users-10 < users-2025-03-01 < users_20250302.
     """
     stem = _ENDING.sub("", name.lower())
-    days = ["".join(found.group(1, 3, 4)) for found in _DAY.finditer(stem)]
+    days = ["".join(day.group(1, 3, 4)) for day in _DAY.finditer(stem)]
     natural = re.sub(r"\d+", lambda n: f"{len(n[0].lstrip('0')):04}{n[0].lstrip('0')}", stem)
     return days[-1] if days else "", natural, name
 
@@ -47,7 +47,7 @@ def moments(table: Table, batch: Batch, extracted: str) -> dict[str, str]:
     at, own = f"coalesce(extracted_at, {extracted})", "updated_at"
     if "deleted_at" in table.names:
         own = "coalesce(updated_at, deleted_at)"
-    found = {"version": at, "own": f"CASE WHEN {own} <= {at} THEN {own} END"}  # a clock that runs ahead proves nothing
+    kept = {"version": at, "own": f"CASE WHEN {own} <= {at} THEN {own} END"}  # a clock that runs ahead proves nothing
     # A document of traits tells what changed: without deleted_at it does not say that the user came back.
     whole = "deleted_at" in map(str.lower, batch.columns) and not batch.file.lower().endswith(LINES)
     for name in table.guarded:
@@ -56,8 +56,8 @@ def moments(table: Table, batch: Batch, extracted: str) -> dict[str, str]:
             "bool": f'CASE WHEN "r_{name}" IS NOT NULL THEN CAST("{name}" AS BIGINT) END',
             "ts": f'coalesce(8000000000000000000 - epoch_us("{name}"), {"0" if whole else "NULL"})',
         }
-        found[f"s_{name}"] = strict[table.column(name).type]
-    return found
+        kept[f"s_{name}"] = strict[table.column(name).type]
+    return kept
 
 
 def columns(table: Table) -> dict[str, str]:
@@ -66,12 +66,14 @@ def columns(table: Table) -> dict[str, str]:
 
 
 def ranking(table: Table, pool: str) -> str:
-    """SQL that puts the rows of keys that came more than once (SQL `pool`) in order.
+    """SQL that puts the rows of keys that came more than once (SQL `pool`) in order: each with these words beside it.
 
-    To each row it adds `copy` (from 1, among the rows of one key and one content), `newest` (when the content last
-    arrived), `known` and `known_key` (whether the store has the content, the key), `pos` (1 = the latest row of the
-    key), `tied` (rows that no time tells apart share one), `place` (of the content, 1 = shown) and, for each guarded
-    column, `shown_…`.
+    copy: from 1, among the rows of one key and one content, in the order of their arrival.
+    newest: when the content last arrived.
+    known, known_key: whether the store has the content, the key.
+    pos: 1 = the latest row of its key; tied: rows that no time tells apart share one.
+    place: of the content among those of its key, 1 = shown.
+    shown_…: the value of a guarded column that is shown.
     """
     keys = ", ".join(f'"{k}"' for k in table.key)
     words = {n: f'"{n}"' for n in table.names if n not in (*table.key, *table.delivery)}
@@ -81,35 +83,28 @@ def ranking(table: Table, pool: str) -> str:
         )
     content = ", ".join(f"'{n}': {e}" for n, e in words.items())
     sent = "".join(f'"{n}" NULLS LAST, ' for n in table.delivery)
-    time, tie = "moment DESC NULLS LAST, version DESC NULLS LAST", "batch DESC, source_row DESC NULLS LAST"
+    time = "moment DESC NULLS LAST, version DESC NULLS LAST"
+    tie = "content DESC" if table.newest else "batch DESC, source_row DESC NULLS LAST"
     shown = "".join(
-        f""", first_value("{n}") OVER (PARTITION BY {keys} ORDER BY "s_{n}" IS NULL, tied, "s_{n}" DESC, pos)
-            AS "shown_{n}" """
+        f""", first_value("{n}") OVER (same_key ORDER BY "s_{n}" IS NULL, tied, "s_{n}" DESC, pos) AS "shown_{n}" """
         for n in table.guarded
     )
     return f"""WITH pool AS (SELECT *, CAST(to_json({{{content}}}) AS VARCHAR) AS content FROM ({pool})),
-        timed AS (SELECT *, CASE WHEN count(own) OVER k = count(*) OVER k THEN own END AS moment
-            FROM pool WINDOW k AS (PARTITION BY {keys})),
-        placed AS (SELECT *, dense_rank() OVER (PARTITION BY {keys} ORDER BY {time}) AS tied,
-            row_number() OVER (PARTITION BY {keys} ORDER BY {time}, {"content DESC" if table.newest else tie}) AS pos
-            FROM timed),
-        copies AS (SELECT *,
-            row_number() OVER (PARTITION BY {keys}, content ORDER BY {sent} batch, source_row) AS copy,
-            max(version) OVER (PARTITION BY {keys}, content) AS newest,
-            min(batch) OVER (PARTITION BY {keys}, content) < 0 AS known,
-            min(batch) OVER (PARTITION BY {keys}) < 0 AS known_key,
-            min(pos) OVER (PARTITION BY {keys}, content) AS latest FROM placed)
-        SELECT *, dense_rank() OVER (PARTITION BY {keys} ORDER BY latest) AS place{shown} FROM copies"""
-
-
-def unranked(table: Table) -> str:
-    """SQL columns of `ranking`, for a table without rows: to plan the ranking takes longer than to read a small one."""
-    cols = {"batch": "INTEGER", "source_row": "BIGINT"} | columns(table)
-    cols |= {c.name: SQL_TYPES[c.type] for c in table.columns}
-    cols |= {"content": "VARCHAR", "moment": "TIMESTAMPTZ", "tied": "BIGINT", "pos": "BIGINT", "copy": "BIGINT"}
-    cols |= {"newest": "TIMESTAMPTZ", "known": "BOOLEAN", "known_key": "BOOLEAN", "latest": "BIGINT", "place": "BIGINT"}
-    cols |= {f"shown_{n}": SQL_TYPES[table.column(n).type] for n in table.guarded}
-    return ", ".join(f'"{name}" {kind}' for name, kind in cols.items())
+        timed AS (SELECT *, CASE WHEN count(own) OVER same_key = count(*) OVER same_key THEN own END AS moment
+            FROM pool WINDOW same_key AS (PARTITION BY {keys})),
+        placed AS (SELECT *,
+            dense_rank() OVER (same_key ORDER BY {time}) AS tied,
+            row_number() OVER (same_key ORDER BY {time}, {tie}) AS pos
+            FROM timed WINDOW same_key AS (PARTITION BY {keys})),
+        told AS (SELECT *,
+            row_number() OVER (same_content ORDER BY {sent} batch, source_row) AS copy,
+            max(version) OVER same_content AS newest,
+            min(batch) OVER same_content < 0 AS known,
+            min(batch) OVER same_key < 0 AS known_key,
+            min(pos) OVER same_content AS latest
+            FROM placed WINDOW same_key AS (PARTITION BY {keys}), same_content AS (PARTITION BY {keys}, content))
+        SELECT *, dense_rank() OVER (same_key ORDER BY latest) AS place{shown}
+        FROM told WINDOW same_key AS (PARTITION BY {keys})"""
 
 
 def contested(table: Table) -> str:
@@ -139,13 +134,13 @@ def decided(table: Table, files: list[str]) -> str:
         UNION ALL SELECT 'stricter', {keys} FROM ranked WHERE place = 1 AND copy = 1 AND ({kept})"""
 
 
-def notes(found: dict[str, dict[str, int]]) -> list[str]:
+def notes(keys: dict[str, dict[str, int]]) -> list[str]:
     """A sentence for each table in which rows of one key differ: how many keys, and which rule decided.
 
-    `found` has the number of keys by rule, by table.
+    `keys` has the number of keys by rule, by table.
     """
     lines = []
-    for table, rules in found.items():
+    for table, rules in keys.items():
         said = [f"{rules[rule]:,} {words}" for rule, words in RULES.items() if rules.get(rule)]
         if not said:
             continue

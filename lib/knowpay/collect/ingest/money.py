@@ -7,11 +7,9 @@ manifest declares, and nothing of it is loaded. When only a month or a product i
 doubt: the report begins with it.
 """
 
-from dataclasses import dataclass, field
-
-import duckdb
-
+from knowpay.collect.ingest.load import Connection
 from knowpay.collect.schema import CATALOGUED, LISTED, TABLES
+from knowpay.collect.store import Verdict
 
 ABOVE = 20  # times the list price: no quantity or longer plan explains it, but fen at an eighty per cent discount do
 BELOW = 50  # the list price divided by it: an offer at a twentieth of the price is no other unit
@@ -28,21 +26,53 @@ BASKETS = """SELECT order_id,
     FROM (SELECT DISTINCT * FROM lines) l LEFT JOIN catalogue c USING (product_id) GROUP BY order_id"""
 
 
-@dataclass
-class Verdict:
-    """What the prices of a file say: `refused` is why nothing of it may be loaded, `doubts` are lines of the report."""
-
-    refused: str | None = None
-    doubts: list[str] = field(default_factory=list)
-
-
 def price(table: str) -> str:
     """The column of the table that holds what is paid."""
     return "total" if table == "orders" else "price"
 
 
-def judge(con: duckdb.DuckDBPyConnection, table: str, files: list[tuple[str, str]]) -> dict[int, Verdict]:
-    """Judge the staged rows of each file; `files` are (name, declared unit) in the order of their batches."""
+def judge(con: Connection, table: str, files: list[tuple[str, str]]) -> dict[int, Verdict]:
+    """Judge the staged rows of each file; `files` are (name, declared unit) in the order of their numbers."""
+    _compare(con, table)
+    counts = "count(*), count_if(tested), count_if(known), count_if(above), count_if(below)"
+    verdicts = {n: Verdict() for n in range(len(files))}
+    for batch, rows, tested, known, above, below in con.execute(
+        f"SELECT batch, {counts} FROM judged GROUP BY 1"
+    ).fetchall():
+        name, unit = files[batch]
+        if side := _side(known, above, below):
+            said = _said(name, table, max(above, below), known, side)
+            verdicts[batch].refused = f"{said} {_remedy(name, unit, side)}"
+        elif tested < min(ENOUGH, rows) and table != "order_items":  # lines are tested by their orders
+            verdicts[batch].doubts.append(
+                f"{name}: only {tested:,} of {rows:,} amounts have a list price; whether they are in {unit}, as "
+                "declared, could not be tested. Compare one with a receipt, or export courses with their prices."
+            )
+    passed = {n: name for n, (name, _) in enumerate(files) if not verdicts[n].refused}
+    for batch, when, _, _, known, above, below in con.execute(
+        f"SELECT batch, month, {counts} FROM judged WHERE month IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
+    ).fetchall():
+        side = _side(known, above, below)
+        if side and batch in passed:
+            said = _said(passed[batch], table, max(above, below), known, side, f"in {when} ")
+            verdicts[batch].doubts.append(
+                f"{said} Put that month into a folder with a manifest that declares its unit."
+            )
+    for batch, off, some in con.execute(
+        f"""SELECT batch, count(*), string_agg(product, ', ' ORDER BY product) FROM (
+            SELECT batch, product FROM judged WHERE known GROUP BY 1, 2
+            HAVING count(*) >= {PRODUCT} AND (bool_and(above) OR bool_and(below))) GROUP BY 1 ORDER BY 1"""
+    ).fetchall():
+        if batch in passed:
+            verdicts[batch].doubts.append(
+                f"courses: the list price of {off:,} products is about 100 times off every price paid in "
+                f"{passed[batch]}: {some[:60]}. Is their file in another unit? It then needs a manifest of its own."
+            )
+    return verdicts
+
+
+def _compare(con: Connection, table: str) -> None:
+    """Put each paid amount beside what it should be, into `judged`."""
     paid, listed = price(table), LISTED[table]
     month = {"orders": "timestamp", "memberships": "current_period_start"}.get(table)
     month = f"strftime({month}, '%Y-%m')" if month else "NULL"
@@ -59,42 +89,8 @@ def judge(con: duckdb.DuckDBPyConnection, table: str, files: list[tuple[str, str
             listed IS NOT NULL AS known, tested
         FROM (SELECT batch, {month} AS month, {product} AS product, {paid} AS paid, {listed} AS listed,
                 {CATALOGUED[table]} IS NOT NULL AS tested{more}
-              FROM staged.stage r WHERE {paid} > 0)"""
+              FROM stage r WHERE {paid} > 0)"""
     )
-    counts = "count(*), count_if(tested), count_if(known), count_if(above), count_if(below)"
-    found = {n: Verdict() for n in range(len(files))}
-    sides = {}
-    for batch, rows, tested, known, above, below in con.execute(
-        f"SELECT batch, {counts} FROM judged GROUP BY 1"
-    ).fetchall():
-        name, unit = files[batch]
-        if side := _side(known, above, below):
-            sides[batch] = side
-            said = _said(name, table, max(above, below), known, side)
-            found[batch].refused = f"{said} {_remedy(name, unit, side)}"
-        elif tested < min(ENOUGH, rows) and table != "order_items":  # lines are tested by their orders
-            found[batch].doubts.append(
-                f"{name}: only {tested:,} of {rows:,} amounts have a list price; whether they are in {unit}, as "
-                "declared, could not be tested. Compare one with a receipt, or export courses with their prices."
-            )
-    for batch, when, _, _, known, above, below in con.execute(
-        f"SELECT batch, month, {counts} FROM judged WHERE month IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
-    ).fetchall():
-        side = _side(known, above, below)
-        if side and batch not in sides:
-            said = _said(files[batch][0], table, max(above, below), known, side, f"in {when} ")
-            found[batch].doubts.append(f"{said} Put that month into a folder with a manifest that declares its unit.")
-    for batch, off, some in con.execute(
-        f"""SELECT batch, count(*), string_agg(product, ', ' ORDER BY product) FROM (
-            SELECT batch, product FROM judged WHERE known GROUP BY 1, 2
-            HAVING count(*) >= {PRODUCT} AND (bool_and(above) OR bool_and(below))) GROUP BY 1 ORDER BY 1"""
-    ).fetchall():
-        if batch not in sides:
-            found[batch].doubts.append(
-                f"courses: the list price of {off:,} products is about 100 times off every price paid in "
-                f"{files[batch][0]}: {some[:60]}. Is their file in another unit? It then needs a manifest of its own."
-            )
-    return found
 
 
 def _side(known: int, above: int, below: int) -> int:

@@ -6,15 +6,12 @@ import random
 import shutil
 from pathlib import Path
 
-import duckdb
 import pandas as pd
 import pytest
 from collect_exports import DAY, frames, write_manifest, write_table
 from effort import some
-from knowpay.collect import later
 from knowpay.collect.dataset import Dataset
-from knowpay.collect.ingest import ingest, replay
-from knowpay.collect.schema import TABLES
+from knowpay.collect.ingest import ingest, later, replay
 from test_store import conserved, digests
 
 NAMES = ["users", "users-2", "users-10", "users-2025-02-28", "users_20250301", "users/2025-03-02", "2025-03-03/users"]
@@ -326,15 +323,3 @@ def test_the_tier_of_a_membership_is_not_taken_for_its_time(tmp_path):
         ds = in_every_order(tmp_path, files)
         assert value(ds, "memberships", "tier") == last
         assert any("1 by the order of the files' names" in note for note in ds.report.notes)
-
-
-def test_a_table_of_nothing_ranked_is_that_of_a_ranking():
-    """Where no key came twice `ranked` is declared instead of made: it has the columns and types of one made."""
-    con = duckdb.connect()
-    con.execute("SET TimeZone = 'UTC'")
-    for table in TABLES.values():
-        con.execute(f"CREATE OR REPLACE TABLE declared ({later.unranked(table)})")
-        pool = ", ".join(["batch", "source_row", *later.columns(table), *(f'"{n}"' for n in table.names)])
-        con.execute(f"CREATE OR REPLACE TABLE made AS {later.ranking(table, f'SELECT {pool} FROM declared')}")
-        declared, made = (con.execute(f"DESCRIBE {name}").fetchall() for name in ("declared", "made"))
-        assert declared == made, table.name

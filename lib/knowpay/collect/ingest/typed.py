@@ -1,11 +1,13 @@
-"""The SQL of ingest: from raw values to typed columns, and the checks of a row."""
+"""From raw values to typed columns, and the checks of a row, in SQL."""
 
 import re
+from collections.abc import Iterator
 
-from knowpay.collect.files import Batch, quote
+from knowpay.collect.duck import quote
+from knowpay.collect.files import Batch
 from knowpay.collect.manifest import Manifest
-from knowpay.collect.privacy.scrub import scrub_sql
-from knowpay.collect.schema import BOOLEANS, CURRENCIES, SQL_TYPES, TYPE_WORDS, Column, Table
+from knowpay.collect.schema import BOOLEANS, CURRENCIES, SQL_TYPES, TYPE_WORDS, Column, Rule, Table
+from knowpay.collect.scrub import scrub_sql
 
 # What tools write for "no value". "NA" is not among them: it is Namibia.
 MISSING = ("", "NULL", "null", "\\N", "NaN", "nan", "NaT", "None", "<NA>", "\u3000", "\u00a0")
@@ -29,7 +31,7 @@ MESSAGES = {
     "future_timestamp": "'{value}' lies after the extraction. Correct the clock, or extracted_at in the manifest.",
 }
 
-
+CURRENCY_LIST = f"[{', '.join(map(quote, sorted(CURRENCIES)))}]"  # the value of the variable `currencies`
 _NUMBER = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)")
 
 
@@ -109,38 +111,41 @@ def _time(raw: str, text: str, kind: str, manifest: Manifest) -> str:
     return f"CASE WHEN {moment} BETWEEN {FLOOR} AND {CEILING} THEN {moment} END"
 
 
-def checks(table: Table, manifest: Manifest, file: str) -> list[tuple[str, str, str, str]]:
-    """(rule, column, SQL that is true for a bad row, message) of every check of a table."""
-    found = []
+def checks(table: Table, manifest: Manifest, file: str) -> list[Rule]:
+    """Every check of a row: those of the columns, then the rules of the table.
+
+    They look into what `schema.Rule` names, and the variables `extracted_at` and `currencies`.
+    """
+    unit = {"iso": "ISO 8601", "s": "seconds", "ms": "ms", "us": "µs"}[manifest.timestamp_unit]
+    words = {"table": table.name, "file": file, "unit": unit, "currency": manifest.currency, "value": "{value}"}
+    rules = []
     for c in table.columns:
+        own = words | {"column": c.name, "type": TYPE_WORDS[c.type]}
+        for rule, when, allowed in _checks(c, table, manifest):
+            rules.append(Rule(rule, c.name, when, MESSAGES[rule].format(**own, allowed=allowed)))
+    return rules + list(table.rules)
 
-        def check(rule: str, when: str, allowed: str = "", c: Column = c) -> None:
-            unit = {"iso": "ISO 8601", "s": "seconds", "ms": "ms", "us": "µs"}[manifest.timestamp_unit]
-            words = {"type": TYPE_WORDS[c.type], "unit": unit, "currency": manifest.currency, "allowed": allowed}
-            words |= {"column": c.name, "table": table.name, "file": file, "value": "{value}"}
-            found.append((rule, c.name, when, MESSAGES[rule].format(**words)))
 
-        name, raw = f'"{c.name}"', f'"r_{c.name}"'
-        if c.required:
-            check("missing_value", f"{raw} IS NULL AND {name} IS NULL")
-        if c.type != "str":
-            kind = "bad_date" if c.type in ("ts", "date") else "wrong_type"
-            check(kind, f"{raw} IS NOT NULL AND {name} IS NULL")
-        if c.enum:
-            allowed = ", ".join(map(quote, c.enum))
-            check("not_allowed", f"{name} NOT IN ({allowed})", ", ".join(c.enum))
-        if c.minimum is not None:
-            bounds = [f"at least {c.minimum:g}"] + ([f"at most {c.maximum:g}"] if c.maximum is not None else [])
-            over = f" OR {name} > {c.maximum}" if c.maximum is not None else ""
-            check("out_of_range", f"{name} < {c.minimum}{over}", ", ".join(bounds))
-        if c.type == "ts" and not c.future:
-            check("future_timestamp", f"{name} > getvariable('extracted_at')")
-        if c.name == "currency":
-            codes = ", ".join(map(quote, sorted(CURRENCIES)))
-            check("unknown_currency", f"{name} NOT IN ({codes})")
-            if table.name != "market":  # figures of others come in their own currency
-                check("currency_differs", f"{name} IN ({codes}) AND {name} <> {quote(manifest.currency)}")
-    return found + [(r.id, r.column, r.when, r.message) for r in table.rules]
+def _checks(c: Column, table: Table, manifest: Manifest) -> Iterator[tuple[str, str, str]]:
+    """(rule, SQL that is true for a bad row, what is allowed) of every check of a column."""
+    name, raw = f'"{c.name}"', f'"r_{c.name}"'
+    if c.required:
+        yield "missing_value", f"{raw} IS NULL AND {name} IS NULL", ""
+    if c.type != "str":
+        yield "bad_date" if c.type in ("ts", "date") else "wrong_type", f"{raw} IS NOT NULL AND {name} IS NULL", ""
+    if c.enum:
+        yield "not_allowed", f"{name} NOT IN ({', '.join(map(quote, c.enum))})", ", ".join(c.enum)
+    if c.minimum is not None:
+        most = f", at most {c.maximum:g}" if c.maximum is not None else ""
+        over = f" OR {name} > {c.maximum}" if c.maximum is not None else ""
+        yield "out_of_range", f"{name} < {c.minimum}{over}", f"at least {c.minimum:g}{most}"
+    if c.type == "ts" and not c.future:
+        yield "future_timestamp", f"{name} > getvariable('extracted_at')", ""
+    if c.name == "currency":  # nearly all rows have the manifest's: only the others are looked up
+        other, known = f"{name} <> {quote(manifest.currency)}", f"list_contains(getvariable('currencies'), {name})"
+        yield "unknown_currency", f"CASE WHEN {other} THEN NOT {known} END", ""
+        if table.name != "market":  # figures of others come in their own currency
+            yield "currency_differs", f"CASE WHEN {other} THEN {known} END", ""
 
 
 def select(table: Table, batch: Batch, manifest: Manifest) -> tuple[str, list[str]]:
@@ -150,59 +155,62 @@ def select(table: Table, batch: Batch, manifest: Manifest) -> tuple[str, list[st
     """
     by_name = {n.lower(): n for n in batch.columns}
     rename = {"user_id": manifest.business_user_id_column.lower()}
-    used, raws, typed, missing = set(), [], [], []
-    for c in table.columns:
-        source = by_name.get(rename.get(c.name, c.name))
-        if source is None:
-            raws.append(f'CAST(NULL AS VARCHAR) AS "r_{c.name}"')
-            typed.append(f'CAST({c.default or "NULL"} AS {SQL_TYPES[c.type]}) AS "{c.name}"')
-            missing += [c.name] if c.required else []
-            continue
-        used.add(source)
-        expression, kind = batch.columns[source]
-        raws.append(f'{_raw(expression, kind)} AS "r_{c.name}"')
-        raw = f'"r_{c.name}"'
-        value = f"CAST({_typed(c, raw, kind, manifest)} AS {SQL_TYPES[c.type]})"
-        if c.default:
-            value = f"CASE WHEN {raw} IS NULL THEN {c.default} ELSE {value} END"
-        typed.append(f'{value} AS "{c.name}"')
+    sources = {c.name: by_name.get(rename.get(c.name, c.name)) for c in table.columns}
+    pairs = [(c.name, *_column(c, batch.columns.get(sources[c.name]), manifest)) for c in table.columns]
+    if not table.newest:
+        pairs += [(name, *_own_time(name, batch, manifest)) for name in ("updated_at", "extracted_at")]
+    extra = sorted(set(batch.columns) - set(sources.values()))
+    rest = f"json_object({', '.join(f'{quote(n)}, {batch.columns[n][0]}' for n in extra)})" if extra else "NULL"
+    raws = ", ".join(f'{raw} AS "r_{name}"' for name, raw, _ in pairs)
+    typed = ", ".join(f'{value} AS "{name}"' for name, _, value in pairs)
+    sql = f"SELECT *, {typed} FROM (SELECT {batch.row} AS source_row, {raws}, {rest} AS extra FROM {batch.relation})"
 
-    for name in () if table.newest else ("updated_at", "extracted_at"):  # they stay in properties, too
-        value, kind = "NULL", "VARCHAR"
-        if source := by_name.get(name) or by_name.get(name.replace("_", "")):
-            value, kind = batch.columns[source]
-        elif source := by_name.get("properties"):
-            said = f"CAST({batch.columns[source][0]} AS VARCHAR)"
-            camel = name.replace("_a", "A")
-            value = f"""coalesce(json_extract_string(CASE WHEN json_valid({said}) THEN {said} END, '$.{name}'),
-                json_extract_string(CASE WHEN json_valid({said}) THEN {said} END, '$.{camel}'))"""
-        raw = f'"r_{name}"'
-        raws.append(f"{_raw(value, kind)} AS {raw}")
-        typed.append(f'{_time(raw, f"CAST({raw} AS VARCHAR)", kind, manifest)} AS "{name}"')
-
-    extra = sorted(set(batch.columns) - used)
-    pairs = ", ".join(f"{quote(n)}, {batch.columns[n][0]}" for n in extra)
-    raws.append(f"json_object({pairs}) AS extra" if extra else "NULL AS extra")
-    sql = f"SELECT {batch.row} AS source_row, {', '.join(raws)} FROM {batch.relation}"
-    sql = f"SELECT *, {', '.join(typed)} FROM ({sql})"
-    replace = []
+    missing = [c.name for c in table.columns if c.required and sources[c.name] is None]
+    mended = {}
     if extra:  # absent keys are left out, so that a column another file lacks changes nothing
         merged = "json_merge_patch(coalesce(properties, '{}'), extra)"
-        replace.append(f"CAST(nullif(CAST({merged} AS VARCHAR), '{{}}') AS VARCHAR) AS properties")
+        mended["properties"] = f"CAST(nullif(CAST({merged} AS VARCHAR), '{{}}') AS VARCHAR)"
     if table.name == "events":
         # Segment: the device's clock is wrong by sent_at - received_at at the moment of sending.
-        replace.append(
-            """CASE WHEN received_at IS NOT NULL AND sent_at IS NOT NULL AND original_timestamp IS NOT NULL
-            THEN received_at - (sent_at - original_timestamp) ELSE timestamp END AS timestamp"""
-        )
+        mended["timestamp"] = """CASE WHEN received_at IS NOT NULL AND sent_at IS NOT NULL
+            AND original_timestamp IS NOT NULL THEN received_at - (sent_at - original_timestamp) ELSE timestamp END"""
         if {"received_at", "sent_at", "original_timestamp"} <= set(by_name):
-            missing = [m for m in missing if m != "timestamp"]
-    if replace:
-        sql = f"SELECT * REPLACE ({', '.join(replace)}) FROM ({sql})"
+            missing = [name for name in missing if name != "timestamp"]
+    sql = _replaced(sql, mended)
     if "message_id" in missing:  # a source without message ids: the content is the id
         missing.remove("message_id")
         content = ", ".join(f'{quote(n)}: "{n}"' for n in table.names if n != "message_id")
-        sql = f"""SELECT * REPLACE (sha256(CAST(to_json({{{content}}}) AS VARCHAR)) AS message_id,
-            CAST(json_merge_patch(coalesce(properties, '{{}}'), '{{"id_derived":true}}') AS VARCHAR) AS properties)
-            FROM ({sql})"""
+        flagged = """json_merge_patch(coalesce(properties, '{}'), '{"id_derived":true}')"""
+        digest = f"sha256(CAST(to_json({{{content}}}) AS VARCHAR))"
+        sql = _replaced(sql, {"message_id": digest, "properties": f"CAST({flagged} AS VARCHAR)"})
     return f"({sql}) AS r", missing
+
+
+def _column(c: Column, came: tuple[str, str] | None, manifest: Manifest) -> tuple[str, str]:
+    """SQL of a canonical column as it came, and of the typed value; `came` is its (SQL, type) in the file."""
+    if came is None:
+        return "CAST(NULL AS VARCHAR)", f"CAST({c.default or 'NULL'} AS {SQL_TYPES[c.type]})"
+    raw = f'"r_{c.name}"'
+    value = f"CAST({_typed(c, raw, came[1], manifest)} AS {SQL_TYPES[c.type]})"
+    return _raw(*came), f"CASE WHEN {raw} IS NULL THEN {c.default} ELSE {value} END" if c.default else value
+
+
+def _own_time(name: str, batch: Batch, manifest: Manifest) -> tuple[str, str]:
+    """The same for a time that the row itself says, in a column or in its properties; it stays there, too."""
+    by_name = {n.lower(): n for n in batch.columns}
+    value, kind = "NULL", "VARCHAR"
+    if source := by_name.get(name) or by_name.get(name.replace("_", "")):
+        value, kind = batch.columns[source]
+    elif source := by_name.get("properties"):
+        said = f"CAST({batch.columns[source][0]} AS VARCHAR)"
+        camel = name.replace("_a", "A")
+        value = f"""coalesce(json_extract_string(CASE WHEN json_valid({said}) THEN {said} END, '$.{name}'),
+            json_extract_string(CASE WHEN json_valid({said}) THEN {said} END, '$.{camel}'))"""
+    raw = f'"r_{name}"'
+    return _raw(value, kind), _time(raw, f"CAST({raw} AS VARCHAR)", kind, manifest)
+
+
+def _replaced(sql: str, columns: dict[str, str]) -> str:
+    """The rows of a query with other expressions for some of its columns."""
+    said = ", ".join(f"{value} AS {name}" for name, value in columns.items())
+    return f"SELECT * REPLACE ({said}) FROM ({sql})" if columns else sql
