@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knowpay.collect import DownloadError
-from knowpay.collect.disk import cache_folder, only_one, writable
+from knowpay.collect.disk import cache_folder, filling
 from knowpay.collect.public.declaration import PublicSet
 
 if TYPE_CHECKING:
@@ -154,29 +154,28 @@ def fetch(dataset: PublicSet, root: Path | None = None) -> dict[str, Path]:
         retry_if_failed=ATTEMPTS - 1,
     )
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
-    with writable(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with only_one(folder), Progress(*columns) as progress:
-            for old in folder.glob("tmp*"):  # pooch's, of a run that was killed: we hold the lock
-                old.unlink()
-            for name, one in dataset.served.items():
-                bar = _Bar(progress, progress.add_task(name, total=one.size))
-                try:
-                    shelf.fetch(name, downloader=pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16))
-                except requests.HTTPError as error:
-                    said = f"answered {error.response.status_code} ({error.response.reason})"
-                    raise DownloadError(f"{one.url} {said}. {dataset.remedy}") from error
-                except requests.TooManyRedirects as error:
-                    raise DownloadError(f"{one.url} redirects in a circle. {dataset.remedy}") from error
-                except requests.RequestException as error:
-                    raise DownloadError(
-                        f"{one.url} could not be read: {_cause(error)}. Run the same command again. {dataset.remedy}"
-                    ) from error
-                except ValueError as error:
-                    raise DownloadError(
-                        f"{one.url} is not the published file (its sha256 is not {one.sha256[:12]}…); it was deleted. "
-                        f"Run the same command again, perhaps from another network. {dataset.remedy}"
-                    ) from error
+    with filling(folder), Progress(*columns) as progress:
+        folder.mkdir(exist_ok=True)
+        for old in folder.glob("tmp*"):  # pooch's, of a run that was killed: we hold the lock
+            old.unlink()
+        for name, one in dataset.served.items():
+            bar = _Bar(progress, progress.add_task(name, total=one.size))
+            try:
+                shelf.fetch(name, downloader=pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16))
+            except requests.HTTPError as error:
+                said = f"answered {error.response.status_code} ({error.response.reason})"
+                raise DownloadError(f"{one.url} {said}. {dataset.remedy}") from error
+            except requests.TooManyRedirects as error:
+                raise DownloadError(f"{one.url} redirects in a circle. {dataset.remedy}") from error
+            except requests.RequestException as error:
+                raise DownloadError(
+                    f"{one.url} could not be read: {_cause(error)}. Run the same command again. {dataset.remedy}"
+                ) from error
+            except ValueError as error:
+                raise DownloadError(
+                    f"{one.url} is not the published file (its sha256 is not {one.sha256[:12]}…); it was deleted. "
+                    f"Run the same command again, perhaps from another network. {dataset.remedy}"
+                ) from error
     return {name: folder / name for name in dataset.served}
 
 
