@@ -286,8 +286,8 @@ def peers_table() -> str:
         "|---|---|---:|---:|---:|---:|---|",
     ]
     for row in json.loads(ran.said.splitlines()[-1]):
-        ratio = row["theirs"] / row["ours"]
-        shown = f"{ratio:.1f}" if ratio >= row["bar"] else f"**{ratio:.1f}**"
-        cells = (row["what"], row["peer"], f"{row['ours']:.3f}", f"{row['theirs']:.3f}", shown, row["bar"], row["said"])
+        ratio, bar = row["theirs"] / row["ours"], row["bar"]
+        shown = f"**{ratio:.1f}**" if bar and ratio < bar else f"{ratio:.1f}"
+        cells = (row["what"], row["peer"], f"{row['ours']:.3f}", f"{row['theirs']:.3f}", shown, bar or "–", row["said"])
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)
