@@ -279,9 +279,9 @@ def peers_table() -> str:
         raise CourseError("The peers could not be measured; the lines above say why.")
     lines = []
     for row in json.loads(ran.said.splitlines()[-1]):
-        ratio = row["theirs"] / row["ours"]
-        shown = f"{ratio:.1f}" if ratio >= row["bar"] else f"**{ratio:.1f}**"
+        ratio, bar = row["theirs"] / row["ours"], row["bar"]
+        shown = f"**{ratio:.1f}**" if bar and ratio < bar else f"{ratio:.1f}"
         times = f"{row['ours']:.3f}", f"{row['theirs']:.3f}"
-        lines.append((row["what"], row["peer"], *times, shown, str(row["bar"]), row["said"]))
+        lines.append((row["what"], row["peer"], *times, shown, str(bar or "–"), row["said"]))
     head = ("what", "peer", "knowpay, s", "peer, s", "times quicker", "at least", "results")
     return markdown.table(head, lines, "llrrrrl")
