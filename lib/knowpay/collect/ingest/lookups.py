@@ -25,7 +25,9 @@ def _user_ids(con: Connection, users: list[Rows]) -> None:
     con.execute("CREATE OR REPLACE TEMP TABLE user_ids (user_id VARCHAR)")
     table = replace(TABLES["users"], columns=TABLES["users"].columns[:1])  # to plan the others takes longer
     for rows in users:
-        typed, missing = select(table, rows.batch, rows.manifest)
+        name = rows.manifest.business_user_id_column.lower()
+        ids = {n: column for n, column in rows.batch.columns.items() if n.lower() == name}
+        typed, missing = select(table, replace(rows.batch, columns=ids), rows.manifest)
         if "user_id" not in missing:
             with reading(rows.file.name):
                 con.execute(f"INSERT INTO user_ids SELECT user_id FROM {typed} WHERE user_id IS NOT NULL")

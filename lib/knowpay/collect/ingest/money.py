@@ -7,6 +7,8 @@ manifest declares, and nothing of it is loaded. When only a month or a product i
 doubt: the report begins with it.
 """
 
+from collections.abc import Iterator
+
 from knowpay.collect.ingest.load import Connection
 from knowpay.collect.schema import CATALOGUED, LISTED, TABLES
 from knowpay.collect.store import Verdict
@@ -25,6 +27,8 @@ BASKETS = """SELECT order_id,
     nullif(sum(l.price * quantity), 0) AS asked
     FROM (SELECT DISTINCT * FROM lines) l LEFT JOIN catalogue c USING (product_id) GROUP BY order_id"""
 
+_COUNTS = "count(*), count_if(tested), count_if(known), count_if(above), count_if(below)"
+
 
 def price(table: str) -> str:
     """The column of the table that holds what is paid."""
@@ -34,41 +38,49 @@ def price(table: str) -> str:
 def judge(con: Connection, table: str, files: list[tuple[str, str]]) -> dict[int, Verdict]:
     """Judge the staged rows of each file; `files` are (name, declared unit) in the order of their numbers."""
     _compare(con, table)
-    counts = "count(*), count_if(tested), count_if(known), count_if(above), count_if(below)"
-    verdicts = {n: Verdict() for n in range(len(files))}
-    for batch, rows, tested, known, above, below in con.execute(
-        f"SELECT batch, {counts} FROM judged GROUP BY 1"
+    verdicts, off = {number: Verdict() for number in range(len(files))}, 0
+    for number, rows, tested, known, above, below in con.execute(
+        f"SELECT batch, {_COUNTS} FROM judged GROUP BY 1"
     ).fetchall():
-        name, unit = files[batch]
+        name, unit = files[number]
+        off += above + below
         if side := _side(known, above, below):
             said = _said(name, table, max(above, below), known, side)
-            verdicts[batch].refused = f"{said} {_remedy(name, unit, side)}"
+            verdicts[number].refused = f"{said} {_remedy(name, unit, side)}"
         elif tested < min(ENOUGH, rows) and table != "order_items":  # lines are tested by their orders
-            verdicts[batch].doubts.append(
+            verdicts[number].doubts.append(
                 f"{name}: only {tested:,} of {rows:,} amounts have a list price; whether they are in {unit}, as "
                 "declared, could not be tested. Compare one with a receipt, or export courses with their prices."
             )
-    passed = {n: name for n, (name, _) in enumerate(files) if not verdicts[n].refused}
-    for batch, when, _, _, known, above, below in con.execute(
-        f"SELECT batch, month, {counts} FROM judged WHERE month IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
-    ).fetchall():
+    passed = {number: name for number, (name, _) in enumerate(files) if not verdicts[number].refused}
+    for number, doubt in [*_months(con, table, passed), *_products(con, passed)] if off else ():
+        verdicts[number].doubts.append(doubt)
+    return verdicts
+
+
+def _months(con: Connection, table: str, passed: dict[int, str]) -> Iterator[tuple[int, str]]:
+    """(number of the file, doubt) of the months of files that are in another unit than the others."""
+    query = f"SELECT batch, month, {_COUNTS} FROM judged WHERE month IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
+    for number, when, _, _, known, above, below in con.execute(query).fetchall():
         side = _side(known, above, below)
-        if side and batch in passed:
-            said = _said(passed[batch], table, max(above, below), known, side, f"in {when} ")
-            verdicts[batch].doubts.append(
-                f"{said} Put that month into a folder with a manifest that declares its unit."
-            )
-    for batch, off, some in con.execute(
+        if side and number in passed:
+            said = _said(passed[number], table, max(above, below), known, side, f"in {when} ")
+            yield number, f"{said} Put that month into a folder with a manifest that declares its unit."
+
+
+def _products(con: Connection, passed: dict[int, str]) -> Iterator[tuple[int, str]]:
+    """The same of the products whose list price no price paid agrees with."""
+    for number, off, some in con.execute(
         f"""SELECT batch, count(*), string_agg(product, ', ' ORDER BY product) FROM (
             SELECT batch, product FROM judged WHERE known GROUP BY 1, 2
             HAVING count(*) >= {PRODUCT} AND (bool_and(above) OR bool_and(below))) GROUP BY 1 ORDER BY 1"""
     ).fetchall():
-        if batch in passed:
-            verdicts[batch].doubts.append(
+        if number in passed:
+            yield (
+                number,
                 f"courses: the list price of {off:,} products is about 100 times off every price paid in "
-                f"{passed[batch]}: {some[:60]}. Is their file in another unit? It then needs a manifest of its own."
+                f"{passed[number]}: {some[:60]}. Is their file in another unit? It then needs a manifest of its own.",
             )
-    return verdicts
 
 
 def _compare(con: Connection, table: str) -> None:

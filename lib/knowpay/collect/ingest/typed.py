@@ -31,7 +31,7 @@ MESSAGES = {
     "future_timestamp": "'{value}' lies after the extraction. Correct the clock, or extracted_at in the manifest.",
 }
 
-CURRENCY_LIST = f"[{', '.join(map(quote, sorted(CURRENCIES)))}]"  # the value of the variable `currencies`
+CURRENCY_LIST = f"string_split({quote(' '.join(sorted(CURRENCIES)))}, ' ')"  # SQL of the variable `currencies`
 _NUMBER = re.compile(r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL.*)")
 
 
