@@ -192,6 +192,7 @@ def test_unlocks_a_larger_export(opened):
 
 def test_without_the_course_the_analyses_take_the_place_of_the_lessons(opened, monkeypatch, tmp_path):
     monkeypatch.setattr(needs, "ROOT", tmp_path)
+    monkeypatch.chdir(tmp_path)
     ds = opened(orders=None)
     unlocked = ds.unlocks().set_index("analysis")
     assert {name.split(" (")[0] for name in unlocked.index} == set(needs.analyses()) and not unlocked["unlocked"].any()
@@ -200,6 +201,9 @@ def test_without_the_course_the_analyses_take_the_place_of_the_lessons(opened, m
     with pytest.raises(TooLittleData, match=said):
         ds.needs("renewals")
     with pytest.raises(ValueError, match=r"no analysis '12'; ds.unlocks.. lists them by name"):
+        ds.needs("12")
+    monkeypatch.chdir(ROOT / "notebooks")  # a lesson runs here, whatever knowpay it was given
+    with pytest.raises(TooLittleData, match=r"cannot carry lesson 12_derive.*: add the table touches"):
         ds.needs("12")
 
 

@@ -312,7 +312,7 @@ class Dataset:
         return Truth(self._truth)
 
     def unlocks(self):
-        """Which lessons these data can carry; which analyses, where knowpay has no course beside it.
+        """Which lessons these data can carry; which analyses, where knowpay was installed without the course.
 
         Returns:
             pandas DataFrame with lesson (or analysis), unlocked (bool) and reason: "enough", or what would unlock it,
@@ -329,7 +329,7 @@ class Dataset:
     def needs(self, what: str) -> None:
         """Stop with one sentence when these data cannot carry a lesson, given by its number: ds.needs("06").
 
-        Where knowpay has no course beside it, `what` is an analysis: ds.needs("profiles").
+        Where knowpay was installed without the course, `what` is an analysis: ds.needs("profiles").
 
         Raises:
             TooLittleData: the lesson is locked; the message names what would unlock it.

@@ -28,9 +28,14 @@ def analyses() -> dict[str, dict[str, Any]]:
 
 
 def lessons() -> dict[str, list[str]]:
-    """Lesson -> the analyses that it rests on, from notebooks/lessons.yml; none where the course is not beside us."""
-    path = ROOT / "notebooks" / "lessons.yml"
-    return {name: one["needs"] for name, one in _yaml(path)["lessons"].items()} if path.exists() else {}
+    """Lesson -> the analyses that it rests on, from the lessons.yml of the checkout, or beside the notebook that runs.
+
+    None where knowpay was installed for itself, without the course.
+    """
+    for path in (ROOT / "notebooks" / "lessons.yml", Path("lessons.yml")):
+        if path.exists():
+            return {name: one["needs"] for name, one in _yaml(path)["lessons"].items()}
+    return {}
 
 
 def asked() -> dict[str, list[str]]:
