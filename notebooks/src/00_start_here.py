@@ -355,16 +355,14 @@ show.say(
 
 # %%
 from knowpay import world
-from knowpay.collect import faults
 
 truth = getattr(ds, "truth", None)
 if truth is None:
     show.say(f"{ds.name} is not simulated: nobody knows its truth, so nothing is checked here.")
 else:
     tolerances = truth.tolerances("00")
-    real = assignments.merge(
-        truth.touches[["touch_id", "p_control", "p_message"]], on="touch_id", validate="one_to_one"
-    )
+    chances = truth.touches[["touch_id", "p_control", "p_message"]]
+    real = assignments.merge(chances, on="touch_id", validate="one_to_one")
     real["effect"] = real["p_message"] - real["p_control"]
 
 # %% tags=["nbval-check-output"]
@@ -408,6 +406,8 @@ if truth is not None and len(first):
 # those.
 
 # %% tags=["nbval-check-output"]
+from knowpay.collect import faults
+
 if truth is not None:
     together = ds.orders.total.sum().to_pandas() + faults.waiting(ds)["amount"].sum()
     counted = 100 * together / float(truth.orders["total"].sum())

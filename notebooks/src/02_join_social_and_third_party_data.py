@@ -38,7 +38,6 @@ import pandas as pd
 from knowpay import estimate, show
 from knowpay.analyse import economics, profiles
 from knowpay.collect import identity
-from knowpay_course.lessons import l02
 from scipy.sparse import coo_array, csgraph
 
 ds = knowpay.open(data, seed=seed, **company)
@@ -185,6 +184,8 @@ show.table(moved.nlargest(3, ["events", "date"]), "The days that changed most")
 # [lessons/l02.py](../lib/knowpay_course/lessons/l02.py).)
 
 # %% tags=["nbval-check-output"]
+from knowpay_course.lessons import l02
+
 users = ds.users.select("user_id", "created_at", "referrer_user_id").to_pandas()
 inviter = users.set_index("user_id")["referrer_user_id"]
 generation = l02.generations(inviter)

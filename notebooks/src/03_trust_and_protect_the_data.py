@@ -451,7 +451,6 @@ if len(assignments):
     effect = touches.difference(assignments, "bought")
     margin = (assignments["price"] * money.contribution_rate(ds, teacher_share)).to_numpy()
     scores = policy.ipw_scores(assignments, margin, assignments["cost"].max())
-    per_message = policy.profit(np.ones(len(assignments)), scores, assignments["user_id"]) / len(assignments)
 
 # %%
 if len(assignments):
@@ -459,6 +458,7 @@ if len(assignments):
     campaigns = year.campaign_id.nunique().to_pandas()
     refused = int((why["general"] == "marketing refused").sum())
     opted_out = int(why["personal"].isin(["opted out of personalisation", "analysis refused"]).sum())
+    per_message = policy.profit(np.ones(len(assignments)), scores, assignments["user_id"]) / len(assignments)
     cost, at_most = per_message * (refused * campaigns), per_message * ((refused + opted_out) * campaigns)
 
 # %% tags=["remove-input"]

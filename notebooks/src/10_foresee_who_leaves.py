@@ -253,6 +253,8 @@ show.say(
 # study outcome, not a lapsed subscription; the method is the same.
 
 # %% data="oulad"
+from knowpay_course.lessons import l10
+
 oulad = knowpay.open("oulad")
 
 # %% [markdown]
@@ -260,8 +262,6 @@ oulad = knowpay.open("oulad")
 # stand in [lessons/l10.py](../lib/knowpay_course/lessons/l10.py).)
 
 # %% data="oulad"
-from knowpay_course.lessons import l10
-
 weekly = l10.weekly(oulad)
 peak, later = weekly.loc[weekly["hazard"].idxmax()], weekly.loc[weekly["week"] > 4, "hazard"].max()
 with show.figure(

@@ -146,9 +146,8 @@ show.say(
 # %%
 n, base = len(assignments), assignments["bought"].mean()
 own = (assignments["place"] == 1).to_numpy()
-everyone, mine, others = (
-    np.array(touches.effective(rows)) for rows in (assignments, assignments[own], assignments[~own])
-)
+lists = (assignments, assignments[own], assignments[~own])
+everyone, mine, others = (np.array(touches.effective(rows)) for rows in lists)
 questions = {
     "does a message work at all?": everyone,
     "better for the inactive half than for the busy half?": [*everyone / 2, *everyone / 2],
