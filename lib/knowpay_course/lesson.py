@@ -74,9 +74,9 @@ def lessons(only: Iterable[str] = (), root: Path = ROOT) -> list[Lesson]:
     return [lesson for lesson in every if lesson.number in wanted or lesson.name in wanted]
 
 
-def parts(root: Path = ROOT) -> list[Part]:
+def parts() -> list[Part]:
     """The parts of the course, in order."""
-    return [Part(**one) for one in _said(root)["parts"]]
+    return [Part(**one) for one in _said(ROOT)["parts"]]
 
 
 def part_of(number: str, among: list[Part]) -> int:

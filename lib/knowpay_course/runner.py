@@ -81,7 +81,7 @@ def course(
     else:
         files = []
     # Code, the sheet of tolerances and what analyses need; not what runs and binds the lessons.
-    library = [p for p in sorted(LIBRARY.rglob("*")) if p.suffix in (".py", ".csv", ".yml")]
+    library = [p for p in sorted(LIBRARY.rglob("*")) if p.suffix in (".py", ".csv", ".yml", ".sql")]
     needs = [(lesson.name, lesson.needs) for lesson in everything]  # lesson 00 shows what the data unlock
     given = data, seed, sorted(company.items()), files, needs, sys.version
     common = digest([*library, root / "requirements.lock"], *given)

@@ -200,7 +200,7 @@ def canonical(people: ir.Table, merges: pd.DataFrame) -> ir.Table:
     return joined.mutate(canonical_user_id=joined.kept.fill_null(joined.person_id)).drop("merged", "kept")
 
 
-def gates(ds: Dataset, identity_map: ir.Table | None = None) -> pd.DataFrame:
+def gates(ds: Dataset) -> pd.DataFrame:
     """Return what to look at before trusting the identities: ``gate, value, alarm``.
 
     Shares are between 0 and 1, NaN where there is nothing to divide by; devices are those with a user. The last two are
@@ -209,8 +209,9 @@ def gates(ds: Dataset, identity_map: ir.Table | None = None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    given = _MAP.format(of="FROM events") if identity_map is None else _sql(ds, identity_map)
-    query = _GATES.format(map=given, people=_EVENTS.format(map="FROM identities", of="FROM events"))
+    query = _GATES.format(
+        map=_MAP.format(of="FROM events"), people=_EVENTS.format(map="FROM identities", of="FROM events")
+    )
     row = ds.con.con.execute(query).df().iloc[0].astype(float)
     lost = lost_ids(ds)
     total, enough = lost[["events", "lost"]].sum(), lost[lost["events"] >= FLOOR]

@@ -96,7 +96,7 @@ def main(setup: bool = False, large: bool = False) -> int:
         state = ROOT / "build" / "course" / "state.json"
         state.unlink(missing_ok=True)  # so that every lesson runs
         env = {"KNOWPAY_CACHE": str(place / "newcomer")} if setup else {}
-        ran = measure([str(Path(sys.executable).with_name("knowpay")), "course"], env=env)
+        ran = measure([str(Path(sys.executable).with_name("knowpay-course")), "course"], env=env)
         if ran.status:
             return ran.status
     rows += course_rows(json.loads(state.read_text("utf-8")), ran)

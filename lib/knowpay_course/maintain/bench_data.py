@@ -219,7 +219,7 @@ def enough_disk(place: Path, rows: int) -> None:
 # --- Spark -------------------------------------------------------------------------------------------------------
 
 
-def spark_table(events: int = 2_000_000) -> str:
+def spark_table() -> str:
     """The same expressions on one store with DuckDB and with Spark: seconds, and that the tables are equal."""
     import ibis
     import knowpay
@@ -228,7 +228,7 @@ def spark_table(events: int = 2_000_000) -> str:
 
     from knowpay_course.maintain import scale
 
-    steps = ("product_viewed", "checkout_started", "order_completed")
+    events, steps = 2_000_000, ("product_viewed", "checkout_started", "order_completed")
     expressions: dict[str, Callable] = {
         "daily_events": scale.daily_events,
         "sessions": scale.sessions,

@@ -72,13 +72,13 @@ def write(root: Path = ROOT) -> Path:
     return page
 
 
-def planted(size: str, seed: int = 0) -> pd.DataFrame:
-    """Return ``table, fault, rows, share`` of all faults planted in the export of a company."""
+def planted(size: str) -> pd.DataFrame:
+    """Return ``table, fault, rows, share`` of all faults planted in the export of a company of seed 0."""
     from knowpay import world
 
     with tempfile.TemporaryDirectory() as folder:
         data, truth = Path(folder) / "data", Path(folder) / "truth"
-        world.write(size, seed, data, truth)
+        world.write(size, 0, data, truth)
         spoiled = read(truth, "spoiled", ["table", "fault"])
         total = {name: len(read(data, name, None)) for name in spoiled["table"].unique()}
     rows = spoiled.value_counts(["table", "fault"]).rename("rows").reset_index()

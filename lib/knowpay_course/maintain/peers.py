@@ -28,14 +28,14 @@ def main() -> None:
     print(json.dumps(rows))
 
 
-def sessions(events: int = 1_000_000, people: int = 30_000) -> dict[str, Any]:
+def sessions(events: int = 1_000_000) -> dict[str, Any]:
     """Half-hour sessions of a day of random events, from user ids and times: both must find the same ones."""
     os.environ["RETENTIONEERING_NO_TRACK"] = "1"  # it reports its use over the network
     from knowpay.collect.sessions import session_numbers
     from retentioneering import Eventstream
 
     rng = np.random.default_rng(0)
-    log = pd.DataFrame({"user_id": rng.integers(0, people, events).astype(str), "event": "page_viewed"})
+    log = pd.DataFrame({"user_id": rng.integers(0, 30_000, events).astype(str), "event": "page_viewed"})
     log["timestamp"] = pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 86_400, events), unit="s")
     stream = Eventstream(log.copy())
 

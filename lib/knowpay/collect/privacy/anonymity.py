@@ -152,22 +152,23 @@ def _width(spot: int, value: np.ndarray, hidden: np.ndarray, lines: np.ndarray) 
     return -least(-here) - least(here)
 
 
+TRIED = 2_000  # people, of whom it is looked whether their rows give them away
+
+
 def singled_out(
     table: pd.DataFrame,
     what: Sequence[str],
     known: Sequence[int],
-    person: str = "user_id",
-    most: int = 2_000,
     seed: int = 0,
 ) -> pd.Series:
     """Return the share of people whom so many of their own rows, picked at random, tell from everybody else.
 
-    A row is a person with the values of ``what``, such as a day and a course; this is the unicity of de Montjoye et al.
+    A row is a person (``user_id``) with the values of ``what``, such as a day and a course; this is the unicity of de Montjoye et al.
     (2013). The index is ``known``, the numbers of rows that somebody else knows. People with fewer rows are left out;
-    at most ``most`` of the others are tried. NaN where nobody has enough.
+    at most `TRIED` of the others are tried. NaN where nobody has enough.
     """
-    whole = table[[person, *what]].dropna()
-    code = pd.factorize(whole[person], sort=True)[0].astype(np.int64)
+    whole = table[["user_id", *what]].dropna()
+    code = pd.factorize(whole["user_id"], sort=True)[0].astype(np.int64)
     fact = whole.groupby(list(what), sort=True).ngroup().to_numpy(np.int64)
     facts = int(fact.max(initial=0)) + 1
     who, fact = np.divmod(np.unique(code * facts + fact), facts)  # each row of a person once, people one after another
@@ -176,7 +177,7 @@ def singled_out(
     sharing = np.split(who[order], np.searchsorted(fact[order], np.arange(1, facts)))  # the people of each fact
     rng, share = np.random.default_rng(seed), {}
     for number in known:
-        tried = rng.permutation(np.flatnonzero(np.diff(begin) >= number))[:most]
+        tried = rng.permutation(np.flatnonzero(np.diff(begin) >= number))[:TRIED]
         alone = 0
         for one in tried:
             picked = begin[one] + rng.choice(begin[one + 1] - begin[one], number, replace=False)

@@ -97,7 +97,6 @@ def private_counts(
     epsilon: Epsilon,
     budget: Budget,
     most_cells: int = 1,
-    part: str = "",
     rng: random.Random | None = None,
 ) -> pd.Series:
     """Return how many people (``user_id``) each of ``cells`` of ``column`` has, with noise: whole numbers by cell.
@@ -113,7 +112,7 @@ def private_counts(
     scale = most_cells / exact(epsilon)
     if most_cells < 1 or len(set(cells)) != len(cells):
         raise ValueError("most_cells must be 1 or more, and no cell may be named twice.")
-    budget.spend(epsilon, f"people by {column}", part)
+    budget.spend(epsilon, f"people by {column}")
     rng = rng or random.SystemRandom()
     pairs = table.loc[table[column].isin(list(cells)), ["user_id", column]].dropna().drop_duplicates()
     pairs = pairs.sort_values(["user_id", column]).assign(lot=[rng.getrandbits(64) for _ in range(len(pairs))])

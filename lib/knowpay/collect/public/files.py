@@ -74,13 +74,13 @@ def where(dataset: PublicSet, root: Path | None = None) -> Path | None:
     return fetched if dataset.served and all((fetched / name).is_file() for name in dataset.served) else None
 
 
-def checksum(dataset: PublicSet, root: Path | None = None) -> str:
+def checksum(dataset: PublicSet) -> str:
     """Twelve digits that tell which files of the set are here; "" when it is not here or lacks a file.
 
     Those of the file's sha256; of several files, those of the sha256 of the list that `sha256sum` prints of them.
     """
     try:
-        names = sorted(find(dataset, root) or (dataset.needed if where(dataset, root) else []))
+        names = sorted(find(dataset) or (dataset.needed if where(dataset) else []))
     except DownloadError:
         return ""
     sums = [dataset.files[name].sha256 or "not pinned" for name in names]
