@@ -164,8 +164,8 @@ def singled_out(
     """Return the share of people whom so many of their own rows, picked at random, tell from everybody else.
 
     A row is a person (``user_id``) with the values of ``what``, such as a day and a course; this is the unicity of de
-    Montjoye et al. (2013). The index is ``known``, the numbers of rows that somebody else knows. People with fewer rows are left out;
-    at most `TRIED` of the others are tried. NaN where nobody has enough.
+    Montjoye et al. (2013). The index is ``known``, the numbers of rows that somebody else knows. People with fewer rows
+    are left out; at most `TRIED` of the others are tried. NaN where nobody has enough.
     """
     whole = table[["user_id", *what]].dropna()
     code = pd.factorize(whole["user_id"], sort=True)[0].astype(np.int64)
