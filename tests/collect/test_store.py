@@ -289,6 +289,22 @@ def test_replay_reads_loaded_rows_anew_when_their_declaration_changed(export, tm
     assert status == {1: ["fixed"], 2: ["waiting"], 3: ["waiting"]}
 
 
+@pytest.mark.parametrize("times", [["never"] * 3, ["never", "2025-03-01", "2025-03-01"]])
+def test_replay_finds_rows_that_are_declared_to_be_another_table(export, tmp_path, times):
+    """All rows of a file wait, or some are loaded: they leave the table they were taken for, and none is lost."""
+    folder = export(manifest={"source_format": "mapped"}, orders=None)
+    told = {"review_id": ["r1", "r2", "r3"], "kind": "review", "created_at": "2025-03-01"}
+    write_table(frames()["orders"].assign(**told, timestamp=times), folder / "o.csv")
+    (folder / "mapping.yml").write_text("o.csv: {table: orders}", encoding="utf-8")
+    store = ingest(folder, tmp_path / "store")
+    mapping = "o.csv: {table: reviews, columns: {timestamp: created_at}}"
+    (folder / "mapping.yml").write_text(mapping, encoding="utf-8")
+    assert replay(folder, store) == times.count("never")
+    ds = dataset(store, folder)
+    assert conserved(ds) and digests(store) == digests(ingest(folder, tmp_path / "fresh"))
+    assert ds.reviews.count().to_pandas() == 3 and ds.orders.count().to_pandas() == 0
+
+
 def test_replay_reads_only_what_waits(export, tmp_path):
     events = pd.concat([frames()["events"], _events(["late"], "2025-03-01T10:00:00Z", progress="7")])
     folder = export(events=events)

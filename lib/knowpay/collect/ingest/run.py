@@ -39,16 +39,21 @@ def follow(plan: Plan, store: Store) -> None:
 def replay(plan: Plan, store: Store, rule: str | None) -> int:
     """Run the rows that wait under a rule (None: all) again, as the files are declared now; return how many got in."""
     files = {f.unit: f for f in plan.files}
-    if {record.unit for _, record in store.ledger.files()} != set(files):
+    declared = {record.unit: record.declared for _, record in store.ledger.files()}
+    if declared.keys() != files.keys():
         raise ExportError(f"The files of {plan.source} have changed since they were read. Open the export first.")
     with closing(Run(plan, store)) as run:
         let_in, grown = 0, set()
+        mended = [f for f in plan.files if f.declared != declared[f.unit]]
         for table in TABLES.values():
             was = store.ledger.tables[table.name].files
             # A declaration that changed under rows already loaded changes those as well: then the table is read anew.
             anew = any(r.rows > r.quarantined and r.declared != files[r.unit].declared for r in was)
             # A file refused as a whole comes back as a whole: some of its rows alone cannot be judged.
             anew = anew or any(r.money.refused for r in was if r.quarantined)
+            # A file may feed another table than before.
+            feed = {f.unit for f in mended if table.name in run.sources.views(f)}
+            anew = anew or feed != {f.unit for f in mended} & {r.unit for r in was}
             if anew or grown & set(table.reads) or not run.again(table, files, rule):
                 run.read(table, remember=True)
             now = run.tables[table.name].files
@@ -88,7 +93,7 @@ class Run:
         if remember:
             now = {record.unit: record for record in self.tables[table.name].files}
             for was in self.before[table.name].files:
-                if was.errors:
+                if was.errors and was.unit in now:
                     fates.settle(self.con, self.store, table, was, now[was.unit], "SELECT source_row FROM before")
 
     def again(self, table: Table, files: dict[str, File], rule: str | None) -> bool:
