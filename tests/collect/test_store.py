@@ -190,6 +190,16 @@ def test_deliveries_may_declare_other_units_but_not_another_zone(export, tmp_pat
         ingest(folder, tmp_path / "store")
 
 
+def test_each_delivery_says_which_column_names_its_users(export, tmp_path):
+    """The shop logs in by another id than the rest; whom its users invited is looked up by that one."""
+    folder = export(orders=None)
+    write_manifest(folder / "shop", business_user_id_column="login_id", extracted_at="2025-06-01")
+    shop = pd.DataFrame({"login_id": ["v1", "v2"], "user_id": ["7", "8"], "referrer_user_id": ["u1", "v1"]})
+    write_table(shop.assign(created_at="2025-03-01"), folder / "shop" / "users.csv")
+    ds = dataset(ingest(folder, tmp_path / "store"), folder)
+    assert ds.quarantine.count().to_pandas() == 0 and ds.users.count().to_pandas() == 8
+
+
 def test_new_courses_and_users_are_seen_by_rows_that_came_before(export, tmp_path):
     """A rule may look into another table: rows are judged anew when that table grows, whatever came first."""
     users = frames()["users"]
