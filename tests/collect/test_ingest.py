@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import itertools
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -405,6 +406,17 @@ def test_other_files_are_named_not_read(export, tmp_path):
     (folder / "user.csv").write_text("a\n1\n", encoding="utf-8")
     (folder / ".DS_Store").write_text("x", encoding="utf-8")
     assert _open(ingest(folder, tmp_path / "store")).report.notes == ["user.csv was not read: no table has this name."]
+
+
+def test_a_folder_is_listed_once(export, tmp_path, monkeypatch):
+    """Whatever the adapter asks of the other files."""
+    folder, listed = export(manifest={"source_format": "mapped"}), []
+    (folder / "mapping.yml").write_text("users.csv: {table: users}", encoding="utf-8")
+    for owner, name in ((Path, "rglob"), (Path, "iterdir"), (os, "walk")):
+        real = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda at, *more, real=real: listed.append(Path(at)) or real(at, *more))
+    ingest(folder, tmp_path / "store")
+    assert listed.count(folder) == 1
 
 
 # --- memory -----------------------------------------------------------------------------------------------------------

@@ -190,6 +190,16 @@ def test_deliveries_may_declare_other_units_but_not_another_zone(export, tmp_pat
         ingest(folder, tmp_path / "store")
 
 
+def test_each_delivery_says_which_column_names_its_users(export, tmp_path):
+    """The shop logs in by another id than the rest; whom its users invited is looked up by that one."""
+    folder = export(orders=None)
+    write_manifest(folder / "shop", business_user_id_column="login_id", extracted_at="2025-06-01")
+    shop = pd.DataFrame({"login_id": ["v1", "v2"], "user_id": ["7", "8"], "referrer_user_id": ["u1", "v1"]})
+    write_table(shop.assign(created_at="2025-03-01"), folder / "shop" / "users.csv")
+    ds = dataset(ingest(folder, tmp_path / "store"), folder)
+    assert ds.quarantine.count().to_pandas() == 0 and ds.users.count().to_pandas() == 8
+
+
 def test_new_courses_and_users_are_seen_by_rows_that_came_before(export, tmp_path):
     """A rule may look into another table: rows are judged anew when that table grows, whatever came first."""
     users = frames()["users"]
@@ -287,6 +297,22 @@ def test_replay_reads_loaded_rows_anew_when_their_declaration_changed(export, tm
     assert digests(store) == digests(ingest(folder, tmp_path / "fresh"))
     status = ds.quarantine.to_pandas().groupby("source_row")["status"].unique().map(list).to_dict()
     assert status == {1: ["fixed"], 2: ["waiting"], 3: ["waiting"]}
+
+
+@pytest.mark.parametrize("times", [["never"] * 3, ["never", "2025-03-01", "2025-03-01"]])
+def test_replay_finds_rows_that_are_declared_to_be_another_table(export, tmp_path, times):
+    """All rows of a file wait, or some are loaded: they leave the table they were taken for, and none is lost."""
+    folder = export(manifest={"source_format": "mapped"}, orders=None)
+    told = {"review_id": ["r1", "r2", "r3"], "kind": "review", "created_at": "2025-03-01"}
+    write_table(frames()["orders"].assign(**told, timestamp=times), folder / "o.csv")
+    (folder / "mapping.yml").write_text("o.csv: {table: orders}", encoding="utf-8")
+    store = ingest(folder, tmp_path / "store")
+    mapping = "o.csv: {table: reviews, columns: {timestamp: created_at}}"
+    (folder / "mapping.yml").write_text(mapping, encoding="utf-8")
+    assert replay(folder, store) == times.count("never")
+    ds = dataset(store, folder)
+    assert conserved(ds) and digests(store) == digests(ingest(folder, tmp_path / "fresh"))
+    assert ds.reviews.count().to_pandas() == 3 and ds.orders.count().to_pandas() == 0
 
 
 def test_replay_reads_only_what_waits(export, tmp_path):

@@ -218,17 +218,17 @@ class Dataset:
     def _aside(self) -> dict[str, str]:
         """SQL of what is not in the tables: rows that wait in quarantine, superseded versions and duplicates."""
         rows, tables = self._files.rows, sorted(self._files.ledger.tables.items())
-        files = [file for _, table in tables for file in sorted(table.files, key=lambda file: file.batch_id)]
+        files = [file for _, record in tables for file in sorted(record.files, key=lambda file: file.batch_id)]
         none = ", ".join(f'NULL::{SQL_TYPES[kind]} AS "{name}"' for name, kind in QUARANTINE.items())
         waiting = f"SELECT {none} WHERE false"
         if errors := [file.errors for file in files if file.errors]:
             waiting += f" UNION ALL FROM {rows(*errors)}"
         aside = """SELECT NULL::VARCHAR AS "table", NULL::VARCHAR AS fate, NULL::VARCHAR AS source_file,
             NULL::BIGINT AS source_row, NULL::VARCHAR AS row_json WHERE false"""
-        for name, table in tables:
-            if table.superseded:
+        for name, record in tables:
+            if record.superseded:
                 aside += f""" UNION ALL SELECT {quote(name)}, 'superseded', NULL, NULL, CAST(to_json(s) AS VARCHAR)
-                    FROM (SELECT * EXCLUDE (_last) FROM {rows(table.superseded)}) AS s"""
+                    FROM (SELECT * EXCLUDE (_last) FROM {rows(record.superseded)}) AS s"""
         if again := [file.duplicates for file in files if file.duplicates]:
             aside += (
                 f""" UNION ALL SELECT "table", 'duplicate', source_file, source_row, row_json FROM {rows(*again)}"""

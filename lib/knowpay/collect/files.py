@@ -221,7 +221,6 @@ def _names(header: str, delimiter: str, file: str) -> tuple[list[str], list[str]
 def _read_csv(text: _Text, name: str, scratch: Path) -> Batch:
     import pyarrow as pa
     import pyarrow.parquet as pq
-    from pyarrow import csv as pacsv
 
     target = scratch / f"{scratch_name(name)}.parquet"
     relation = f"read_parquet({quote(target)})"
@@ -231,27 +230,13 @@ def _read_csv(text: _Text, name: str, scratch: Path) -> Batch:
         return Batch(name, relation, "source_row", {}, 0, notes=[f"{name} is empty."])
     delimiter = max(DELIMITERS, key=header.count)
     names, notes = _names(header, delimiter, name)
-    ragged: list[tuple[int, str]] = []
-
-    def keep(row: pacsv.InvalidRow) -> str:
-        ragged.append((row.number - 1, row.text))  # the header is row 1
-        return "skip"
-
     ids = [f"c{i}" for i in range(len(names))]
     schema = pa.schema([*((i, pa.string()) for i in ids), ("source_row", pa.int64())])
-    read = 0
-    last = None
+    ragged: list[tuple[int, str]] = []
+    read, last = 0, None
     try:
-        blocks = pacsv.open_csv(
-            text,
-            read_options=pacsv.ReadOptions(column_names=ids, skip_rows=1, use_threads=False, block_size=BLOCK),
-            parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep),
-            convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(ids, pa.string()), null_values=[""], strings_can_be_null=True
-            ),
-        )
         with pq.ParquetWriter(target, schema, compression="lz4") as writer:
-            for block in blocks:
+            for block in _blocks(text, ids, delimiter, ragged):
                 numbers = _numbers(read, block.num_rows, ragged)
                 writer.write_batch(pa.record_batch([*block.columns, pa.array(numbers)], schema=schema))
                 read, last = read + block.num_rows, block if block.num_rows else last
@@ -265,6 +250,25 @@ def _read_csv(text: _Text, name: str, scratch: Path) -> Batch:
     _refuse_open_quote(name, text.quotes, read, last, ragged)
     columns = {n: (i, "VARCHAR") for n, i in zip(names, ids, strict=True)}
     return Batch(name, relation, "source_row", columns, read + len(ragged), ragged, notes)
+
+
+def _blocks(text: _Text, ids: list[str], delimiter: str, ragged: list[tuple[int, str]]) -> "pa.RecordBatchReader":  # noqa: F821
+    """The rows in blocks, as text; those that do not fall into columns are added to `ragged`."""
+    import pyarrow as pa
+    from pyarrow import csv as pacsv
+
+    def keep(row: pacsv.InvalidRow) -> str:
+        ragged.append((row.number - 1, row.text))  # the header is row 1
+        return "skip"
+
+    return pacsv.open_csv(
+        text,
+        read_options=pacsv.ReadOptions(column_names=ids, skip_rows=1, use_threads=False, block_size=BLOCK),
+        parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=keep),
+        convert_options=pacsv.ConvertOptions(
+            column_types=dict.fromkeys(ids, pa.string()), null_values=[""], strings_can_be_null=True
+        ),
+    )
 
 
 def _numbers(before: int, rows: int, ragged: list[tuple[int, str]]) -> "np.ndarray":  # noqa: F821

@@ -145,7 +145,7 @@ class Table:
 
     `delivery` names the columns that say how a row arrived, not what it says: two rows that differ only there
     are the same row sent twice. Between different contents the later wins: by the column `newest` where there is one,
-    else as `collect.later` says. Of the `guarded` columns the strictest value holds until a time says it is over. `day`
+    else as `ingest.later` says. Of the `guarded` columns the strictest value holds until a time says it is over. `day`
     is the time whose local date says in which file of the store a row lies; a table without it is one file. `reads`
     names the tables that its rules look into.
     """
@@ -224,7 +224,7 @@ LISTED = CATALOGUED | {
 
 
 def _far_above(table: str) -> Rule:
-    """One price that no discount explains; a price far below may be an offer: a file of them is judged in `money`."""
+    """One price that no discount explains. One far below may be an offer: `ingest.money` judges a file of them."""
     return Rule("money_unit", "price", f"price >= 20 * {LISTED[table]}", _OFF)
 
 

@@ -92,7 +92,7 @@ class Ledger:
 
     def files(self) -> Iterator[tuple[str, FileRecord]]:
         """(table, file) of every file of every table."""
-        return ((name, record) for name, table in self.tables.items() for record in table.files)
+        return ((name, file) for name, record in self.tables.items() for file in record.files)
 
 
 _EMPTY: dict[str, bytes] = {}  # query -> the file of its columns
@@ -133,9 +133,9 @@ class Store:
 
     def _named(self) -> Iterator[Part]:
         """Every file that the ledger counts on."""
-        for table in self.ledger.tables.values():
-            aside = [table.superseded, *(part for file in table.files for part in (file.duplicates, file.errors))]
-            yield from [*table.parts.values(), *filter(None, aside)]
+        for record in self.ledger.tables.values():
+            aside = [record.superseded, *(part for file in record.files for part in (file.duplicates, file.errors))]
+            yield from [*record.parts.values(), *filter(None, aside)]
 
     def rows(self, *parts: Part) -> str:
         """SQL of the rows of some files of the store."""

@@ -75,8 +75,8 @@ def views(batch: Batch, name: str, delivery: Delivery) -> dict[str, Batch]:
         ExportError: a column that the mapping names is not in the file.
     """
     tables = FORMATS[delivery.manifest.source_format].views(replace(batch, file=name), delivery)
-    home, counted = next(iter(tables)), {}
+    ragged, notes = batch.ragged, batch.notes
     for table, view in tables.items():
-        ragged, notes = (batch.ragged, batch.notes) if table == home else ([], [])
-        counted[table] = replace(view, file=batch.file, ragged=ragged, notes=[*notes, *view.notes])
-    return counted
+        tables[table] = replace(view, file=batch.file, ragged=ragged, notes=[*notes, *view.notes])
+        ragged, notes = [], []  # the others are not the home of such rows
+    return tables

@@ -51,11 +51,11 @@ def decide(con: Connection, store: Store, table: Table, record: TableRecord, fil
             record.decided[rule] = record.decided.get(rule, 0) + keys
 
 
-def conserve(name: str, table: TableRecord) -> None:
+def conserve(table: Table, record: TableRecord) -> None:
     """Raise RuntimeError when a table holds other rows than the fates of its files say."""
-    held, aside = sum(part.rows for part in table.parts.values()), table.superseded.rows if table.superseded else 0
-    if held != sum(f.loaded for f in table.files) or aside != sum(f.superseded for f in table.files):
-        raise RuntimeError(f"{name} holds {held} rows, which the fates of its files do not explain: {table.files}")
+    held, aside = sum(part.rows for part in record.parts.values()), record.superseded.rows if record.superseded else 0
+    if held != sum(f.loaded for f in record.files) or aside != sum(f.superseded for f in record.files):
+        raise RuntimeError(f"{table.name} holds {held} rows, which the fates of its files do not explain: {record}")
 
 
 def settle(con: Connection, store: Store, table: Table, was: FileRecord, now: FileRecord, rows: str) -> None:
@@ -70,7 +70,7 @@ def settle(con: Connection, store: Store, table: Table, was: FileRecord, now: Fi
 
 def notes(con: Connection, store: Store, tables: dict[str, TableRecord], said: list[str]) -> list[str]:
     """The notes of the report: of the money first; `said` are those about files that were not read."""
-    files = [file for table in tables.values() for file in table.files]
+    files = [file for record in tables.values() for file in record.files]
     money = [f.money.refused for f in files if f.money.refused] + [doubt for f in files for doubt in f.money.doubts]
     lines = [*sorted(money), *said, *dict.fromkeys(note for f in files for note in f.notes)]
     known = ", ".join(map(quote, EVENTS))
@@ -81,12 +81,12 @@ def notes(con: Connection, store: Store, tables: dict[str, TableRecord], said: l
     if unknown:
         some = ", ".join(f"{e} ({n:,})" for e, n in unknown[:5]) + (", …" if len(unknown) > 5 else "")
         lines.append(f"{sum(n for _, n in unknown):,} events have names outside the vocabulary: {some}.")
-    return lines + later.notes({name: table.decided for name, table in tables.items()}) + _broken(con, store, tables)
+    return lines + later.notes({name: record.decided for name, record in tables.items()}) + _broken(con, store, tables)
 
 
 def _broken(con: Connection, store: Store, tables: dict[str, TableRecord]) -> list[str]:
     """Notes about files without a column, and about rules that most rows of a table break."""
-    errors = [file.errors for table in tables.values() for file in table.files if file.errors]
+    errors = [file.errors for record in tables.values() for file in record.files if file.errors]
     if not errors:
         return []
     waiting = f"{store.rows(*errors)} WHERE status = 'waiting'"
@@ -94,12 +94,12 @@ def _broken(con: Connection, store: Store, tables: dict[str, TableRecord]) -> li
     lines = [f"{message} Its {n:,} rows are in quarantine." for message, n in con.execute(absent).fetchall()]
     broken = f"""SELECT "table", rule, "column", count(*) FROM {waiting} AND rule <> 'missing_column'
         GROUP BY ALL ORDER BY ALL"""
-    for table, rule, column, n in con.execute(broken).fetchall():
-        total = sum(file.rows for file in tables[table].files)
+    for name, rule, column, n in con.execute(broken).fetchall():
+        total = sum(file.rows for file in tables[name].files)
         if n > total / 2:
             what = f"{rule} ({column})" if column else rule
             lines.append(
-                f"{n:,} of {total:,} rows of {table} break the rule {what}: the manifest or the export "
+                f"{n:,} of {total:,} rows of {name} break the rule {what}: the manifest or the export "
                 "is probably wrong as a whole. Read a message in ds.quarantine, correct it and open it again."
             )
     return lines

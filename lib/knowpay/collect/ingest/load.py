@@ -69,9 +69,13 @@ class Sources:
             self._opened[file.name] = views
         return self._opened[file.name]
 
+    def feeds(self, file: File, table: Table) -> bool:
+        """Whether the file has rows of the table."""
+        return file.table is table if file.table else table.name in self.views(file)
+
     def rows(self, table: Table, files: Iterable[File]) -> list[Rows]:
         """The rows for the table of those among `files` that feed it."""
-        mine = [f for f in files if f.table in (None, table) and table.name in self.views(f)]
+        mine = [file for file in files if self.feeds(file, table)]
         return [Rows(number, file, self.views(file)[table.name]) for number, file in enumerate(mine)]
 
     def forget(self, file: File) -> None:

@@ -10,7 +10,7 @@ doubt: the report begins with it.
 from collections.abc import Iterator
 
 from knowpay.collect.ingest.load import Connection
-from knowpay.collect.schema import CATALOGUED, LISTED, TABLES
+from knowpay.collect.schema import CATALOGUED, LISTED, Table
 from knowpay.collect.store import Verdict
 
 ABOVE = 20  # times the list price: no quantity or longer plan explains it, but fen at an eighty per cent discount do
@@ -30,12 +30,12 @@ BASKETS = """SELECT order_id,
 _COUNTS = "count(*), count_if(tested), count_if(known), count_if(above), count_if(below)"
 
 
-def price(table: str) -> str:
+def price(table: Table) -> str:
     """The column of the table that holds what is paid."""
-    return "total" if table == "orders" else "price"
+    return "total" if table.name == "orders" else "price"
 
 
-def judge(con: Connection, table: str, files: list[tuple[str, str]]) -> dict[int, Verdict]:
+def judge(con: Connection, table: Table, files: list[tuple[str, str]]) -> dict[int, Verdict]:
     """Judge the staged rows of each file; `files` are (name, declared unit) in the order of their numbers."""
     _compare(con, table)
     verdicts, off = {number: Verdict() for number in range(len(files))}, 0
@@ -47,7 +47,7 @@ def judge(con: Connection, table: str, files: list[tuple[str, str]]) -> dict[int
         if side := _side(known, above, below):
             said = _said(name, table, max(above, below), known, side)
             verdicts[number].refused = f"{said} {_remedy(name, unit, side)}"
-        elif tested < min(ENOUGH, rows) and table != "order_items":  # lines are tested by their orders
+        elif tested < min(ENOUGH, rows) and table.name != "order_items":  # lines are tested by their orders
             verdicts[number].doubts.append(
                 f"{name}: only {tested:,} of {rows:,} amounts have a list price; whether they are in {unit}, as "
                 "declared, could not be tested. Compare one with a receipt, or export courses with their prices."
@@ -58,7 +58,7 @@ def judge(con: Connection, table: str, files: list[tuple[str, str]]) -> dict[int
     return verdicts
 
 
-def _months(con: Connection, table: str, passed: dict[int, str]) -> Iterator[tuple[int, str]]:
+def _months(con: Connection, table: Table, passed: dict[int, str]) -> Iterator[tuple[int, str]]:
     """(number of the file, doubt) of the months of files that are in another unit than the others."""
     query = f"SELECT batch, month, {_COUNTS} FROM judged WHERE month IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
     for number, when, _, _, known, above, below in con.execute(query).fetchall():
@@ -83,24 +83,22 @@ def _products(con: Connection, passed: dict[int, str]) -> Iterator[tuple[int, st
             )
 
 
-def _compare(con: Connection, table: str) -> None:
+def _compare(con: Connection, table: Table) -> None:
     """Put each paid amount beside what it should be, into `judged`."""
-    paid, listed = price(table), LISTED[table]
-    month = {"orders": "timestamp", "memberships": "current_period_start"}.get(table)
+    paid, listed = price(table), LISTED[table.name]
+    month = {"orders": "timestamp", "memberships": "current_period_start"}.get(table.name)
     month = f"strftime({month}, '%Y-%m')" if month else "NULL"
-    product = "plan_id" if table == "memberships" else "product_id"
-    told = (
-        "(paid + coalesce(discount, 0)) / listed BETWEEN 0.8 AND 1.25" if "discount" in TABLES[table].names else "false"
-    )
-    more = ", discount, subtotal" if table == "orders" else ", discount" if table == "order_items" else ""
-    most = "greatest(paid, subtotal)" if table == "orders" else "paid"
+    product = "plan_id" if table.name == "memberships" else "product_id"
+    told = "(paid + coalesce(discount, 0)) / listed BETWEEN 0.8 AND 1.25" if "discount" in table.names else "false"
+    more = ", discount, subtotal" if table.name == "orders" else ", discount" if table.name == "order_items" else ""
+    most = "greatest(paid, subtotal)" if table.name == "orders" else "paid"
     con.execute(
         f"""CREATE OR REPLACE TEMP TABLE judged AS
         SELECT batch, month, product, coalesce({most} >= {ABOVE} * listed, false) AS above,
             coalesce(paid <= listed / {BELOW} AND NOT coalesce({told}, false), false) AS below,
             listed IS NOT NULL AS known, tested
         FROM (SELECT batch, {month} AS month, {product} AS product, {paid} AS paid, {listed} AS listed,
-                {CATALOGUED[table]} IS NOT NULL AS tested{more}
+                {CATALOGUED[table.name]} IS NOT NULL AS tested{more}
               FROM stage r WHERE {paid} > 0)"""
     )
 
@@ -112,8 +110,8 @@ def _side(known: int, above: int, below: int) -> int:
     return 1 if above > below else -1
 
 
-def _said(name: str, table: str, off: int, known: int, side: int, when: str = "") -> str:
-    what = "what is paid" if table == "orders" else f"the price of {table}"
+def _said(name: str, table: Table, off: int, known: int, side: int, when: str = "") -> str:
+    what = "what is paid" if table.name == "orders" else f"the price of {table.name}"
     times = "100 times" if side > 0 else "a hundredth of"
     return f"{name}: {when}{what} is about {times} the list price in {off:,} of {known:,} rows."
 

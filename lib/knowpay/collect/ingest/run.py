@@ -9,7 +9,7 @@ from knowpay.collect import ExportError
 from knowpay.collect.duck import quiet, quote
 from knowpay.collect.ingest import fates, later, lookups, merge, money
 from knowpay.collect.ingest.load import Connection, Rows, Sources, load, make_quarantine, make_stage, reading, refuse
-from knowpay.collect.ingest.plan import File, Plan
+from knowpay.collect.ingest.plan import Plan
 from knowpay.collect.ingest.typed import CURRENCY_LIST
 from knowpay.collect.schema import LISTED, TABLES, Table
 from knowpay.collect.store import FileRecord, Ledger, Store, TableRecord
@@ -28,7 +28,7 @@ def follow(plan: Plan, store: Store) -> None:
     if follows and not new and before.manifest == plan.manifest.model_dump(mode="json"):
         return
     with closing(Run(plan, store)) as run:
-        fresh = {t for f in new for t in ([f.table.name] if f.table else run.sources.views(f))}
+        fresh = {name for name, table in TABLES.items() if any(run.sources.feeds(f, table) for f in new)}
         for table in TABLES.values():
             redo = not follows or bool(fresh & set(table.reads))
             if redo or not run.add(table, run.sources.rows(table, new)):
@@ -39,17 +39,22 @@ def follow(plan: Plan, store: Store) -> None:
 def replay(plan: Plan, store: Store, rule: str | None) -> int:
     """Run the rows that wait under a rule (None: all) again, as the files are declared now; return how many got in."""
     files = {f.unit: f for f in plan.files}
-    if {record.unit for _, record in store.ledger.files()} != set(files):
+    declared = {record.unit: record.declared for _, record in store.ledger.files()}
+    if declared.keys() != files.keys():
         raise ExportError(f"The files of {plan.source} have changed since they were read. Open the export first.")
     with closing(Run(plan, store)) as run:
         let_in, grown = 0, set()
+        mended = [f for f in plan.files if f.declared != declared[f.unit]]
         for table in TABLES.values():
             was = store.ledger.tables[table.name].files
             # A declaration that changed under rows already loaded changes those as well: then the table is read anew.
             anew = any(r.rows > r.quarantined and r.declared != files[r.unit].declared for r in was)
             # A file refused as a whole comes back as a whole: some of its rows alone cannot be judged.
             anew = anew or any(r.money.refused for r in was if r.quarantined)
-            if anew or grown & set(table.reads) or not run.again(table, files, rule):
+            # A file may feed another table than before.
+            fed = {r.unit for r in was}
+            anew = anew or any(run.sources.feeds(f, table) != (f.unit in fed) for f in mended)
+            if anew or grown & set(table.reads) or not run.again(table, rule):
                 run.read(table, remember=True)
             now = run.tables[table.name].files
             for record in now:
@@ -88,10 +93,10 @@ class Run:
         if remember:
             now = {record.unit: record for record in self.tables[table.name].files}
             for was in self.before[table.name].files:
-                if was.errors:
+                if was.errors and was.unit in now:
                     fates.settle(self.con, self.store, table, was, now[was.unit], "SELECT source_row FROM before")
 
-    def again(self, table: Table, files: dict[str, File], rule: str | None) -> bool:
+    def again(self, table: Table, rule: str | None) -> bool:
         """Read rows that wait once more, and join their fates to those of the other rows of their files.
 
         False: one of them contradicts a row of the store, so the whole table must be read; nothing was done.
@@ -139,11 +144,11 @@ class Run:
                 load(con, table, rows)
         verdicts = {}
         if table.name in LISTED and judged:
-            verdicts = money.judge(con, table.name, [(r.file.name, r.manifest.money_unit) for r in mine])
+            verdicts = money.judge(con, table, [(r.file.name, r.manifest.money_unit) for r in mine])
             for rows in mine:
                 if message := verdicts[rows.number].refused:
                     with reading(rows.file.name):
-                        refuse(con, table, rows, money.price(table.name), message)
+                        refuse(con, table, rows, money.price(table), message)
         again = merge.rank(con, store, table, before)
         if again and con.execute(later.contested(table)).fetchall()[0][0]:
             con.execute('DELETE FROM quarantine WHERE "table" = ?', [table.name])
@@ -154,7 +159,7 @@ class Run:
         record.files += fates.count(con, store, table, mine, verdicts, before)
         if again:
             fates.decide(con, store, table, record, [rows.file.name for rows in mine])
-        fates.conserve(table.name, record)
+        fates.conserve(table, record)
         self.tables[table.name] = record
         for rows in mine:
             self.sources.forget(rows.file)
