@@ -1,6 +1,5 @@
 """A run over a store: which rows are read, and what is kept of the state before."""
 
-from contextlib import closing
 from dataclasses import replace
 
 import duckdb
@@ -27,7 +26,8 @@ def follow(plan: Plan, store: Store) -> None:
     new = [f for f in plan.files if f.unit not in known]
     if follows and not new and before.manifest == plan.manifest.model_dump(mode="json"):
         return
-    with closing(Run(plan, store)) as run:
+    with _connect(plan, store) as con:
+        run = Run(con, plan, store)
         fresh = {name for name, table in TABLES.items() if any(run.sources.feeds(f, table) for f in new)}
         for table in TABLES.values():
             redo = not follows or bool(fresh & set(table.reads))
@@ -42,7 +42,8 @@ def replay(plan: Plan, store: Store, rule: str | None) -> int:
     declared = {record.unit: record.declared for _, record in store.ledger.files()}
     if declared.keys() != files.keys():
         raise ExportError(f"The files of {plan.source} have changed since they were read. Open the export first.")
-    with closing(Run(plan, store)) as run:
+    with _connect(plan, store) as con:
+        run = Run(con, plan, store)
         let_in, grown = 0, set()
         mended = [f for f in plan.files if f.declared != declared[f.unit]]
         for table in TABLES.values():
@@ -69,16 +70,11 @@ def replay(plan: Plan, store: Store, rule: str | None) -> int:
 class Run:
     """What a run reads from, and the tables as they will be; the store changes at `commit`."""
 
-    def __init__(self, plan: Plan, store: Store) -> None:
-        store.begin()
-        self.plan, self.store = plan, store
+    def __init__(self, con: Connection, plan: Plan, store: Store) -> None:
+        self.con, self.plan, self.store = con, plan, store
         self.before = {name: store.ledger.tables.get(name, TableRecord()) for name in TABLES}
-        self.con = _connect(plan, store)
-        self.sources = Sources(self.con, plan.files, store.scratch)
+        self.sources = Sources(con, plan.files, store.scratch)
         self.tables: dict[str, TableRecord] = {}
-
-    def close(self) -> None:
-        self.con.close()
 
     def add(self, table: Table, mine: list[Rows], before: TableRecord, judged: bool = True) -> bool:
         """Make the table of what it was `before` and the rows of some files, in the order of their names.
@@ -170,7 +166,8 @@ class Run:
 
 
 def _connect(plan: Plan, store: Store) -> Connection:
-    """DuckDB with an empty quarantine."""
+    """DuckDB with an empty quarantine, for a run that begins."""
+    store.begin()
     size = sum(file.path.stat().st_size for file in plan.files)
     # Rows are staged in a file, which is compressed and takes any number of them; a few are sooner kept in memory.
     con = duckdb.connect(":memory:" if size < TINY else store.scratch / "staged.duckdb")
