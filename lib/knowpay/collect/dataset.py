@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from knowpay.collect import ExportError
-from knowpay.collect.duck import parquet, quiet, quote
+from knowpay.collect.duck import quiet, quote
 from knowpay.collect.privacy import permission
 from knowpay.collect.schema import FATES, PAID, QUARANTINE, SQL_TYPES, TABLES
 from knowpay.collect.store import Ledger, Store
@@ -200,7 +200,8 @@ class Dataset:
             columns = "* EXCLUDE (_last)" + (f" REPLACE ({', '.join(money)})" if money else "")
             if table.name == "orders":
                 columns += f", CAST({_NET} AS DOUBLE) AS net_revenue"
-            con.raw_sql(f"CREATE VIEW {table.name} AS SELECT {columns} FROM {parquet(self._files.paths(table.name))}")
+            rows = self._files.rows(*self._files.ledger.tables[table.name].parts.values())
+            con.raw_sql(f"CREATE VIEW {table.name} AS SELECT {columns} FROM {rows}")
         for name, sql in self._aside().items():
             con.raw_sql(f"CREATE VIEW {name} AS {sql}")
         con.raw_sql(f"CREATE VIEW paid_orders AS FROM orders WHERE status IN {PAID}")

@@ -20,11 +20,6 @@ def columns(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
-def parquet(paths: list[str]) -> str:
-    """SQL of the rows of some Parquet files."""
-    return f"read_parquet([{', '.join(map(quote, paths))}])"
-
-
 def quiet(con: duckdb.DuckDBPyConnection) -> None:
     """Turn DuckDB's progress bar off: it would land in the output of a lesson.
 

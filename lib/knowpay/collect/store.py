@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowpay.collect.duck import parquet, quote
+from knowpay.collect.duck import quote
 
 if TYPE_CHECKING:
     import duckdb
@@ -36,21 +36,12 @@ class Verdict:
 
 @dataclass
 class FileRecord:
-    """What became of the rows of one file for one table.
+    """What became of the rows of one file for one table; `rows` came, and are the sum of the four fates."""
 
-    Args:
-        file: its name in the export.
-        batch_id: digest of its bytes.
-        unit: what is read once: the same bytes may be the (empty) files of two tables.
-        declared: digest of what its typed rows depend on besides its bytes.
-        rows: that came; the sum of loaded, duplicate, superseded and quarantined.
-        duplicates, errors: the duplicate rows, and the errors of those that wait or waited in quarantine.
-    """
-
-    file: str
-    batch_id: str
-    unit: str
-    declared: str
+    file: str  # its name in the export
+    batch_id: str  # digest of its bytes
+    unit: str  # what is read once: the same bytes may be the (empty) files of two tables
+    declared: str  # digest of what its typed rows depend on besides its bytes
     rows: int
     notes: list[str]
     money: Verdict
@@ -59,25 +50,17 @@ class FileRecord:
     superseded: int
     quarantined: int
     duplicates: Part | None = None
-    errors: Part | None = None
+    errors: Part | None = None  # of the rows that wait in quarantine, and of those that were fixed
 
 
 @dataclass
 class TableRecord:
-    """One canonical table.
+    """One canonical table: its files in the store, and those of the export that feed it in the order of reading."""
 
-    Args:
-        parts: its files, by the local date of their rows: "all" where a table is one file, "none" where it is empty.
-        superseded: the versions of rows that are not shown.
-        touched: which parts the last run wrote.
-        decided: number of keys that came with different contents, by the rule that decided (see `ingest.later`).
-        files: the files of the export that feed it, in the order in which they were read.
-    """
-
-    parts: dict[str, Part] = field(default_factory=dict)
-    superseded: Part | None = None
-    touched: list[str] = field(default_factory=list)
-    decided: dict[str, int] = field(default_factory=dict)
+    parts: dict[str, Part] = field(default_factory=dict)  # by local date; "all": a table of one file; "none": no rows
+    superseded: Part | None = None  # versions of rows that are not shown
+    touched: list[str] = field(default_factory=list)  # parts that the last run wrote
+    decided: dict[str, int] = field(default_factory=dict)  # keys with different contents, by `ingest.later.RULES`
     files: list[FileRecord] = field(default_factory=list)
 
 
@@ -95,6 +78,7 @@ class Ledger:
         return ((name, file) for name, record in self.tables.items() for file in record.files)
 
 
+MADE = "made.parquet"
 _EMPTY: dict[str, bytes] = {}  # query -> the file of its columns
 
 
@@ -139,38 +123,33 @@ class Store:
 
     def rows(self, *parts: Part) -> str:
         """SQL of the rows of some files of the store."""
-        return parquet([str(self.folder / part.file) for part in parts])
+        return f"read_parquet([{', '.join(quote(self.folder / part.file) for part in parts)}])"
 
     def paths(self, table: str) -> list[str]:
-        """Paths of the files of a canonical table, in the order of their partitions."""
-        parts = self.ledger.tables.get(table, TableRecord()).parts
-        return [str(self.folder / parts[name].file) for name in sorted(parts)]
+        """Paths of the files of a canonical table, in the order of their days."""
+        return [str(self.folder / part.file) for part in self.ledger.tables.get(table, TableRecord()).parts.values()]
 
     def save(self, con: duckdb.DuckDBPyConnection, sql: str, name: str) -> Part:
         """Write the result of a query into the store as `name`.<content>.parquet."""
-        ((rows,),) = con.execute(f"COPY ({sql}) TO {quote(self._made)} (FORMAT parquet, COMPRESSION zstd)").fetchall()
-        return Part(self._keep(name), rows)
+        made = quote(self.scratch / MADE)
+        ((rows,),) = con.execute(f"COPY ({sql}) TO {made} (FORMAT parquet, COMPRESSION zstd)").fetchall()
+        return self._keep(name, rows)
 
     def save_empty(self, con: duckdb.DuckDBPyConnection, sql: str, name: str) -> Part:
         """The same for a query without rows, whose file is always the same: it is made once."""
         if sql not in _EMPTY:
             _EMPTY[sql] = (self.folder / self.save(con, sql, name).file).read_bytes()
-        self._made.write_bytes(_EMPTY[sql])
-        return Part(self._keep(name), 0)
+        (self.scratch / MADE).write_bytes(_EMPTY[sql])
+        return self._keep(name, 0)
 
-    @property
-    def _made(self) -> Path:
-        """Where a file is made."""
-        return self.scratch / "made.parquet"
-
-    def _keep(self, name: str) -> str:
-        """Move the file that was made into the store as `name`.<content>.parquet and return its name there."""
-        with self._made.open("rb") as file:
+    def _keep(self, name: str, rows: int) -> Part:
+        """Move the file that was made into the store."""
+        with (self.scratch / MADE).open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()[:16]
         target = self.folder / f"{name}.{content}.parquet"
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(self._made, target)
-        return target.relative_to(self.folder).as_posix()
+        os.replace(self.scratch / MADE, target)
+        return Part(target.relative_to(self.folder).as_posix(), rows)
 
     def commit(self, ledger: Ledger) -> None:
         """Make `ledger` the state of the store, in one rename."""

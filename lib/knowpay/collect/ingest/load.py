@@ -1,9 +1,12 @@
-"""Load: type and check the rows of a file, into `stage`; say what is wrong with the bad ones, in `quarantine`."""
+"""Load: type and check the rows of a file, into `stage`; say what is wrong with the bad ones, in `quarantine`.
+
+What the rules of a row look into, as `schema.Rule` names it, is made before: prices, lines of orders, ids of users.
+"""
 
 import csv
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
@@ -11,11 +14,12 @@ import duckdb
 from knowpay.collect import ExportError
 from knowpay.collect.duck import columns, first_line, quote
 from knowpay.collect.files import DELIMITERS, LINES, Batch, scratch_name
-from knowpay.collect.ingest import later
+from knowpay.collect.ingest import later, money
 from knowpay.collect.ingest.plan import File
 from knowpay.collect.ingest.typed import MESSAGES, checks, select
 from knowpay.collect.manifest import Manifest
-from knowpay.collect.schema import QUARANTINE, SQL_TYPES, Rule, Table
+from knowpay.collect.schema import LISTED, QUARANTINE, SQL_TYPES, TABLES, Rule, Table
+from knowpay.collect.store import Store, TableRecord
 
 Connection = duckdb.DuckDBPyConnection
 
@@ -189,3 +193,50 @@ def _entry(table: Table, rows: Rows) -> str:
     """SQL of a row of the quarantine, but for its FROM."""
     return f"""SELECT {quote(table.name)}, {quote(rows.file.name)}, source_row, rule, "column", value, message,
         raw_json, {quote(rows.file.batch_id)}, {rows.extracted}, 'waiting', who, position"""
+
+
+def look_up(con: Connection, store: Store, table: Table, tables: dict[str, TableRecord], sources: Sources) -> None:
+    """Make the tables and variables that the rules of a table use; `tables` are those that are loaded already."""
+    if table.name == "users":
+        _user_ids(con, sources.rows(table, sources.files))
+    if table.name in LISTED:
+        _prices(con, store, tables)
+        items = sources.rows(TABLES["order_items"], sources.files) if table.name == "orders" else []
+        _baskets(con, items)
+        con.execute(f"SET VARIABLE has_order_items = {bool(items)}")
+
+
+def _user_ids(con: Connection, users: list[Rows]) -> None:
+    """All ids in the users files, good rows or not: an inviter in quarantine is still a user."""
+    con.execute("CREATE OR REPLACE TEMP TABLE user_ids (user_id VARCHAR)")
+    table = replace(TABLES["users"], columns=TABLES["users"].columns[:1])  # to plan the others takes longer
+    for rows in users:
+        name = rows.manifest.business_user_id_column.lower()
+        ids = {n: column for n, column in rows.batch.columns.items() if n.lower() == name}
+        typed, missing = select(table, replace(rows.batch, columns=ids), rows.manifest)
+        if "user_id" not in missing:
+            with reading(rows.file.name):
+                con.execute(f"INSERT INTO user_ids SELECT user_id FROM {typed} WHERE user_id IS NOT NULL")
+
+
+def _prices(con: Connection, store: Store, tables: dict[str, TableRecord]) -> None:
+    """What a row should cost: by the loaded catalogue, and by the loaded orders."""
+    for name, of, price in (("catalogue", "courses", "price"), ("paid", "orders", money.BEFORE_DISCOUNT)):
+        key = TABLES[of].key[0]
+        sql = f"SELECT NULL::VARCHAR AS {key}, NULL::DOUBLE AS price WHERE false"
+        if of in tables:
+            sql = f"SELECT {key}, {price} AS price FROM {store.rows(*tables[of].parts.values())}"
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+
+
+def _baskets(con: Connection, items: list[Rows]) -> None:
+    """The lines of the orders as they came, in quarantine or not: one in the wrong unit still says what was bought."""
+    con.execute(f"CREATE OR REPLACE TEMP TABLE lines ({money.LINES})")
+    for rows in items:
+        typed, _ = select(TABLES["order_items"], rows.batch, rows.manifest)
+        with reading(rows.file.name):
+            con.execute(
+                f"""INSERT INTO lines SELECT order_id, line_no, product_id, price, quantity FROM {typed}
+                WHERE order_id IS NOT NULL AND quantity > 0"""
+            )
+    con.execute("CREATE OR REPLACE TEMP TABLE baskets AS " + money.BASKETS)

@@ -72,6 +72,7 @@ def merge(con: Connection, store: Store, table: Table, before: TableRecord, agai
     most = {str(day): n + before.parts.get(str(day), Part("", 0)).rows for day, n in days}
     made = _write(con, store, table, rows, most)
     parts = {day: part for day, part in before.parts.items() if day not in most and part.rows} | made
+    parts = dict(sorted(parts.items())) or nothing(con, store, table)
     superseded = before.superseded
     if again:
         aside = f"SELECT {cols} FROM aside"
@@ -79,7 +80,7 @@ def merge(con: Connection, store: Store, table: Table, before: TableRecord, agai
             aside += f" UNION ALL SELECT {cols} FROM {store.rows(superseded)} s {others}"
         some = con.execute(f"SELECT 1 FROM ({aside}) LIMIT 1").fetchall()
         superseded = store.save(con, f"{aside} ORDER BY ALL", f"superseded/{table.name}") if some else None
-    return TableRecord(parts or nothing(con, store, table), superseded, list(most), dict(before.decided), before.files)
+    return TableRecord(parts, superseded, list(most), dict(before.decided), before.files)
 
 
 def nothing(con: Connection, store: Store, table: Table) -> dict[str, Part]:

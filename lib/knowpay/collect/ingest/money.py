@@ -9,7 +9,8 @@ doubt: the report begins with it.
 
 from collections.abc import Iterator
 
-from knowpay.collect.ingest.load import Connection
+import duckdb
+
 from knowpay.collect.schema import CATALOGUED, LISTED, Table
 from knowpay.collect.store import Verdict
 
@@ -35,7 +36,7 @@ def price(table: Table) -> str:
     return "total" if table.name == "orders" else "price"
 
 
-def judge(con: Connection, table: Table, files: list[tuple[str, str]]) -> dict[int, Verdict]:
+def judge(con: duckdb.DuckDBPyConnection, table: Table, files: list[tuple[str, str]]) -> dict[int, Verdict]:
     """Judge the staged rows of each file; `files` are (name, declared unit) in the order of their numbers."""
     _compare(con, table)
     verdicts, off = {number: Verdict() for number in range(len(files))}, 0
@@ -58,7 +59,7 @@ def judge(con: Connection, table: Table, files: list[tuple[str, str]]) -> dict[i
     return verdicts
 
 
-def _months(con: Connection, table: Table, passed: dict[int, str]) -> Iterator[tuple[int, str]]:
+def _months(con: duckdb.DuckDBPyConnection, table: Table, passed: dict[int, str]) -> Iterator[tuple[int, str]]:
     """(number of the file, doubt) of the months of files that are in another unit than the others."""
     query = f"SELECT batch, month, {_COUNTS} FROM judged WHERE month IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
     for number, when, _, _, known, above, below in con.execute(query).fetchall():
@@ -68,7 +69,7 @@ def _months(con: Connection, table: Table, passed: dict[int, str]) -> Iterator[t
             yield number, f"{said} Put that month into a folder with a manifest that declares its unit."
 
 
-def _products(con: Connection, passed: dict[int, str]) -> Iterator[tuple[int, str]]:
+def _products(con: duckdb.DuckDBPyConnection, passed: dict[int, str]) -> Iterator[tuple[int, str]]:
     """The same of the products whose list price no price paid agrees with."""
     for number, off, some in con.execute(
         f"""SELECT batch, count(*), string_agg(product, ', ' ORDER BY product) FROM (
@@ -83,7 +84,7 @@ def _products(con: Connection, passed: dict[int, str]) -> Iterator[tuple[int, st
             )
 
 
-def _compare(con: Connection, table: Table) -> None:
+def _compare(con: duckdb.DuckDBPyConnection, table: Table) -> None:
     """Put each paid amount beside what it should be, into `judged`."""
     paid, listed = price(table), LISTED[table.name]
     month = {"orders": "timestamp", "memberships": "current_period_start"}.get(table.name)

@@ -21,22 +21,14 @@ _ABOUT |= {"contains_personal_data", "lookback_days", "retention_days"}
 
 @dataclass(frozen=True)
 class File:
-    """A file of the export.
-
-    Args:
-        path, name: where it lies, and its name within the export.
-        batch_id: digest of its bytes.
-        table: the one table that it holds; None when an adapter reads it.
-        delivery: the folder with the manifest that holds for it.
-        declared: digest of what its typed rows depend on besides its bytes.
-    """
+    """A file of the export."""
 
     path: Path
-    name: str
-    batch_id: str
-    table: Table | None
+    name: str  # within the export
+    batch_id: str  # digest of its bytes
+    table: Table | None  # the one table that it holds; None when an adapter reads it
     delivery: Delivery
-    declared: str
+    declared: str  # digest of what its typed rows depend on besides its bytes
 
     @property
     def unit(self) -> str:

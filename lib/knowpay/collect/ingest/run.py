@@ -1,14 +1,13 @@
 """A run over a store: which rows are read, and what is kept of the state before."""
 
-from contextlib import closing
 from dataclasses import replace
 
 import duckdb
 
 from knowpay.collect import ExportError
 from knowpay.collect.duck import quiet, quote
-from knowpay.collect.ingest import fates, later, lookups, merge, money
-from knowpay.collect.ingest.load import Connection, Rows, Sources, load, make_quarantine, make_stage, reading, refuse
+from knowpay.collect.ingest import fates, later, load, merge, money
+from knowpay.collect.ingest.load import Connection, Rows, Sources, reading
 from knowpay.collect.ingest.plan import Plan
 from knowpay.collect.ingest.typed import CURRENCY_LIST
 from knowpay.collect.schema import LISTED, TABLES, Table
@@ -27,11 +26,12 @@ def follow(plan: Plan, store: Store) -> None:
     new = [f for f in plan.files if f.unit not in known]
     if follows and not new and before.manifest == plan.manifest.model_dump(mode="json"):
         return
-    with closing(Run(plan, store)) as run:
+    with _connect(plan, store) as con:
+        run = Run(con, plan, store)
         fresh = {name for name, table in TABLES.items() if any(run.sources.feeds(f, table) for f in new)}
         for table in TABLES.values():
             redo = not follows or bool(fresh & set(table.reads))
-            if redo or not run.add(table, run.sources.rows(table, new)):
+            if redo or not run.add(table, run.sources.rows(table, new), run.before[table.name]):
                 run.read(table, remember=not redo)
         run.commit()
 
@@ -42,7 +42,8 @@ def replay(plan: Plan, store: Store, rule: str | None) -> int:
     declared = {record.unit: record.declared for _, record in store.ledger.files()}
     if declared.keys() != files.keys():
         raise ExportError(f"The files of {plan.source} have changed since they were read. Open the export first.")
-    with closing(Run(plan, store)) as run:
+    with _connect(plan, store) as con:
+        run = Run(con, plan, store)
         let_in, grown = 0, set()
         mended = [f for f in plan.files if f.declared != declared[f.unit]]
         for table in TABLES.values():
@@ -69,27 +70,55 @@ def replay(plan: Plan, store: Store, rule: str | None) -> int:
 class Run:
     """What a run reads from, and the tables as they will be; the store changes at `commit`."""
 
-    def __init__(self, plan: Plan, store: Store) -> None:
-        store.begin()
-        self.plan, self.store, self.before = plan, store, store.ledger.tables
-        self.con = _connect(plan, store)
-        self.sources = Sources(self.con, plan.files, store.scratch)
+    def __init__(self, con: Connection, plan: Plan, store: Store) -> None:
+        self.con, self.plan, self.store = con, plan, store
+        self.before = {name: store.ledger.tables.get(name, TableRecord()) for name in TABLES}
+        self.sources = Sources(con, plan.files, store.scratch)
         self.tables: dict[str, TableRecord] = {}
 
-    def close(self) -> None:
-        self.con.close()
-
-    def add(self, table: Table, mine: list[Rows], judged: bool = True) -> bool:
-        """Add the rows of some files, in the order of their names, to what the store had of the table before.
+    def add(self, table: Table, mine: list[Rows], before: TableRecord, judged: bool = True) -> bool:
+        """Make the table of what it was `before` and the rows of some files, in the order of their names.
 
         The unit of money of the files is `judged` when their rows are all there.
         False: one of them contradicts a row of the store, so the whole table must be read; nothing was done.
         """
-        return self._put(table, mine, self.before.get(table.name, TableRecord()), judged)
+        con, store = self.con, self.store
+        before = replace(before, touched=[], files=[replace(record) for record in before.files])
+        if not mine:
+            parts = before.parts or merge.nothing(con, store, table)  # most exports have five of the eleven tables
+            self.tables[table.name] = replace(before, parts=parts)
+            return True
+        load.make_stage(con, table)
+        load.look_up(con, store, table, self.tables, self.sources)
+        for rows in mine:
+            with reading(rows.file.name):
+                load.load(con, table, rows)
+        verdicts = {}
+        if table.name in LISTED and judged:
+            verdicts = money.judge(con, table, [(r.file.name, r.manifest.money_unit) for r in mine])
+            for rows in mine:
+                if message := verdicts[rows.number].refused:
+                    with reading(rows.file.name):
+                        load.refuse(con, table, rows, money.price(table), message)
+        again = merge.rank(con, store, table, before)
+        if again and con.execute(later.contested(table)).fetchall()[0][0]:
+            con.execute('DELETE FROM quarantine WHERE "table" = ?', [table.name])
+            return False
+        con.execute(f"SET TimeZone = {quote(self.plan.manifest.timezone)}")  # of the days
+        merge.name_rows(con, table, again)
+        record = merge.merge(con, store, table, before, again)
+        record.files += fates.count(con, store, table, mine, verdicts, before)
+        if again:
+            fates.decide(con, store, table, record, [rows.file.name for rows in mine])
+        fates.conserve(table, record)
+        self.tables[table.name] = record
+        for rows in mine:
+            self.sources.forget(rows.file)
+        return True
 
     def read(self, table: Table, remember: bool) -> None:
         """Read all files of the table; `remember` what is known of their errors: those that are gone are fixed."""
-        self._put(table, self.sources.rows(table, self.plan.files), TableRecord(), judged=True)
+        self.add(table, self.sources.rows(table, self.plan.files), TableRecord())
         if remember:
             now = {record.unit: record for record in self.tables[table.name].files}
             for was in self.before[table.name].files:
@@ -108,7 +137,7 @@ class Run:
             batch, (sql, n) = rows.batch, waiting[rows.file.unit]
             chosen = f"(SELECT * FROM {batch.relation} WHERE {batch.row} IN ({sql})) AS again"
             mine.append(replace(rows, batch=replace(batch, relation=chosen, rows=n, ragged=[])))
-        if not self.add(table, mine, judged=False):
+        if not self.add(table, mine, self.before[table.name], judged=False):
             return False
         records = self.tables[table.name].files
         parts = [records.pop() for _ in mine]
@@ -129,42 +158,6 @@ class Run:
             HAVING {ours} AND NOT bool_or(rule IN ('ragged_row', 'broken_json'))"""
         return rows, self.con.execute(f"SELECT count(*) FROM ({rows})").fetchall()[0][0]
 
-    def _put(self, table: Table, mine: list[Rows], before: TableRecord, judged: bool) -> bool:
-        """Make the table of what it was `before` and the rows of some files; False as in `add`."""
-        con, store = self.con, self.store
-        before = replace(before, touched=[], files=[replace(record) for record in before.files])
-        if not mine:
-            parts = before.parts or merge.nothing(con, store, table)  # most exports have five of the eleven tables
-            self.tables[table.name] = replace(before, parts=parts)
-            return True
-        make_stage(con, table)
-        lookups.look_up(con, store, table, self.tables, self.sources)
-        for rows in mine:
-            with reading(rows.file.name):
-                load(con, table, rows)
-        verdicts = {}
-        if table.name in LISTED and judged:
-            verdicts = money.judge(con, table, [(r.file.name, r.manifest.money_unit) for r in mine])
-            for rows in mine:
-                if message := verdicts[rows.number].refused:
-                    with reading(rows.file.name):
-                        refuse(con, table, rows, money.price(table), message)
-        again = merge.rank(con, store, table, before)
-        if again and con.execute(later.contested(table)).fetchall()[0][0]:
-            con.execute('DELETE FROM quarantine WHERE "table" = ?', [table.name])
-            return False
-        con.execute(f"SET TimeZone = {quote(self.plan.manifest.timezone)}")  # of the days
-        merge.name_rows(con, table, again)
-        record = merge.merge(con, store, table, before, again)
-        record.files += fates.count(con, store, table, mine, verdicts, before)
-        if again:
-            fates.decide(con, store, table, record, [rows.file.name for rows in mine])
-        fates.conserve(table, record)
-        self.tables[table.name] = record
-        for rows in mine:
-            self.sources.forget(rows.file)
-        return True
-
     def commit(self) -> None:
         """Add the notes, and make the tables the state of the store."""
         notes = fates.notes(self.con, self.store, self.tables, self.plan.notes)
@@ -173,7 +166,8 @@ class Run:
 
 
 def _connect(plan: Plan, store: Store) -> Connection:
-    """DuckDB with an empty quarantine."""
+    """DuckDB with an empty quarantine, for a run that begins."""
+    store.begin()
     size = sum(file.path.stat().st_size for file in plan.files)
     # Rows are staged in a file, which is compressed and takes any number of them; a few are sooner kept in memory.
     con = duckdb.connect(":memory:" if size < TINY else store.scratch / "staged.duckdb")
@@ -188,5 +182,5 @@ def _connect(plan: Plan, store: Store) -> Connection:
     con.execute(f"SET temp_directory = {quote(store.scratch / 'tmp')}")
     con.execute(f"SET TimeZone = {quote(plan.manifest.timezone)}")
     con.execute(f"SET VARIABLE currencies = {CURRENCY_LIST}")
-    make_quarantine(con)
+    load.make_quarantine(con)
     return con
