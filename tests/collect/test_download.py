@@ -179,7 +179,7 @@ def test_a_full_disk_is_said_once_and_leaves_nothing(server, tmp_path, monkeypat
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("pooch.downloaders.open", lambda path, mode: Full(path, mode), raising=False)
-    with pytest.raises(ExportError, match=r"The disk of .*some is full\. Free some space, or set KNOWPAY_CACHE"):
+    with pytest.raises(ExportError, match=r"The disk of .*downloads is full\. Free some space, or set KNOWPAY_CACHE"):
         _get(server, tmp_path)
     assert _left(tmp_path) == [] and server.asked == 1
 

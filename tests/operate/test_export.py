@@ -6,7 +6,7 @@ import csv
 
 import pandas as pd
 import pytest
-from knowpay.collect.privacy import gate
+from knowpay.collect import disk
 from knowpay.operate import export
 from operate_company import MORNING
 
@@ -117,7 +117,7 @@ def test_files_appear_whole_or_not_at_all(company, tmp_path, monkeypatch):
     def broken(*_, **__):
         raise OSError("disk full")
 
-    monkeypatch.setattr(gate.os, "replace", broken)
+    monkeypatch.setattr(disk.os, "replace", broken)
     with pytest.raises(OSError, match="disk full"):
         export.export_target_list(ds, listed("ann", "bob", reason="another"), tmp_path / "out")
     assert (tmp_path / "out" / "target_list.csv").read_bytes() == before

@@ -229,8 +229,6 @@ RULES = re.compile(r"consent_|is_staff|under_14|personalization_opt_out|'cancell
 OWNERS = {
     "collect/privacy/permission.py",
     "collect/schema.py",
-    "collect/ingest/typed.py",
-    "collect/ingest/money.py",
 }
 
 
