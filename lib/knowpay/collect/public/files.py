@@ -20,6 +20,7 @@ from knowpay.collect.disk import cache_folder, filling
 from knowpay.collect.public.declaration import PublicSet
 
 if TYPE_CHECKING:
+    import requests
     from rich.progress import Progress, TaskID
 
 ATTEMPTS = 3  # a second and two seconds apart
@@ -161,7 +162,8 @@ def fetch(dataset: PublicSet, root: Path | None = None) -> dict[str, Path]:
         for name, one in dataset.served.items():
             bar = _Bar(progress, progress.add_task(name, total=one.size))
             try:
-                shelf.fetch(name, downloader=pooch.HTTPDownloader(progressbar=bar, chunk_size=1 << 16))
+                released = {"response": _released}
+                shelf.fetch(name, downloader=pooch.HTTPDownloader(bar, chunk_size=1 << 16, hooks=released))
             except requests.HTTPError as error:
                 said = f"answered {error.response.status_code} ({error.response.reason})"
                 raise DownloadError(f"{one.url} {said}. {dataset.remedy}") from error
@@ -177,6 +179,12 @@ def fetch(dataset: PublicSet, root: Path | None = None) -> dict[str, Path]:
                     f"Run the same command again, perhaps from another network. {dataset.remedy}"
                 ) from error
     return {name: folder / name for name in dataset.served}
+
+
+def _released(response: requests.Response, **_: object) -> None:
+    """Close the connection of an answer that is an error: pooch reads it as an exception and leaves it open."""
+    if response.status_code >= 400:
+        response.close()
 
 
 @dataclass
