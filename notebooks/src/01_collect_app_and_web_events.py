@@ -356,6 +356,11 @@ gaps = frame.groupby("person")["at"].diff()
 by_pandas = int((gaps.isna() | (gaps > 1_800_000_000)).sum())
 theirs = time.perf_counter() - clock
 
+# %% [markdown]
+# How many sessions did everybody have, those who denied analytics too? Nothing follows them. Suppose that they come as
+# often as the others: then those seen are a sample of all users, and the estimate has the error of a sample. (The
+# functions of `l01` stand in [lessons/l01.py](../lib/knowpay_course/lessons/l01.py).)
+
 # %%
 from knowpay_course.lessons import l01
 
@@ -366,6 +371,7 @@ all_sessions = l01.sessions_of_all(person, numbers, ds.users.count().to_pandas()
 del person, moments, frame, gaps  # four times all events
 n_sessions = int(numbers.max()) + 1
 print(f"sessions: {n_sessions:,}; by pandas: {by_pandas:,}; the same: {n_sessions == by_pandas}")
+print(f"of everybody: {all_sessions.value:,.0f} ± {1.645 * all_sessions.error:,.0f} (90 %)")
 
 # %% tags=["remove-input"]
 show.say(
@@ -522,8 +528,8 @@ show.say(
 # an unknown agent looks like a bot, though it is somebody who denied analytics. So these rows state how good a rule must
 # be: to accuse nobody finds 0 %.
 #
-# The sessions of those who denied analytics cannot be counted. Suppose that they come as often as the others: then those
-# seen are a sample of all users, and the error is that of the sample. Taking those seen for everybody is the rival.
+# The sessions of everybody are an estimate: it must lie within 2.58 of its errors, and taking those seen for everybody is
+# its rival.
 
 # %%
 truth = getattr(ds, "truth", None)
