@@ -30,6 +30,10 @@ class Estimate:
         low, high = sorted((self.low * factor, self.high * factor))
         return Estimate(self.value * factor, low, high, self.error * abs(factor), self.unit)
 
+    def scaled(self, factor: float, unit: str) -> Estimate:
+        """Return it in another unit: `share.scaled(100, "%")`."""
+        return replace(self * factor, unit=unit)
+
     def __truediv__(self, divisor: float) -> Estimate:
         return self * (1 / divisor)
 

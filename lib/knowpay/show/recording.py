@@ -5,26 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from knowpay.show.checks import Record
 
-class Recorded(NamedTuple):
-    """A truth check as the lesson made it: all digits, both numbers in `unit`, and no tolerance."""
-
-    name: str
-    estimate: float
-    truth: float
-    unit: str
-
-
-_records: ContextVar[list[Recorded] | None] = ContextVar("records", default=None)
+_records: ContextVar[list[Record] | None] = ContextVar("records", default=None)
 
 
 @contextmanager
-def recording() -> Iterator[list[Recorded]]:
+def recording() -> Iterator[list[Record]]:
     """Collect the truth checks of the block: `with show.recording() as checks: ...`.
 
-    Figures, tables and sentences are neither drawn nor looked at, and tolerances are not asked for. A check that
+    Figures, tables and sentences are neither drawn nor looked at; the records have all their digits. A check that
     `show.check` would refuse, or a second one of the same name, raises ValueError.
     """
     token = _records.set([])
@@ -34,7 +27,7 @@ def recording() -> Iterator[list[Recorded]]:
         _records.reset(token)
 
 
-def records() -> list[Recorded] | None:
+def records() -> list[Record] | None:
     """The checks collected so far; None when nothing is being recorded, and things are shown."""
     return _records.get()
 
