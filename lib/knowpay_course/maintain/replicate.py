@@ -14,6 +14,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import signal
 import tempfile
 import time
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WORLD = LIBRARY / "world"
+CHECKS = re.compile(r"show\.(check|exact|quality)\(")
 FIRST_SEED = 1000  # far from the seeds that people choose
 
 Record = dict[str, Any]  # replication, lesson, seconds, n, checks [[name, estimate, truth, unit]], error, key
@@ -152,7 +154,7 @@ def _cells(source: Path) -> list[tuple[Any, bool]]:
 def _code(source: Path) -> list[Any]:
     """The lesson's code cells up to its last check; no check rests on those of real data and those tagged `aside`."""
     cells = [cell for cell in read_source(source).cells if cell.cell_type == "code"]
-    last = max((at for at, cell in enumerate(cells) if "show.check" in cell.source), default=-1)
+    last = max((at for at, cell in enumerate(cells) if CHECKS.search(cell.source)), default=-1)
     cells = [cell for cell in cells[: last + 1] if not stored.sets(cell)]
     return [cell for cell in cells if "aside" not in cell.metadata.get("tags", [])]
 
