@@ -25,6 +25,7 @@ from knowpay import show
 
 from knowpay_course import ROOT, CourseError
 from knowpay_course.answers import describe, plain, same
+from knowpay_course.lesson import files, padded
 from knowpay_course.notebooks import normalise, read_source, write
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 STUB = "answer = ...  # your code here"
 CHOICE = re.compile(r"^- \*\*([a-z])\*\* ", re.M)
 LETTER = re.compile(r"""^answer = "([a-z])"$""", re.M)
-WHY = "# why: "
+WHY, HINT = "# why: ", "# hint: "
 MOST_HINTS = 6
 
 
@@ -66,15 +67,15 @@ class Sheet:
 
 def sources(root: Path = ROOT) -> list[Path]:
     """The exercise sources in reading order."""
-    return sorted((root / "notebooks" / "exercises" / "src").glob("[0-9][0-9]_*.py"))
+    return files(root / "notebooks" / "exercises" / "src", "py")
 
 
 def load(lesson: str | int, root: Path = ROOT) -> Sheet:
     """Read the exercises of a lesson by its number. Raises CourseError when there are none or the form is wrong."""
-    number = str(lesson).split("_")[0].zfill(2)
+    number = padded(str(lesson).split("_")[0])
     path = next((path for path in sources(root) if path.stem.startswith(f"{number}_")), None)
     if path is None:
-        there = ", ".join(path.stem[:2] for path in sources(root)) or "none"
+        there = ", ".join(path.stem.split("_")[0] for path in sources(root)) or "none"
         raise CourseError(f"There are no exercises for lesson {number}; there are some for: {there}.")
     return _parse(path)
 
@@ -98,9 +99,8 @@ def _parse(path: Path) -> Sheet:
             now.given.append(cell.source)
         elif kind == "solution" and now and not now.solution:
             now.why, now.solution = _first_line(cell.source, WHY)
-        elif kind == "wrong" and now and cell.source.startswith("# hint: "):
-            hint, _, code = cell.source.partition("\n")
-            now.wrong.append((hint.removeprefix("# hint: ").strip(), code))
+        elif kind == "wrong" and now and cell.source.startswith(HINT):
+            now.wrong.append(_first_line(cell.source, HINT))
         else:
             raise CourseError(f"{path.name}: cell {at} ({kind}) is out of place or lacks its `# hint: ` line.")
     for name, there in (("title", sheet.title), ("parameters cell", sheet.parameters), ("exercise", sheet.exercises)):
@@ -296,7 +296,7 @@ def outdated(root: Path = ROOT) -> list[str]:
         wanted = nbformat.writes(notebook(_parse(path))) + "\n"
         if not target.exists() or target.read_text("utf-8") != wanted:
             found.append(
-                f"{target.name} is not what its source gives; run `knowpay-course exercises build {path.stem[:2]}`."
+                f"{target.name} is not what its source gives; run `knowpay-course exercises build {path.stem.split('_')[0]}`."
             )
     known = {path.stem for path in sources(root)}
     found += [

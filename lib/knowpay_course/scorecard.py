@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from knowpay.show.text import number
 
 from knowpay_course import markdown
-from knowpay_course.lesson import read_checks
+from knowpay_course.lesson import files, read_checks
 from knowpay_course.notebooks import read
 
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ def collect(folder: Path) -> list[Check]:
 
     Raises pydantic.ValidationError for a record that is not one.
     """
-    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
-    return [check for path in paths for check in read_checks(read(path), path.stem)]
+    return [check for path in files(folder, "ipynb") for check in read_checks(read(path), path.stem)]
 
 
 def summary(checks: list[Check]) -> str:
@@ -41,7 +40,7 @@ def page(checks: list[Check], folder: str = "") -> str:
     """The scorecard page. With `folder`, each lesson's number links to its notebook there."""
     rows = [_row(check) for check in checks]
     if folder:  # a number leaves room for the checks
-        rows = [(f"[{row[0][:2]}]({folder}/{row[0]}.ipynb)", *row[1:]) for row in rows]
+        rows = [(f"[{row[0].split('_')[0]}]({folder}/{row[0]}.ipynb)", *row[1:]) for row in rows]
     return f"""\
 # Scorecard
 

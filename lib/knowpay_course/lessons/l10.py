@@ -32,7 +32,7 @@ def _arrivals(events: pd.DataFrame) -> pd.DataFrame:
 def recount(ds: Dataset, periods: pd.DataFrame) -> pd.DataFrame:
     """Count facts and answers of `churn.person_periods` again, by plain pandas from the raw tables, row for row.
 
-    Columns: ``lessons_30``, ``silent_days`` (at most 180; nan for somebody without an event) and ``left``, as there.
+    Columns: ``lessons_30``, ``silent_days`` and ``left``, as there.
     """
     who, day = periods["user_id"].unique().tolist(), pd.Timedelta(days=1)
     events = ds.events.filter(ds.events.user_id.isin(who)).select("user_id", "event", "timestamp", "received_at")
@@ -43,12 +43,14 @@ def recount(ds: Dataset, periods: pd.DataFrame) -> pd.DataFrame:
     paid = ds.memberships.filter(ds.memberships.interval == "month", ds.memberships.period_no >= 1)
     begun = paid.select("user_id", begun="current_period_start").to_pandas()
     next_ones = periods[["user_id", "start", "end"]].rename_axis("row").reset_index().merge(begun, on="user_id")
+    users = ds.users.select("user_id", "created_at").to_pandas().set_index("user_id")["created_at"]
+    since = (periods["start"] - periods["user_id"].map(users)) / day  # of whom nothing was known, registration was
     latest = periods["end"] + 7 * day
     renewed = next_ones[(next_ones["begun"] > next_ones["start"]) & (next_ones["begun"] <= next_ones["end"] + 7 * day)]
     return pd.DataFrame(
         {
             "lessons_30": recent.groupby("row").size().reindex(periods.index, fill_value=0),
-            "silent_days": known.groupby("row")["ago"].min().reindex(periods.index).clip(upper=180),
+            "silent_days": known.groupby("row")["ago"].min().reindex(periods.index).fillna(since).clip(upper=180),
             "left": (~periods.index.isin(renewed["row"])).astype(float),
         }
     ).assign(left=lambda rows: rows["left"].where(latest <= ds.observation_end))
