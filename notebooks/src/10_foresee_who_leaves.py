@@ -31,13 +31,16 @@ from knowpay.analyse import churn, churn_models
 ds = knowpay.open(data, seed=seed, **company)
 ds.needs("10")  # stops here, with a sentence, when the data cannot carry this lesson
 
-# %% tags=["remove-input"]
+# %%
 periods = churn.person_periods(ds)
-groups = estimate.reliability(*churn_models.forecast(periods)[["left", "risk"]].to_numpy().T, bins=5)
-low, high = (show.write(groups["observed"].iloc[i], "%") for i in (0, -1))
+later = churn_models.forecast(periods)  # built step by step below
+fifths = estimate.reliability(later["left"], later["risk"], bins=5)
+
+# %% tags=["remove-input"]
 show.dots(
-    groups.set_index("predicted")[["observed", "low", "high"]],
-    f"Members in five groups by risk: {high} of the last group left, {low} of the first",
+    fifths.set_index("predicted")[["observed", "low", "high"]],
+    f"Five groups by risk: {show.write(fifths['observed'].iloc[-1], '%')} of the last left, "
+    f"{show.write(fifths['observed'].iloc[0], '%')} of the first",
     "risk foreseen on the first morning of a month",
     "share that left",
     unit="%",
@@ -52,11 +55,10 @@ show.dots(
 # > - **You need:** [Start here](00_start_here.ipynb) and a little pandas.
 # > - **Minutes:** 20 to read, 1 to run. **Memory:** 1 GB.
 # > - **Data:** the simulated company; OULAD, real learners, where you have it.
+# > - **Five ideas:** a row that knows only its morning; a rate for each month; a test on later months; a leak; the value of a
+# >   call. More models and real data: [going deeper](10b_foresee_who_leaves_deeper.ipynb).
 
 # %% [markdown]
-# Five ideas: a row that knows only its morning; a rate for each month; a test on later months; a leak; the
-# value of a call. More models and more real data are in [going deeper](10b_foresee_who_leaves_deeper.ipynb).
-#
 # ## A row is a member and a month
 #
 # Three sentences come before any model. They matter more than the model.
@@ -69,13 +71,8 @@ show.dots(
 # %% tags=["nbval-check-output"]
 over = periods[periods["over"]]
 shown = ["user_id", "period_no", "start", "lessons_30", "silent_days", "left"]
-show.table(over[shown].head(5).round(1), "Five rows: what was known, and whether she left")
-
-# %% tags=["remove-input"]
-show.say(
-    f"{show.write(len(over))} months are over, {show.write(int(over['left'].sum()))} of them were not renewed. "
-    f"Another {show.write(len(periods) - len(over))} are still open."
-)
+first_rows = over[shown].head(5).round(1)
+show.table(first_rows, "Five rows: what was known, and whether she left")
 
 # %% [markdown]
 # Count one fact yourself. Take the member who finished most lessons before a month. Which of them did we know of
@@ -86,47 +83,47 @@ import pandas as pd
 from knowpay_course.lessons import l10
 
 row = over.loc[over["lessons_30"].idxmax()]
-hers = l10.lessons(ds).query("user_id == @row.user_id")  # user_id, happened, arrived
-recent = hers["happened"] >= row["start"] - pd.Timedelta(days=30)
-known = recent & (hers["arrived"] < row["start"])
-all_month = recent & (hers["happened"] < row["end"])
+hers = l10.lessons(ds, row["user_id"], since=row["start"] - pd.Timedelta(days=30))
+on_the_morning = (hers["arrived"] < row["start"]).sum()
+at_the_end = (hers["happened"] < row["end"]).sum()
 
 # %% tags=["remove-input"]
 show.say(
-    f"We knew of **{known.sum()}** lessons, as the table says ({row['lessons_30']:.0f}). Counted to the end of the month there are "
-    f"{all_month.sum()}. The second number is easier to get from an export, and nobody has it on the morning of the call."
+    f"Of {show.write(len(over))} months {show.write(int(over['left'].sum()))} were not renewed; another "
+    f"{show.write(len(periods) - len(over))} are still open. Of her we knew **{on_the_morning}** lessons, as the table says "
+    f"({row['lessons_30']:.0f}). Counted to the end of the month there are {at_the_end}. That number is easier to get from an "
+    "export, and nobody has it on the morning of the call."
 )
 
 # %% [markdown]
 # ## How many leave: each month has its own rate
 #
-# The dull answer is one rate: months not renewed, divided by all months that are over.
+# The dull answer is one rate: months not renewed, divided by all months that are over. The better answer asks of each
+# month: how many were there, and how many of them left? That share is the [hazard](../book/glossary.md). Members still
+# there count in every month they were seen, and in none after it.
 
 # %%
 import numpy as np
 
-rate = over["left"].mean()
+rate = over["left"].mean()  # one rate for all months
 lives = churn.lifetimes(periods)  # one row a member: months paid, and whether she left
 month, paid = np.arange(1, 13), lives["periods"].to_numpy()
 at_risk = np.array([(paid >= n).sum() for n in month])
 left = np.array([((paid == n) & (lives["left"] == 1)).sum() for n in month])
 
-# %% [markdown]
-# The better answer asks of each month: how many were there, and how many of them left? That share is the
-# [hazard](../book/glossary.md). Members still there count in every month they were seen, and in none after it.
-
 # %%
-hazard = [estimate.share(a, b) for a, b in zip(left, at_risk) if b >= 5]
+hazard = [estimate.share(a, b) for a, b in zip(left, at_risk, strict=True) if b > 4]
 by_month = estimate.frame(dict(enumerate(hazard, 1)), "hazard").clip(0, 1)
-fall = estimate.share(left[0], at_risk[0]), estimate.share(left[3:].sum(), at_risk[3:].sum())
-drop = estimate.from_error(fall[0].value - fall[1].value, np.hypot(fall[0].error, fall[1].error))
+new = estimate.share(left[0], at_risk[0])
+old = estimate.share(left[3:].sum(), at_risk[3:].sum())  # from month 4 on
+fall = estimate.from_error(new.value - old.value, np.hypot(new.error, old.error))
 
 # %% tags=["remove-input"]
 show.dots(
     by_month,
     show.verdict(
-        drop,
-        f"{show.write(fall[0].value, '%')} leave after the first month, {show.write(fall[1].value, '%')} a month after the third",
+        fall,
+        f"{show.write(new.value, '%')} leave after the first month, {show.write(old.value, '%')} a month after the third",
         "The rate rises from month to month",
         "The months cannot be told apart with so few members",
     ),
@@ -152,10 +149,9 @@ h = curve.alpha_ / (curve.alpha_ + curve.beta_ + month - 1)
 still_there = pd.DataFrame({"counted": np.cumprod(1 - left / np.maximum(at_risk, 1))})
 still_there["two numbers"] = np.cumprod(1 - h)
 still_there["one rate"] = (1 - rate) ** month
-still_there.index = month
+still_there.index, year = month, curve.interval(12)
 
 # %% tags=["remove-input"]
-year = curve.interval(12)
 show.curve(
     still_there,
     f"After a year {show.write(year, '%')} are there; one rate says {show.write(still_there['one rate'].iloc[-1], '%')}",
@@ -166,7 +162,7 @@ show.curve(
 )
 
 # %% [markdown]
-# So say "half of the new members" or "a seventh of the old ones", never "our churn rate". Published medians for
+# So give new and old members a number each, never one churn rate. Published medians for
 # monthly plans tell the same story: 56 % renew the first time and 11 % are there after a year (RevenueCat).
 #
 # ## Who leaves: learn from older months, test on newer ones
@@ -182,6 +178,7 @@ test["month alone"] = early.hazard(test["period_no"])
 # %% [markdown]
 # The baseline knows the month and nothing else. The model is a logistic regression on the same months, plus what the
 # member did: visits, lessons, days of silence, courses bought. Its strength is tuned inside the training months.
+# [AUC](../book/glossary.md) then says how often a leaver is ranked above a stayer: 50 % is a coin.
 
 # %%
 model = churn_models.logistic(list(churn.FEATURES), free=["log_tenure"])
@@ -189,19 +186,21 @@ folds = churn_models.member_folds(train)  # all months of a member in one fold
 model = churn_models.tune(model, churn_models.STRENGTHS, train, folds)
 test["risk"] = model.predict_proba(test)[:, 1]
 
-# %% [markdown]
-# [AUC](../book/glossary.md) says how often a leaver is ranked above a stayer: 50 % is a coin.
-
 # %%
 guesses = {"month alone": test["month alone"], "with behaviour": test["risk"]}
-scores = churn_models.scores(test["left"], guesses, test["user_id"], seed=seed)
-gain = churn_models.gain(test["left"], test["risk"], test["month alone"], test["user_id"])
+came, who = test["left"], test["user_id"]
+scores = churn_models.scores(came, guesses, who, seed=seed)
+gain = churn_models.gain(came, test["risk"], test["month alone"], who)
 
 # %% tags=["remove-input"]
-adds = f"Behaviour adds {show.write(gain.value, '%', 1)} to the AUC of the month"
 show.dots(
     estimate.frame(scores["AUC"].to_dict(), "AUC"),
-    show.verdict(gain, adds, "Behaviour makes the ranking worse", "Behaviour adds nothing that these months can show"),
+    show.verdict(
+        gain,
+        f"Behaviour adds {show.write(gain.value, '%', 1)} to the AUC of the month",
+        "Behaviour makes the ranking worse",
+        "Behaviour adds nothing that these months can show",
+    ),
     "what the forecast knows",
     "AUC, later months",
     unit="%",
@@ -213,8 +212,8 @@ show.dots(
 # [calibration](../book/glossary.md).
 
 # %% tags=["nbval-check-output"]
-fifths = estimate.reliability(test["left"], test["risk"], bins=5)
-show.table(fifths[["predicted", "observed", "low", "high", "rows"]].round(2), "Foreseen and come true, 90 % intervals")
+fifths = estimate.reliability(came, test["risk"], bins=5)
+show.table(fifths.round(2), "Foreseen and come true, 90 % intervals")
 
 # %% [markdown]
 # ## The trap: count to the end of the month
@@ -225,10 +224,11 @@ show.table(fifths[["predicted", "observed", "low", "high", "rows"]].round(2), "F
 # %%
 late = churn.facts(ds, periods, at=periods["end"])
 leaky = churn_models.forecast(late)["risk"].to_numpy()
-leak = churn_models.gain(test["left"], leaky, test["risk"], test["user_id"])
+leak = churn_models.gain(came, leaky, test["risk"], who)
+score = {"known on the morning": churn_models.auc(came, test["risk"])}
+score["counted to the end"] = churn_models.auc(came, leaky)
 
 # %% tags=["remove-input"]
-score = {"known on the morning": scores["AUC"]["with behaviour"].value, "counted to the end": churn_models.auc(test["left"], leaky)}
 show.bars(
     pd.Series(score),
     f"Counted to the end of the month the AUC changes by {show.write(leak.value, '%', 1, sign=True)}",
@@ -258,14 +258,17 @@ cost, save = 3.0, 0.20
 test["stake"] = test["risk"] * early.months_if_kept(test["period_no"]) * margin
 test["worth"] = save * test["stake"] - cost
 
+# %%
+calls = test["worth"].sort_values(ascending=False)
+number = 1000 * np.arange(1, len(calls) + 1) / len(calls)  # of 1,000 members
+total = pd.DataFrame({"best first": calls.cumsum().to_numpy()}, number)
+total *= 1000 / len(calls)
+total["in any order"] = number * calls.mean()
+
 # %% tags=["remove-input"]
-calls = test["worth"].sort_values(ascending=False).reset_index(drop=True)
-total = pd.DataFrame({"best first": calls.cumsum(), "in any order": calls.mean() * (calls.index + 1)})
-total = (1000 / len(calls)) * total.set_index(1000 / len(calls) * (calls.index + 1))
-called = float((calls > 0).mean())
 show.curve(
     total,
-    f"Best to call {show.write(called, '%')}: the others cost more than they can bring",
+    f"Best to call {show.write((calls > 0).mean(), '%')}: the others cost more than they can bring",
     "calls among 1,000 members in a month",
     "expected gain, yuan",
     unit="yuan",
@@ -330,87 +333,87 @@ show.say(
 # The company is simulated, so each member's own rate is known. Only this section looks. A check compares an
 # estimate with the truth within 2.58 of its own standard errors, and names a *rival*: the answer of a wrong method. On your own data nothing is
 # printed here.
+#
+# How many leave: the first renewal, the fall of the rate, who is there after a year. Who leaves: the lowest and the
+# highest fifth. What is at stake: yuan per member and month.
 
 # %%
 truth = getattr(ds, "truth", None)
 rates = {} if truth is None else truth.memberships.set_index("membership_id")["hazard"]
-own, own_over = (rows["membership_id"].map(rates).astype(float) for rows in (test, over))
-first, old = own_over[over["period_no"] == 1], own_over[over["period_no"] >= 4]
-in_a_year = (1 - first) ** 12
+own, own_over = (x["membership_id"].map(rates).astype(float) for x in (test, over))
+own_new, own_old = own_over[over["period_no"] == 1], own_over[over["period_no"] >= 4]
+own_year = (1 - own_new) ** 12
 true_stake = own * churn_models.months_kept(own) * margin
 
-# %% [markdown]
-# How many leave: the first renewal, the fall of the rate, and who is there after a year. Who leaves: the lowest and the highest
-# fifth. What is at stake: yuan per member and month.
-
 # %%
-renewal = estimate.from_error(1 - fall[0].value, fall[0].error)
 part = np.array_split(np.argsort(test["risk"].to_numpy(), kind="stable"), 5)
-chance = [churn_models.members_error(early, test.iloc[p]) for p in part]
-error = [np.hypot(again.hazard[:, p].mean(axis=1).std(), c) for p, c in zip(part, chance)]
-group = [estimate.from_error(test["risk"].iloc[p].mean(), e) for p, e in zip(part, error)]
-stake = estimate.from_draws(test["stake"].mean(), stakes.mean(axis=1), unit="yuan")
+members = [churn_models.members_error(early, test.iloc[p]) for p in part]
+model_error = [again.hazard[:, p].mean(axis=1).std() for p in part]
+foreseen = [test["risk"].iloc[p].mean() for p in part]
+error = np.hypot(members, model_error)
+group = [estimate.from_error(foreseen[k], error[k]) for k in range(5)]
 
 # %%
-flat = train["left"].mean()  # one rate for everybody
-found = [("first renewal", renewal, 1 - first.mean(), ("all renewals", 1 - rate))]
-found += [("fall after month 3", drop, first.mean() - old.mean(), ("one rate", 0.0))]
-found += [("there after a year", year, in_a_year.mean(), ("one rate", (1 - rate) ** 12))]
+renewal, flat = estimate.from_error(1 - new.value, new.error), train["left"].mean()
+found = [("first renewal", renewal, 1 - own_new.mean(), ("all renewals", 1 - rate))]
+found += [("fall of the rate", fall, own_new.mean() - own_old.mean(), ("one rate", 0))]
+found += [("there after a year", year, own_year.mean(), ("one rate", (1 - rate) ** 12))]
 found += [("lowest fifth", group[0], own.iloc[part[0]].mean(), ("one rate", flat))]
 found += [("highest fifth", group[4], own.iloc[part[4]].mean(), ("one rate", flat))]
 
-# %% tags=["nbval-check-output"]
+# %% [markdown]
+# Is the list any *good*? An honest forecast may still be a poor guide. The best possible list calls exactly the
+# members whose own rate makes a call worth it; the baseline calls everybody.
+
+# %%
+stake = estimate.from_draws(test["stake"].mean(), stakes.mean(axis=1), unit="yuan")
 flat_stake = flat * churn_models.months_kept(flat) * margin
-if truth is not None:
-    for name, ours, true, (rival, wrong) in found:
-        show.check(name, ours.scaled(100, "%"), 100 * true, (rival, 100 * wrong))
-    show.check("at stake", stake, true_stake.mean(), ("one rate", flat_stake))
-
-# %% [markdown]
-# Then the facts and answers, counted again from the raw tables by other code. A forecast that looked into the
-# future, a shifted month, or an open month taken for a lost one would differ here.
-
-# %% tags=["nbval-check-output"]
-again_counted = l10.recount(ds, periods)
-same = np.isclose(again_counted, periods[again_counted.columns], equal_nan=True)
-for name, wrong in zip(again_counted, (~same).sum(axis=0)):
-    show.exact(f"months that differ in {name}", int(wrong), 0)
-
-# %% [markdown]
-# Last, is the list any *good*? An honest forecast may still be a poor guide. The best possible list calls exactly the members
-# whose own rate makes a call worth it.
-
-# %% tags=["nbval-check-output"]
 true_worth = save * true_stake - cost
-best, everybody = true_worth.clip(lower=0).sum(), true_worth.sum()
+fair = [churn_models.auc(own, guess) for guess in (test["risk"], leaky)]
+shares = true_worth[chosen].sum(), true_worth.sum()  # our list, everybody
+ours, everybody = 100 * np.array(shares) / true_worth.clip(lower=0).sum()
+
+# %% tags=["nbval-check-output"]
 if truth is not None:
-    ours = 100 * true_worth[chosen].sum() / best
-    show.quality("value of the calls, of the best list", ours, 100 * everybody / best, 100, "%")
+    for name, estimated, true, (rival, wrong) in found:
+        show.check(name, estimated.scaled(100, "%"), 100 * true, (rival, 100 * wrong))
+    show.check("at stake", stake, true_stake.mean(), ("one rate", flat_stake))
+    show.quality("value of the calls", ours, everybody, 100, "% of the best list")
+
+# %% [markdown]
+# Then facts and answers, counted again from the raw tables by other code. A forecast that looked into the future, a
+# shifted month, or an open month taken for a lost one would differ here.
+
+# %% tags=["nbval-check-output"]
+recounted = l10.recount(ds, periods)
+same = recounted.sub(periods[recounted.columns]).abs().lt(1e-6)
+same |= recounted.isna() & periods[recounted.columns].isna()
+for name in recounted:
+    show.exact(f"months that differ in {name}", (~same[name]).sum(), 0)
 
 # %% tags=["remove-input"]
-if truth is not None:
-    fair = [churn_models.auc(own, guess) for guess in (test["risk"], leaky)]
-    show.say(
-        f"And the leak: judged by the members' own rates, its AUC is {show.write(fair[1], '%', 1)} against {show.write(fair[0], '%', 1)} of the "
-        f"honest forecast. On the labels it had looked {show.write(leak.value, '%', 1, sign=True)} different."
-    )
+show.say(
+    f"And the leak: judged by the members' own rates, its AUC is {show.write(fair[1], '%', 1)}; the honest forecast has "
+    f"{show.write(fair[0], '%', 1)}. On the labels it had looked {show.write(leak.value, '%', 1, sign=True)} different."
+)
 
 # %% [markdown]
 # ## Decide
 #
-# The list: members whose month is running, who have not cancelled, and who may be contacted.
+# The list: members whose month is running, who have not cancelled, and who may be contacted. The model learns once more,
+# from all months that are over.
 
 # %%
-final = model.fit(over, over["left"])
-running = periods[~periods["over"] & periods["canceled_at"].isna() & periods["contact"]].copy()
-running["risk"] = final.predict_proba(running)[:, 1] if len(running) else 0.0
-running["worth"] = save * running["risk"] * curve.months_if_kept(running["period_no"]) * margin - cost
-to_call = running[running["worth"] > 0].sort_values("worth", ascending=False)
+running = periods[periods["end"] > ds.observation_end]
+running = running[running["contact"] & running["canceled_at"].isna()]
+risk = churn_models.risks(model.fit(over, over["left"]), running)
+kept = curve.months_if_kept(running["period_no"])
+to_call = running[save * risk * kept * margin > cost]
+break_even = cost / test.loc[chosen, "stake"].mean()
 
 # %% tags=["remove-input"]
-break_even = cost / test.loc[chosen, "stake"].mean() if chosen.any() else float("nan")
 show.say(
-    f"- **Do:** call {len(to_call)} of {len(running)} members, best first.\n"
+    f"- **Do:** call {len(to_call)} of {len(running)} members whose month is running.\n"
     f"- **Expect:** {show.write(per_thousand)} a month per 1,000 members, if a call keeps {show.write(save, '%')} of leavers.\n"
     f"- **Change it if** a trial shows that calls keep less than {show.write(break_even, '%')} of those about to leave."
 )
@@ -419,8 +422,7 @@ show.say(
 # ## Exercises
 #
 # A number, a few lines of code and a judgement: [exercises/10_foresee_who_leaves](exercises/10_foresee_who_leaves.ipynb).
-
-# %% [markdown]
+#
 # ## Summary
 #
 # - A row is a member and a month, and knows only its first morning.

@@ -100,6 +100,10 @@ class RenewalCurve(BaseEstimator):
         slope = [(quantity(*np.exp(at + m)) - quantity(*np.exp(at - m))) / (2 * step) for m in np.eye(2) * step]
         return float(np.sqrt(slope @ self.covariance_ @ slope))
 
+    def mean_error(self, period: np.ndarray) -> float:
+        """Standard error of the mean `hazard` over ``period`` that lies in the two parameters."""
+        return self.error(lambda a, b: float(sbg_hazard(a, b, period).mean()))
+
     def interval(self, periods: int) -> Estimate:
         """Return the survival after ``periods`` renewals; its interval is symmetric on the log-odds scale."""
         from scipy.special import expit, logit
@@ -191,6 +195,11 @@ def member_folds(rows: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
     from sklearn.model_selection import GroupKFold
 
     return list(GroupKFold(5).split(rows, groups=rows["user_id"]))
+
+
+def risks(model: Pipeline, rows: pd.DataFrame) -> np.ndarray:
+    """Return the hazards that a fitted model foresees, (rows,); of no row none."""
+    return model.predict_proba(rows)[:, 1] if len(rows) else np.zeros(0)
 
 
 class Refits(NamedTuple):

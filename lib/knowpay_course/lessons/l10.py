@@ -18,10 +18,11 @@ KINDS = ("standing", "module", "gender", "region", "education", "imd_band", "age
 CLICKS = ("clicks", "active_days", "clicks_14", "silent_days")
 
 
-def lessons(ds: Dataset) -> pd.DataFrame:
-    """Return the finished lessons: ``user_id, happened, arrived``; what has no arrival arrived when it happened."""
-    e = ds.events.filter(ds.events.event == "lesson_completed").select("user_id", "timestamp", "received_at")
-    return _arrivals(e.to_pandas()).drop(columns="received_at").rename(columns={"timestamp": "happened"})
+def lessons(ds: Dataset, user_id: str, since: pd.Timestamp) -> pd.DataFrame:
+    """Return the lessons that a person finished since then: ``happened, arrived`` (when it happened, where unknown)."""
+    e = ds.events.filter(ds.events.event == "lesson_completed", ds.events.user_id == user_id)
+    hers = _arrivals(e.select("timestamp", "received_at").to_pandas())
+    return hers[hers["timestamp"] >= since].rename(columns={"timestamp": "happened"})
 
 
 def _arrivals(events: pd.DataFrame) -> pd.DataFrame:
