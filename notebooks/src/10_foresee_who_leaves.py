@@ -71,7 +71,7 @@ show.dots(
 # %% tags=["nbval-check-output"]
 over = periods[periods["over"]]
 shown = ["user_id", "period_no", "start", "lessons_30", "silent_days", "left"]
-first_rows = over[shown].head(5).round(1)
+first_rows = over[shown].head(5)
 show.table(first_rows, "Five rows: what was known, and whether she left")
 
 # %% [markdown]
@@ -202,7 +202,7 @@ show.dots(
         "Behaviour adds nothing that these months can show",
     ),
     "what the forecast knows",
-    "AUC, later months",
+    "AUC in later months",
     unit="%",
 )
 
@@ -231,9 +231,14 @@ score["counted to the end"] = churn_models.auc(came, leaky)
 # %% tags=["remove-input"]
 show.bars(
     pd.Series(score),
-    f"Counted to the end of the month the AUC changes by {show.write(leak.value, '%', 1, sign=True)}",
+    show.verdict(
+        leak,
+        f"Counted to the end of the month the AUC gains {show.write(leak.value, '%', 1)}",
+        "Counted to the end of the month the AUC falls",
+        "On these labels nobody can see which of the two looked into the future",
+    ),
     "behaviour",
-    "AUC, later months",
+    "AUC in later months",
     unit="%",
 )
 
@@ -273,6 +278,8 @@ show.curve(
     "expected gain, yuan",
     unit="yuan",
     best="best first",
+    alt=f"Curve of the expected gain by the number of calls: called best first it rises to {show.write(total['best first'].max(), 'yuan')} "
+    f"and then falls to {show.write(total['best first'].iloc[-1], 'yuan')}, where the straight line of any order ends too.",
 )
 
 # %% [markdown]
@@ -316,7 +323,7 @@ show.bars(
     pd.Series({"will leave, still there": honest, "fails or left, those gone included": climbed, "published": 0.91}),
     f"AUC {show.write(honest, '%')} or {show.write(climbed, '%')}: the population makes the score",
     "who is asked about",
-    "AUC, October 2014",
+    "AUC in October 2014",
     unit="%",
 )
 

@@ -64,7 +64,7 @@ show.dots(
         "No difference is shown between boosted trees and the plain model",
     ),
     "model, the same facts and months",
-    "AUC, later months",
+    "AUC in later months",
     unit="%",
 )
 
@@ -221,7 +221,7 @@ show.bars(
     climb.rename(lambda words: words.replace(", ", ",\n")),
     f"The same model scores {show.write(climb.iloc[0], '%')} or {show.write(climb.iloc[3], '%')}: the question decides",
     "what is asked",
-    "AUC, October 2014",
+    "AUC in October 2014",
     unit="%",
 )
 

@@ -73,7 +73,7 @@ def curve(
 def bars(frame: pd.DataFrame | pd.Series, title: str, x: str, y: str, unit: str = "", alt: str = "") -> None:
     """Draw bars for each row, side by side where the frame has several columns."""
     frame = _wide(frame)
-    said = alt or f"Bars of {y} by {x}: {_ends(frame.stack(), unit)}."
+    said = alt or f"Bars of {y} by {x}: {_ends(frame.stack(), unit, x)}."
     with figure(title, x, y, said, WIDE) as ax:
         at, width = np.arange(len(frame)), 0.8 / frame.shape[1]
         for i, name in enumerate(frame):
@@ -101,7 +101,7 @@ def dots(
     value, low, high = (frame.iloc[:, i] for i in range(3))
     places = pd.api.types.is_numeric_dtype(frame.index)
     line_at = frame.index.to_numpy(dtype=float) if against == "diagonal" else against
-    said = alt or f"Dots with intervals, {y} by {x}: {_ends(value, unit)}; {_touching(low, high, line_at)}."
+    said = alt or f"Dots with intervals, {y} by {x}: {_ends(value, unit, x)}; {_touching(low, high, line_at)}."
     with figure(title, x, y, said, WIDE) as ax:
         at = frame.index.to_numpy(dtype=float) if places else np.arange(len(frame))
         ax.errorbar(at, value, yerr=[value - low, high - value], fmt="o", capsize=4, label="with 90 % interval")
@@ -187,8 +187,11 @@ def _run(series: pd.Series, unit: str) -> str:
     return f"{'rises' if last > first else 'falls' if last < first else 'goes'} from {begin} to {end}"
 
 
-def _ends(values: pd.Series, unit: str) -> str:
+def _ends(values: pd.Series, unit: str, x: str = "") -> str:
+    """Name the highest and the lowest value; a label that is a number is said with the name of its axis, ``x``."""
     values = values.dropna()
+    if values.index.nlevels > 1:  # of bars side by side, or one column of them
+        values.index = [_name(label) for label in values.index]
     if len(values) == 1:
         return f"{_name(values.index[0])} is {write(values.iloc[0], unit)}"
     top, bottom = values.idxmax(), values.idxmin()
@@ -197,7 +200,8 @@ def _ends(values: pd.Series, unit: str) -> str:
     high, low = write(values[top], unit), write(values[bottom], unit)
     if all(isinstance(label, float) for label in values.index):  # places on an axis: their digits say nothing
         return f"the lowest is {low}, the highest {high}"
-    return f"{_name(top)} is highest with {high}, {_name(bottom)} lowest with {low}"
+    first, last = (f"{x} {label}" if x and str(label).isdigit() else _name(label) for label in (top, bottom))
+    return f"{first} is highest with {high}, {last} lowest with {low}"
 
 
 def _touching(low: pd.Series, high: pd.Series, against: Any) -> str:
