@@ -295,9 +295,8 @@ def outdated(root: Path = ROOT) -> list[str]:
         target = folder / f"{path.stem}.ipynb"
         wanted = nbformat.writes(notebook(_parse(path))) + "\n"
         if not target.exists() or target.read_text("utf-8") != wanted:
-            found.append(
-                f"{target.name} is not what its source gives; run `knowpay-course exercises build {path.stem.split('_')[0]}`."
-            )
+            number = path.stem.split("_")[0]
+            found.append(f"{target.name} is not what its source gives; run `knowpay-course exercises build {number}`.")
     known = {path.stem for path in sources(root)}
     found += [
         f"{p.name} has no source in exercises/src." for p in sorted(folder.glob("*.ipynb")) if p.stem not in known

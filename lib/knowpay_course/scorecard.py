@@ -83,19 +83,6 @@ def summary(records: Sequence[Record]) -> str:
 
 def page(records: Sequence[Record], coverage: pd.DataFrame, folder: str = "") -> str:
     """The scorecard page. With `folder`, each lesson's number links to its notebook there."""
-<<<<<<< HEAD
-    rows = [_row(check) for check in checks]
-    if folder:  # a number leaves room for the checks
-        rows = [(f"[{row[0].split('_')[0]}]({folder}/{row[0]}.ipynb)", *row[1:]) for row in rows]
-    return f"""\
-# Scorecard
-
-Every estimate of the course beside the truth of the simulated company. A check holds when the two
-differ by no more than the tolerance. **{summary(checks)}.**
-
-{markdown.table(HEAD, rows, "llrrrll")}
-"""
-=======
     lines = [
         "# Scorecard",
         "What the course finds beside the truth of the simulated company. An estimate agrees with the truth when they "
@@ -107,10 +94,9 @@ differ by no more than the tolerance. **{summary(checks)}.**
     for part in parts(records, coverage):
         rows = part.rows
         if folder:
-            rows = [(f"[{row[0].split("_")[0]}]({folder}/{row[0]}.ipynb)", *row[1:]) for row in rows]
+            rows = [(f"[{row[0].split('_')[0]}]({folder}/{row[0]}.ipynb)", *row[1:]) for row in rows]
         lines += [f"## {part.title}", part.said, markdown.table(part.head, rows, part.align)]
     return "\n\n".join(lines) + "\n"
->>>>>>> check
 
 
 def terminal(records: Sequence[Record], coverage: pd.DataFrame) -> Group:

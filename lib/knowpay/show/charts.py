@@ -228,14 +228,14 @@ def _listed(names: Any) -> str:
 
 def _finish(ax: Any, unit: str, legend: bool = True, x_too: bool = False) -> None:
     """Write the numbers of the y axis (and of the x axis) as the text does; leave out a legend that says nothing."""
-    from matplotlib.ticker import FuncFormatter, PercentFormatter
+    from matplotlib.ticker import FuncFormatter
 
-    axes = [ax.yaxis, *([ax.xaxis] if x_too else [])]
-    for axis in axes:
-        if unit == "%":
-            axis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
-        elif unit:
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}".replace("-", "−")))
+    def tick(value: float, _: int) -> str:
+        return f"{100 * value:.3g} %".replace("-", "−") if unit == "%" else f"{value:,.6g}".replace("-", "−")
+
+    for axis in [ax.yaxis, *([ax.xaxis] if x_too else [])]:
+        if unit:
+            axis.set_major_formatter(FuncFormatter(tick))
     handles = ax.get_legend_handles_labels()[1]
     if legend and len(handles) > 1:
         ax.legend()

@@ -1,4 +1,4 @@
-"""Lesson 10, who leaves: facts counted a second time, and OULAD with a row for each enrolment on a day of the course."""
+"""Lesson 10, who leaves: facts counted a second time, and OULAD: a row for each enrolment on a day."""
 
 from __future__ import annotations
 
