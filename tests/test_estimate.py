@@ -110,3 +110,9 @@ def test_reliability_of_honest_probabilities():
 def test_a_bin_without_buyers_begins_at_zero_and_not_a_rounding_above_it():
     bins = estimate.reliability(np.zeros(97), np.linspace(0, 0.1, 97), bins=3)
     assert (bins["low"] <= 0).all()
+
+
+def test_a_share_has_its_binomial_error():
+    half = estimate.share(50, 100)
+    assert (half.value, half.error) == pytest.approx((0.5, 0.05))
+    assert np.isnan(estimate.share(0, 0).value)

@@ -445,7 +445,7 @@ def lessons_found(docnames: set[str]) -> dict[str, str]:
     """Map lesson numbers to document names: {"01": "notebooks/01_collect_app_and_web_events"}."""
     prefix = f"{LESSON_FOLDER}/"
     names = sorted(doc for doc in docnames if doc.startswith(prefix) and "/" not in doc[len(prefix) :])
-    return {doc[len(prefix) :][:2]: doc for doc in names if doc[len(prefix) :][:2].isdigit()}
+    return {doc[len(prefix) :].split("_")[0]: doc for doc in names if doc[len(prefix) :][:2].isdigit()}
 
 
 class ArticleMap(SphinxDirective):

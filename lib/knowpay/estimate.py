@@ -46,6 +46,12 @@ def from_error(value: float, error: float, unit: str = "") -> Estimate:
     return Estimate(float(value), float(value - reach), float(value + reach), float(error), unit)
 
 
+def share(hits: float, of: float, unit: str = "") -> Estimate:
+    """Return the share of ``hits`` among ``of`` independent cases with its binomial error. nan of no case."""
+    p = hits / of if of else np.nan
+    return from_error(p, float(np.sqrt(p * (1 - p) / of)) if of else np.nan, unit)
+
+
 def from_draws(value: float, draws: np.ndarray, level: float = LEVEL, unit: str = "") -> Estimate:
     """Return the estimate with the percentile interval and the spread of its ``draws``, (draws,); nan are left out."""
     low, high = np.nanquantile(draws, [(1 - level) / 2, (1 + level) / 2])

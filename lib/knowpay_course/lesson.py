@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import cache
@@ -15,6 +16,9 @@ from knowpay_course import ROOT, CourseError
 if TYPE_CHECKING:
     from nbformat import NotebookNode
     from pydantic import TypeAdapter
+
+
+NAME = re.compile(r"\d\d[a-z]?_\w+$")  # of the file of a lesson
 
 
 class Part(NamedTuple):
@@ -38,7 +42,13 @@ class Lesson:
 
     @property
     def number(self) -> str:
+        """Such as "12", or "12b" for the deeper notebook of lesson 12."""
         return self.name.split("_")[0]
+
+    @property
+    def deeper(self) -> bool:
+        """Whether this is the optional notebook that goes deeper, listed under its lesson."""
+        return not self.number.isdigit()
 
     @property
     def short(self) -> str:
@@ -54,14 +64,19 @@ class Lesson:
         return self.root / "notebooks" / f"{self.name}.ipynb"
 
 
+def files(folder: Path, kind: str) -> list[Path]:
+    """The files of lessons in a folder, in reading order: 12_name, 12b_name."""
+    return sorted(path for path in folder.glob(f"*.{kind}") if NAME.match(path.stem))
+
+
 def lessons(only: Iterable[str] = (), root: Path = ROOT) -> list[Lesson]:
     """The lessons in reading order, all or those named by number ("12") or full name.
 
     Raises CourseError for a lesson that does not exist, and for a file that lessons.yml does not know.
     """
     said = _said(root)["lessons"]
-    stems = {p.stem for p in (root / "notebooks" / "src").glob("[0-9][0-9]_*.py")}
-    stems |= {p.stem for p in (root / "notebooks").glob("[0-9][0-9]_*.ipynb")}
+    stems = {path.stem for path in files(root / "notebooks" / "src", "py")}
+    stems |= {path.stem for path in files(root / "notebooks", "ipynb")}
     wanted_keys = {field.name for field in fields(Lesson)} - {"name", "root"}
     for name in sorted(stems | set(said)):
         if set(said.get(name) or ()) != wanted_keys:
@@ -69,11 +84,16 @@ def lessons(only: Iterable[str] = (), root: Path = ROOT) -> list[Lesson]:
     every = [Lesson(name, root, **one) for name, one in sorted(said.items())]
     if not only:
         return every
-    wanted = {str(name).zfill(2) for name in only}
+    wanted = {padded(name) for name in only}
     for name in sorted(wanted - {one for lesson in every for one in (lesson.number, lesson.name)}):
         there = ", ".join(lesson.number for lesson in every) or "none"
         raise CourseError(f"There is no lesson {name}; the lessons are: {there}.")
     return [lesson for lesson in every if lesson.number in wanted or lesson.name in wanted]
+
+
+def padded(number: str | int) -> str:
+    """The number of a lesson as files have it: 5 is "05", "5b" is "05b"; a full name stays."""
+    return re.sub(r"^(\d)(?=[a-z]?$)", r"0\1", str(number))
 
 
 def parts() -> list[Part]:
@@ -83,7 +103,7 @@ def parts() -> list[Part]:
 
 def part_of(number: str, among: list[Part]) -> int:
     """Which of the parts, from 0, a lesson belongs to by its number; the lesson need not exist yet."""
-    return next(at for at, part in enumerate(among) if int(number) <= part.last)
+    return next(at for at, part in enumerate(among) if int(number[:2]) <= part.last)
 
 
 def _said(root: Path) -> dict[str, Any]:

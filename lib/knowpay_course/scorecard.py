@@ -15,7 +15,7 @@ from knowpay.show.text import number
 
 from knowpay_course import markdown
 from knowpay_course.coverage import excuse, most_red
-from knowpay_course.lesson import read_checks
+from knowpay_course.lesson import files, read_checks
 from knowpay_course.notebooks import read
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ def collect(folder: Path) -> list[Record]:
 
     Raises pydantic.ValidationError for a record that is not one.
     """
-    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
-    return [record for path in paths for record in read_checks(read(path), path.stem)]
+    return [record for path in files(folder, "ipynb") for record in read_checks(read(path), path.stem)]
 
 
 def telling(records: Sequence[Record]) -> list[Check]:
@@ -95,7 +94,7 @@ def page(records: Sequence[Record], coverage: pd.DataFrame, folder: str = "") ->
     for part in parts(records, coverage):
         rows = part.rows
         if folder:
-            rows = [(f"[{row[0][:2]}]({folder}/{row[0]}.ipynb)", *row[1:]) for row in rows]
+            rows = [(f"[{row[0].split('_')[0]}]({folder}/{row[0]}.ipynb)", *row[1:]) for row in rows]
         lines += [f"## {part.title}", part.said, markdown.table(part.head, rows, part.align)]
     return "\n\n".join(lines) + "\n"
 

@@ -149,26 +149,69 @@ def test_nobody_left_is_said_in_a_sentence(rows):
         models.tune(models.logistic(["visits"]), {"model__C": [1.0]}, nobody, models.member_folds(nobody))
 
 
-def test_refits_resample_members(rows):
-    train, target = rows[:400], rows[400:].reset_index(drop=True)
-    hazards = models.refits(models.logistic(["visits"]), train, target, draws=30)
-    assert hazards.shape == (30, 200)
-    assert 0.001 < hazards.std(axis=0).mean() < 0.1
-    alike = target[["visits"]].duplicated(keep=False) & (target["visits"] == target["visits"].mode()[0])
-    assert np.ptp(hazards[:, alike], axis=1).max() < 1e-12  # each draw is one model for all of the target
+def months(n: int, seed: int) -> pd.DataFrame:
+    """Person-periods of n members with Beta hazards, watched for 1 to 8 months, over a year and a half."""
+    rng = np.random.default_rng(seed)
+    lives, own = cohort(n, seed), rng.normal(size=n)
+    lives["periods"] = lives["periods"].clip(upper=8)
+    row = np.repeat(np.arange(n), lives["periods"])
+    number = np.arange(len(row)) - np.repeat(lives["periods"].cumsum() - lives["periods"], lives["periods"]) + 1
+    start = pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 200, n)[row] + 30 * (number - 1), unit="D")
+    last = (number == lives["periods"].to_numpy()[row]) & (lives["left"].to_numpy()[row] == 1)
+    frame = pd.DataFrame({"user_id": [f"u{r:04}" for r in row], "period_no": number, "start": start})
+    frame = frame.assign(end=start + pd.Timedelta(days=30), over=True, left=last.astype(float))
+    features = {name: own[row] + rng.normal(size=len(row)) for name in models.FEATURES}
+    features["log_tenure"] = np.log(number)
+    return frame.assign(**features).sort_values("start", ignore_index=True)
+
+
+def test_refits_resample_members():
+    train, target = models.split_by_time(months(300, seed=1))
+    again = models.refits(models.logistic(["visits_30"]), train, target, draws=30)
+    curve = models.RenewalCurve().fit(models.lifetimes(train))
+    assert again.hazard.shape == again.months.shape == (30, len(target))
+    assert 0.001 < again.hazard.std(axis=0).mean() < 0.1
+    middle = curve.months_if_kept(target["period_no"])
+    assert again.months.mean(axis=0) == pytest.approx(middle, rel=0.15) and again.months.std(axis=0).min() > 0.02
+
+
+def test_the_forecast_in_one_step_is_the_lessons_in_many():
+    periods = months(300, seed=2)
+    train, test = models.split_by_time(periods)
+    model = models.logistic(list(models.FEATURES), free=["log_tenure"])
+    model = models.tune(model, models.STRENGTHS, train, models.member_folds(train))
+    found = models.forecast(periods)
+    np.testing.assert_array_equal(found["risk"], models.risks(model, test))
+    pd.testing.assert_frame_equal(found.drop(columns="risk"), test)
+    assert len(models.risks(model, test.head(0))) == 0
+
+
+def test_a_member_counts_as_often_as_she_is_drawn():
+    lives = cohort(400, seed=3)
+    counts = np.random.default_rng(3).integers(0, 4, len(lives))
+    twice = models.RenewalCurve().fit(lives.loc[np.repeat(lives.index, counts)])
+    weighed = models.RenewalCurve().fit(lives, counts.astype(float))
+    assert (weighed.alpha_, weighed.beta_) == pytest.approx((twice.alpha_, twice.beta_), rel=1e-3)
+
+
+def test_whoever_is_kept_was_about_to_leave():
+    curve, rng = models.RenewalCurve().fit(cohort(20_000, seed=4)), np.random.default_rng(4)
+    hazard = rng.beta(curve.alpha_, curve.beta_, 400_000)
+    for period in (1, 4):
+        there = hazard[rng.random(len(hazard)) < (1 - hazard) ** (period - 1)]
+        leaving = there[rng.random(len(there)) < there]
+        assert curve.months_if_kept(period) == pytest.approx(models.months_kept(leaving.clip(1e-9)).mean(), rel=0.02)
+        assert curve.months_if_kept(period) < 0.8 * models.months_kept(there.clip(1e-9)).mean()
+        assert curve.spread(period) == pytest.approx(there.std(), rel=0.02)
+
+
+def test_members_who_differ_make_a_mean_uncertain():
+    curve = models.RenewalCurve().fit(cohort(2_000, seed=5))
+    apart = pd.DataFrame({"user_id": list("abcd"), "period_no": [1] * 4})
+    assert models.members_error(curve, apart) == pytest.approx(float(curve.spread(1)) / 2)
+    together = apart.assign(user_id="a")  # four months of one member are one draw of her rate
+    assert models.members_error(curve, together) == pytest.approx(float(curve.spread(1)))
 
 
 def test_months_kept_by_hand():
     assert models.months_kept(np.array([0.5]), months=3) == pytest.approx(1 + 0.5 + 0.25)
-
-
-def test_a_call_by_hand_and_by_chance():
-    call, hazard = models.Call(cost=1, gift=3, margin=20, save=0.25), np.array([0.5, 0.1])
-    kept = models.months_kept(hazard)
-    assert call.value(hazard)[0] == pytest.approx(0.5 * 0.25 * (20 * kept[0] - 3) - 1 - 0.5 * 3)
-    even = models.Call(cost=1, gift=3, margin=20, save=call.break_even(hazard))
-    assert even.value(hazard).sum() == pytest.approx(0)
-    assert call.budget(hazard)[0] == pytest.approx(1 + 3 * (0.5 + 0.5 * 0.25))
-    draws = call.draws(np.tile(hazard, (40_000, 1)))
-    assert draws.mean() == pytest.approx(call.value(hazard).sum(), abs=4 * draws.std() / 200)
-    assert call.test_size(np.array([0.4])) == pytest.approx(16 * 0.24 / 0.01)

@@ -173,7 +173,7 @@ def test_an_outdated_or_stray_notebook_is_named(root):
         (
             '# %% tags=["wrong"]\n# hint: The shares',
             '# %% tags=["given"]\n# hint: The shares',
-            "one to three wrong answers",
+            "one solution and one to 6 wrong answers",
         ),
     ],
 )
@@ -195,5 +195,92 @@ def test_check_reads_the_course_and_prints(root, monkeypatch, capsys):
     monkeypatch.setattr(exercises.load, "__defaults__", (root,))
     monkeypatch.setattr(exercises.sources, "__defaults__", (root,))
     exercises.check("05", 1, 20)
-    exercises.check(5, 1, 26, seed=3)
+    exec("seed = 3\ncheck(5, 1, 26)", {"check": exercises.check})  # a notebook with a seed of its own
     assert capsys.readouterr().out == "right\nright\n"
+
+
+CHOICE = """
+# %% [markdown] tags=["exercise"]
+# ## Exercise 3 · Choose (1 minutes)
+#
+# - **a** Always.
+# - **b** Never.
+# - **c** Sometimes.
+#
+# Set `answer` to one letter.
+
+# %% tags=["solution"]
+# why: It depends
+# on the month.
+answer = "c"
+
+# %% tags=["wrong"]
+# hint: Not *always*.
+answer = "a"
+
+# %% tags=["wrong"]
+# hint: Not *never*.
+answer = "b"
+"""
+
+
+@pytest.fixture
+def choosing(root):
+    source = exercises.sources(root)[0]
+    source.write_text(SHEET + CHOICE, encoding="utf-8")
+    return exercises.load(5, root)
+
+
+def letter_of(sheet, words):
+    return next(line[4] for line in sheet.exercises[2].statement.splitlines() if line.endswith(words))
+
+
+def test_a_choice_forgives_case_names_its_letters_and_says_why(choosing):
+    right = letter_of(choosing, "Sometimes.")
+    for answer in (right, right.upper(), f" {right} ", f"({right})"):
+        assert exercises.verdict(choosing, 3, answer) == "right: It depends on the month."
+    assert exercises.verdict(choosing, 3, letter_of(choosing, "Always.")) == "not yet: Not *always*."
+    assert exercises.verdict(choosing, 3, letter_of(choosing, "Never.")) == "not yet: Not *never*."
+    for answer in ("d", 3, "", None):
+        assert exercises.verdict(choosing, 3, answer) == "not yet: answer with one letter, a, b or c"
+    assert choosing.exercises[2].statement.endswith("Set `answer` to one letter.")
+
+
+def test_a_choice_has_one_hint_for_each_wrong_letter(root):
+    source = exercises.sources(root)[0]
+    for wrong in (CHOICE.replace('answer = "b"', 'answer = "a"'), CHOICE[: CHOICE.index("# hint: Not *never*") - 21]):
+        source.write_text(SHEET + wrong, encoding="utf-8")
+        with pytest.raises(CourseError, match="needs a hint for each wrong letter"):
+            exercises.load(5, root)
+
+
+def test_letters_are_shuffled_and_stay_so(root):
+    source = exercises.sources(root)[0]
+    right = set()
+    for name in ("05_demo", "06_demo", "07_demo", "08_demo", "09_demo", "11_demo"):
+        new = source.with_name(f"{name}.py")
+        new.write_text(SHEET + CHOICE, encoding="utf-8")
+        sheet = exercises.load(name, root)
+        assert sheet.exercises[2] == exercises.load(name, root).exercises[2]
+        right.add(sheet.exercises[2].solution)
+    assert len(right) > 1
+
+
+@pytest.mark.parametrize("answer", ["20", "20.0", 20, "2,0"])
+def test_a_number_may_be_written_as_text(sheet, answer):
+    assert exercises.verdict(sheet, 1, answer) == "right"
+
+
+def test_a_share_may_be_written_in_per_cent_where_the_source_says_so(root):
+    source = exercises.sources(root)[0]
+    source.write_text(SHEET.replace("answer = sum(numbers)", "answer = 0.44\npercent = True"), encoding="utf-8")
+    sheet = exercises.load(5, root)
+    assert [exercises.verdict(sheet, 1, answer) for answer in (0.44, 44, "44 %", "0.44")] == ["right"] * 4
+    assert exercises.verdict(sheet, 1, 0.0044) != "right"
+    assert exercises.verdict(sheet, 2, 44) != "right"
+
+
+def test_the_solution_is_shown_with_its_reason(choosing, root, monkeypatch, capsys):
+    monkeypatch.setattr(exercises.load, "__defaults__", (root,))
+    exercises.solution(5, 3)
+    assert "answer = " in (said := capsys.readouterr().out) and "It depends on the month." in said

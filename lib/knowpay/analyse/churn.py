@@ -55,7 +55,24 @@ def person_periods(ds: Dataset) -> pd.DataFrame:
             "There are no paid months of a membership. Send a memberships table with membership_id, user_id, plan_id, "
             "period_no (1 for the first paid period), current_period_start and current_period_end."
         )
-    return _typed(paid, snapshot(ds, paid.rename(columns={"start": "at"})), ds.observation_end)
+    paid = paid.sort_values(["start", "membership_id"], ignore_index=True)
+    return facts(ds, _answered(paid, ds.observation_end), paid["start"])
+
+
+def facts(ds: Dataset, periods: pd.DataFrame, at: pd.Series) -> pd.DataFrame:
+    """Return ``periods`` with `FEATURES` as they were known at the times ``at``, one for each row.
+
+    Only the ``start`` of a period is a moment at which its end can be foreseen; another one is for looking at leaks.
+    """
+    known = snapshot(ds, periods[["user_id"]].assign(at=at))
+    counts = {name: known[name].astype(float) for name in ("visits_30", "visits_before", "lessons_30")}
+    return periods.drop(columns=list(FEATURES), errors="ignore").assign(
+        log_tenure=np.log(periods["period_no"].astype(float)),
+        **counts,
+        silent_days=known["recency"].clip(upper=LONG_AGO),
+        registered_days=known["tenure"],
+        courses_bought=known["purchases"].astype(float),
+    )
 
 
 def _periods(ds: Dataset) -> ibis.Table:
@@ -72,22 +89,12 @@ def _periods(ds: Dataset) -> ibis.Table:
     )
 
 
-def _typed(paid: pd.DataFrame, known: pd.DataFrame, observation_end: pd.Timestamp) -> pd.DataFrame:
+def _answered(paid: pd.DataFrame, observation_end: pd.Timestamp) -> pd.DataFrame:
+    """Say of each period whether its answer is known (``over``), and what it is (``left``)."""
     latest = paid["end"] + pd.Timedelta(days=GRACE_DAYS)
     over = latest <= observation_end
     renewed = (paid["next_start"] <= latest).fillna(False).astype(bool)
-    columns = {
-        "over": over,
-        "left": (~renewed).astype(float).where(over),
-        "log_tenure": np.log(paid["period_no"].astype(float)),
-        "silent_days": known["recency"].clip(upper=LONG_AGO),
-        "registered_days": known["tenure"],
-        "courses_bought": known["purchases"].astype(float),
-        **{name: known[name].astype(float) for name in ("visits_30", "visits_before", "lessons_30")},
-    }
-    paid = paid.assign(**columns).sort_values(["start", "membership_id"], ignore_index=True)
-    keys = ["membership_id", "user_id", "period_no", "start", "end", "canceled_at", "price", "contact", "over", "left"]
-    return paid[[*keys, *FEATURES]]
+    return paid.assign(over=over, left=(~renewed).astype(float).where(over)).drop(columns="next_start")
 
 
 def monthly_margin(ds: Dataset, teacher_share: float) -> float:

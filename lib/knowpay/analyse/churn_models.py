@@ -7,8 +7,7 @@ give one per row of a frame such as `churn.person_periods` makes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -16,11 +15,15 @@ from sklearn.base import BaseEstimator
 
 from knowpay import estimate
 from knowpay.analyse import learners
+from knowpay.analyse.churn import FEATURES, lifetimes, split_by_time
 from knowpay.collect import TooLittleData
 from knowpay.estimate import Estimate
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
+
+
+STRENGTHS = {"model__C": [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10]}  # of `logistic`, to choose among
 
 
 def sbg_hazard(alpha: float, beta: float, period: np.ndarray | float) -> np.ndarray:
@@ -43,8 +46,8 @@ class RenewalCurve(BaseEstimator):
     Learned: ``alpha_, beta_``; ``covariance_`` of (log alpha, log beta), (2, 2).
     """
 
-    def fit(self, lives: pd.DataFrame) -> Self:
-        """Learn from `churn.lifetimes`; members still there are censored.
+    def fit(self, lives: pd.DataFrame, counts: np.ndarray | None = None) -> Self:
+        """Learn from `churn.lifetimes`; members still there are censored. ``counts`` says how often each member counts.
 
         Raises TooLittleData unless somebody left and somebody renewed.
         """
@@ -52,8 +55,9 @@ class RenewalCurve(BaseEstimator):
 
         periods, left = lives["periods"].to_numpy(dtype=int), lives["left"].to_numpy(dtype=float)
         n = np.arange(1, periods.max(initial=0) + 1)
-        at_risk = (periods[:, None] >= n).sum(axis=0)  # (periods,)
-        lost = ((periods[:, None] == n) & (left[:, None] == 1)).sum(axis=0)  # (periods,)
+        counts = np.ones(len(lives)) if counts is None else counts
+        at_risk = counts @ (periods[:, None] >= n)  # (periods,)
+        lost = counts @ ((periods[:, None] == n) & (left[:, None] == 1))  # (periods,)
         if not 0 < lost.sum() < at_risk.sum():
             raise TooLittleData("A renewal curve needs at least one member who left and one who renewed.")
 
@@ -74,11 +78,31 @@ class RenewalCurve(BaseEstimator):
         """`sbg_survival` at the fitted parameters."""
         return sbg_survival(self.alpha_, self.beta_, periods)
 
+    def months_if_kept(self, period: np.ndarray | int, months: int = 12) -> np.ndarray:
+        """Months that a member who was about to leave after paid ``period`` pays within ``months`` if she is kept.
+
+        Those about to leave are no average members: of the rates Beta(alpha, beta + n - 1) of all who are in month n
+        theirs are Beta(alpha + 1, beta + n - 1), by Bayes' rule. She pays the month for which she was kept, and later
+        months as far as she renews again. Shape of ``period``.
+        """
+        later = np.arange(months - 1)
+        hazard = sbg_hazard(self.alpha_ + 1, self.beta_, np.asarray(period)[..., None] + later)
+        return 1 + np.cumprod(1 - hazard, axis=-1).sum(axis=-1)
+
+    def spread(self, period: np.ndarray | int) -> np.ndarray:
+        """Standard deviation of the members' own rates among those in paid ``period``."""
+        a, b = self.alpha_, self.beta_ + np.asarray(period, dtype=float) - 1
+        return np.sqrt(a * b / (a + b + 1)) / (a + b)
+
     def error(self, quantity: Callable[[float, float], float]) -> float:
         """Standard error of a quantity of (alpha, beta), by the delta method."""
         at, step = np.log([self.alpha_, self.beta_]), 1e-4
         slope = [(quantity(*np.exp(at + m)) - quantity(*np.exp(at - m))) / (2 * step) for m in np.eye(2) * step]
         return float(np.sqrt(slope @ self.covariance_ @ slope))
+
+    def mean_error(self, period: np.ndarray) -> float:
+        """Standard error of the mean `hazard` over ``period`` that lies in the two parameters."""
+        return self.error(lambda a, b: float(sbg_hazard(a, b, period).mean()))
 
     def interval(self, periods: int) -> Estimate:
         """Return the survival after ``periods`` renewals; its interval is symmetric on the log-odds scale."""
@@ -173,19 +197,46 @@ def member_folds(rows: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(GroupKFold(5).split(rows, groups=rows["user_id"]))
 
 
-def refits(model: Pipeline, train: pd.DataFrame, target: pd.DataFrame, draws: int = 200, seed: int = 0) -> np.ndarray:
-    """Return the hazards of ``target`` by models of resampled members, (draws, len(target)).
+def risks(model: Pipeline, rows: pd.DataFrame) -> np.ndarray:
+    """Return the hazards that a fitted model foresees, (rows,); of no row none."""
+    return model.predict_proba(rows)[:, 1] if len(rows) else np.zeros(0)
 
-    In each draw the model is fitted again with each member's count as weight; the spread shows what chance in the
-    members does to the hazards.
+
+class Refits(NamedTuple):
+    """What models of resampled members say of the same rows."""
+
+    hazard: np.ndarray  # (draws, rows)
+    months: np.ndarray  # months paid if kept, (draws, rows)
+
+
+def forecast(periods: pd.DataFrame) -> pd.DataFrame:
+    """Return the later months with the ``risk`` that a logistic regression on the earlier ones foresaw.
+
+    Cut in time by `churn.split_by_time`, tuned over the members' folds: the forecast of lesson 10, in one step.
+    """
+    train, test = split_by_time(periods)
+    model = tune(logistic(list(FEATURES), free=["log_tenure"]), STRENGTHS, train, member_folds(train))
+    return test.assign(risk=model.predict_proba(test)[:, 1])
+
+
+def refits(model: Pipeline, train: pd.DataFrame, rows: pd.DataFrame, draws: int = 200, seed: int = 0) -> Refits:
+    """Fit ``model`` and the renewal curve again to resampled members of ``train``; return their word on ``rows``.
+
+    In each draw a member's count is the weight of all her months; the spread of the draws shows what chance in the
+    members does to the forecasts.
     """
     from sklearn.base import clone
 
-    def again(count: np.ndarray) -> np.ndarray:
-        refitted = clone(model).fit(train, train["left"], model__sample_weight=count.astype(float))
-        return refitted.predict_proba(target)[:, 1]
+    lives = lifetimes(train)
+    where = train.drop_duplicates("user_id").reset_index().set_index("user_id")["index"].loc[lives["user_id"]]
 
-    return estimate.bootstrap(again, train["user_id"], draws, seed)
+    def again(count: np.ndarray) -> np.ndarray:  # (2, rows)
+        refitted = clone(model).fit(train, train["left"], model__sample_weight=count.astype(float))
+        curve = RenewalCurve().fit(lives, count[where].astype(float))
+        return np.array([refitted.predict_proba(rows)[:, 1], curve.months_if_kept(rows["period_no"])])
+
+    drawn = estimate.bootstrap(again, train["user_id"], draws, seed)
+    return Refits(drawn[:, 0], drawn[:, 1])
 
 
 def months_kept(hazard: np.ndarray, months: int = 12) -> np.ndarray:
@@ -194,44 +245,14 @@ def months_kept(hazard: np.ndarray, months: int = 12) -> np.ndarray:
     return (1 - (1 - hazard) ** months) / hazard
 
 
-@dataclass(frozen=True)
-class Call:
-    """A retention call: ``cost`` of the call, ``gift`` for whoever renews after it, ``margin`` of a month (all yuan).
+def members_error(curve: RenewalCurve, rows: pd.DataFrame) -> float:
+    """Standard error of a mean hazard of ``rows`` (`churn.person_periods`) that lies in the members themselves.
 
-    ``save`` is the share of those about to leave whom the call keeps. It is an effect: no churn model can estimate it.
+    A forecast gives all members who look alike one hazard; their own rates differ, by `RenewalCurve.spread`, and the
+    months of one member share hers.
     """
-
-    cost: float
-    gift: float
-    margin: float
-    save: float
-
-    def value(self, hazard: np.ndarray) -> np.ndarray:
-        """Expected yuan per call: months of the saved, less the call and the gifts, those to loyal members included."""
-        saved = hazard * self.save * (self.margin * months_kept(hazard) - self.gift)
-        return saved - self.cost - (1 - hazard) * self.gift
-
-    def budget(self, hazard: np.ndarray) -> np.ndarray:
-        """Expected outlay per call, yuan."""
-        return self.cost + self.gift * (1 - hazard + hazard * self.save)
-
-    def break_even(self, hazard: np.ndarray) -> float:
-        """Save rate at which calling all of these members earns nothing; above 1 when no save rate would do."""
-        outlay = (self.cost + (1 - hazard) * self.gift).sum()
-        return float(outlay / (hazard * (self.margin * months_kept(hazard) - self.gift)).sum())
-
-    def draws(self, hazards: np.ndarray, seed: int = 0) -> np.ndarray:
-        """Total yuan of calling all columns, once per row of ``hazards`` (draws, members): luck of leaving included."""
-        rng = np.random.default_rng(seed)
-        leaving = rng.random(hazards.shape) < hazards
-        saved = leaving & (rng.random(hazards.shape) < self.save)
-        gained = saved * self.margin * months_kept(hazards) - (saved | ~leaving) * self.gift
-        return gained.sum(axis=1) - self.cost * hazards.shape[1]
-
-    def test_size(self, hazard: np.ndarray) -> float:
-        """Members in each half of a test that finds ``save`` with power 0.8: 16 p (1 - p) / difference squared."""
-        p = float(np.mean(hazard))
-        return 16 * p * (1 - p) / (self.save * p) ** 2
+    by_member = pd.Series(curve.spread(rows["period_no"])).groupby(rows["user_id"].to_numpy()).sum()
+    return float(np.sqrt((by_member**2).sum()) / len(rows))
 
 
 def auc(y: np.ndarray, p: np.ndarray, weight: np.ndarray | None = None) -> float:

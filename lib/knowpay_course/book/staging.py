@@ -90,7 +90,11 @@ def toc(contents: Contents) -> dict[str, Any]:
     out: list[dict[str, Any]] = [{"caption": part.caption, "chapters": []} for part in every]
     for lesson in contents.lessons:
         page = {"file": f"notebooks/{lesson.name}", "title": lesson.short}
-        out[part_of(lesson.number, every)]["chapters"].append(page)
+        chapters = out[part_of(lesson.number, every)]["chapters"]
+        if lesson.deeper and chapters:  # listed under its lesson
+            chapters[-1].setdefault("sections", []).append(page)
+        else:
+            chapters.append(page)
     practice: list[dict[str, Any]] = [{"file": name} for name in ("exercises", "scorecard", "coverage")]
     if contents.exercises:
         practice[0]["sections"] = [{"file": f"notebooks/exercises/{name}"} for name in contents.exercises]
@@ -117,10 +121,12 @@ def localise(notebook: NotebookNode, known: Collection[str]) -> NotebookNode:
         for output in cell.get("outputs", []):
             output.get("data", {}).pop(MIME, None)
         if cell.cell_type == "markdown":
-            text = re.sub(r"\]\((?:\./)?(exercises/\d\d_\w+)\.ipynb", r"](\1.md", cell.source)
+            text = re.sub(r"\]\((?:\./)?(exercises/\d\d[a-z]?_\w+)\.ipynb", r"](\1.md", cell.source)
             text = re.sub(r"\]\(\.\./book/", "](../", text)
             cell.source = re.sub(
-                r"\[([^\]]*)\]\((\d\d_\w+)\.ipynb[^)]*\)", lambda link: link[0] if link[2] in known else link[1], text
+                r"\[([^\]]*)\]\((\d\d[a-z]?_\w+)\.ipynb[^)]*\)",
+                lambda link: link[0] if link[2] in known else link[1],
+                text,
             )
     return notebook
 

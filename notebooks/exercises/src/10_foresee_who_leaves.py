@@ -13,71 +13,128 @@
 # %% [markdown]
 # # Exercises: foresee who leaves
 #
-# They belong to the lesson [Foresee who leaves, and do not fool yourself](../10_foresee_who_leaves.ipynb). Run the cells
-# from the top; each check says what it thinks of your answer and why.
+# A number, a few lines of code and a judgement on the lesson [Foresee who leaves](../10_foresee_who_leaves.ipynb). Run the
+# cells from the top; each check says what it thinks of your answer and why. `exercises.solution("10", 1)` shows a solution.
 
 # %% tags=["parameters"]
 data: str = "world:small"
 seed: int = 0
 
-# %% [markdown] tags=["exercise"]
-# ## Exercise 1 · How many months does a new member pay? (10 minutes)
-#
-# The renewal curve of the lesson gives `alpha` and `beta`. Set `answer` to the mean number of months that a new member of
-# the monthly plan pays **within the first twelve**. Everybody pays the first month; the second is paid by those who renew once, and so on.
-# Remember $h(n) = \alpha / (\alpha + \beta + n - 1)$.
-
-# %% tags=["given"]
+# %%
 import knowpay
 import numpy as np
+import pandas as pd
 from knowpay.analyse import churn, churn_models
 
 ds = knowpay.open(data, seed=seed)
-curve = churn_models.RenewalCurve().fit(churn.lifetimes(churn.person_periods(ds)))
-alpha, beta = curve.alpha_, curve.beta_
-
-# %% tags=["solution"]
-n = np.arange(1, 12)  # the end of month n; the twelfth month is paid after eleven renewals
-still_there = np.cumprod(1 - alpha / (alpha + beta + n - 1))
-answer = 1 + still_there.sum()
-
-# %% tags=["wrong"]
-# hint: You used the churn rate of the first month for all months. Those who are left are more loyal: let n run.
-answer = sum((1 - alpha / (alpha + beta)) ** k for k in range(12))
-
-# %% tags=["wrong"]
-# hint: You counted renewals, not paid months. Everybody pays the first month before anybody can renew.
-n = np.arange(1, 12)
-answer = np.cumprod(1 - alpha / (alpha + beta + n - 1)).sum()
-
-# %% tags=["wrong"]
-# hint: That is a thirteenth month. Twelve paid months need eleven renewals at most.
-n = np.arange(1, 13)
-answer = 1 + np.cumprod(1 - alpha / (alpha + beta + n - 1)).sum()
+periods = churn.person_periods(ds)
 
 # %% [markdown] tags=["exercise"]
-# ## Exercise 2 · Too good (5 minutes)
+# ## Exercise 1 · How many renew a second time? (4 minutes)
 #
-# A colleague shows a model of "members who leave this month": AUC 0.97 on last month's members, time-ordered split, gradient
-# boosting, 40 columns from tonight's export, among them visits of the last 7 days and the payment method. The first version, six
-# columns known on the first day of the month, had 0.78. What do you ask first?
-#
-# - `"a"` How was the boosting tuned? With 40 columns it may be too deep.
-# - `"b"` On which day was each column written, for the members of last month?
-# - `"c"` How wide is the interval of the 0.97?
-# - `"d"` When can we start calling? At 0.97 the list is nearly certain.
+# Of the members who paid a second month, and whose second month is over: what share renewed it? Set `answer` to that share.
+
+# %% tags=["given"]
+over = periods[periods["over"]]
 
 # %% tags=["solution"]
+# why: Only those who were there can leave: the second month asks members with `period_no == 2` whose answer is known.
+second = over[over["period_no"] == 2]
+answer = 1 - second["left"].mean()
+tolerance = 0.001
+percent = True
+
+# %% tags=["wrong"]
+# hint: That is the share of the **second month that left**. The question asks for those who renewed: 1 minus it.
+answer = over.loc[over["period_no"] == 2, "left"].mean()
+
+# %% tags=["wrong"]
+# hint: That is the **first** renewal. Month `n` is the row with `period_no == n`; you are one month early.
+answer = 1 - over.loc[over["period_no"] == 1, "left"].mean()
+
+# %% tags=["wrong"]
+# hint: That is the share of **all months** renewed. The rate falls with the month, so one rate is right for none of them.
+answer = 1 - over["left"].mean()
+
+# %% tags=["wrong"]
+# hint: You multiplied both renewals: that is the share of **new** members who are still there after two. The question asks of those
+# who paid a second month.
+both = [1 - over.loc[over["period_no"] == n, "left"].mean() for n in (1, 2)]
+answer = both[0] * both[1]
+
+# %% tags=["wrong"]
+# hint: You counted months that are **still open** as not renewed. They are censored: they have no answer yet.
+second = periods[periods["period_no"] == 2]
+answer = (second["left"] == 0).mean()
+
+# %% [markdown] tags=["exercise"]
+# ## Exercise 2 · What is known on the morning? (10 minutes)
+#
+# How many courses had each member bought before her month began? Count it yourself for the rows of `months`, from `orders`: an order
+# counts if it is of a course, was paid, and `timestamp` lies before `start`. Set `answer` to the **sum over all rows** of `months`.
+
+# %% tags=["given"]
+from knowpay.people import money
+
+months = periods[["membership_id", "user_id", "start", "end"]]
+orders = money.course_orders(ds).select("user_id", "timestamp").to_pandas()
+
+# %% tags=["solution"]
+# why: Each order is laid beside each month of its member, and only those paid before that morning stay. The sum is that of the column
+# `courses_bought`, counted by other code.
+pairs = months.merge(orders, on="user_id")
+answer = int((pairs["timestamp"] < pairs["start"]).sum())
+
+# %% tags=["wrong"]
+# hint: You counted to the **end** of the month. On the morning of the call that month lies ahead: this is the leak of the lesson.
+pairs = months.merge(orders, on="user_id")
+answer = int((pairs["timestamp"] < pairs["end"]).sum())
+
+# %% tags=["wrong"]
+# hint: You counted **all** orders, also those after the month began. Compare `timestamp` with `start`.
+answer = len(months.merge(orders, on="user_id"))
+
+# %% tags=["wrong"]
+# hint: You counted each order once a member. A member with five months has five rows, and an order before all of them counts in each.
+first = months.groupby("user_id", as_index=False)["start"].min()
+pairs = first.merge(orders, on="user_id")
+answer = int((pairs["timestamp"] < pairs["start"]).sum())
+
+# %% tags=["wrong"]
+# hint: You counted rows **with** an order, not orders. A member who bought three courses counts three times.
+pairs = months.merge(orders, on="user_id")
+answer = pairs.loc[pairs["timestamp"] < pairs["start"], "membership_id"].nunique()
+
+# %% [markdown] tags=["exercise"]
+# ## Exercise 3 · Too good (5 minutes)
+#
+# A colleague shows a model of "members who leave this month". AUC 97 % on last month's members; the cut in time is right;
+# 40 columns come from tonight's export, among them visits of the last 7 days. The first version, six columns known on the first morning
+# of the month, had 78 %. What do you do first? Set `answer` to one letter.
+#
+# - **a** Tune the model again: 40 columns may be too many.
+# - **b** Ask of each column on which day it was written for last month's members.
+# - **c** Ask for the interval of the 97 %.
+# - **d** Start calling: at 97 % the list is nearly certain.
+# - **e** Check whether a risk of 30 % means 30 %.
+
+# %% tags=["solution"]
+# why: A jump from 78 to 97 % comes from what the columns know. Tonight's export knows who stopped coming last month; on the morning of
+# the call nobody does.
 answer = "b"
 
 # %% tags=["wrong"]
-# hint: Overfitting lowers the score on later months. A score that is too high on the test side points to the columns, not to the trees.
+# hint: Too many columns **lower** the score on later months. A score that is too high points to what the columns know.
 answer = "a"
 
 # %% tags=["wrong"]
-# hint: A good habit, but an interval measures chance. Columns written after the member left are no chance: the interval would be narrow around the wrong number.
+# hint: An interval measures chance. A leak is no chance: the interval would be narrow, around the wrong number.
 answer = "c"
 
 # %% tags=["wrong"]
-# hint: Tonight's export knows who stopped coming last month; on the day of the call nobody does. And a sure prediction of leaving is not yet an effect of calling.
+# hint: Tonight's export knows who stopped coming last month; on the day of the call nobody does. And a sure forecast is no effect.
 answer = "d"
+
+# %% tags=["wrong"]
+# hint: Calibration on the **labels** looks perfect for a column that knows the answer. It cannot show a leak.
+answer = "e"
