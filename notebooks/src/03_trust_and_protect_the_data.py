@@ -36,7 +36,8 @@ company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty c
 import knowpay
 import numpy as np
 import pandas as pd
-from knowpay import show
+from knowpay import estimate, show, world
+from knowpay_course.lessons import l03
 
 ds = knowpay.open(data, seed=seed, **company)
 ds.needs("03")  # stops here, with a sentence, when the data cannot carry this lesson
@@ -86,7 +87,7 @@ users = ds.users.to_pandas()
 listed = users.loc[~(users["consent_marketing"] == "denied").fillna(False).astype(bool), "user_id"]
 
 # %% [markdown]
-# The house has one gate instead, and every file with people in it passes through it. It knows four purposes, and for each
+# Here one gate stands instead, and every file with people in it passes through it. It knows four purposes, and for each
 # person at most one reason to stay inside:
 #
 # - *analysis*, rows for a study: not without the consent to analysis (PIPL 13);
@@ -122,7 +123,7 @@ show.say(
 # %% [markdown]
 # ### The gate says no
 #
-# `release` is the only function in the house that writes files with people, and a test walks through the source to keep
+# `release` is the only function of the library that writes files with people, and a test walks through the source to keep
 # it so. It refuses the whole list, with a sentence, rather than leave somebody out in silence. It also defuses a cell
 # that a spreadsheet would run as a formula.
 
@@ -190,7 +191,7 @@ show.say(
 #
 # What was missing is a secret. HMAC-SHA256 mixes a *key* of 256 random bits into the hash: whoever has it gets the same
 # pseudonym for the same id every time, whoever lacks it cannot try the ids out. The key lives outside the data and the
-# code; the house refuses one that lies in an export or a repository, and one that is not random.
+# code; the library refuses one that lies in an export or a repository, and one that is not random.
 
 # %%
 from knowpay.collect.privacy import pseudonyms
@@ -214,7 +215,7 @@ del book, short
 # The key holds, and the table still names people, because **what they did** is as good as a name. Suppose the attacker
 # knows a few things about somebody: that she opened this course on that day, because she said so in the group. What share of
 # the people does one such fact single out from everybody else in the table, what share do two? This is called *unicity*. The
-# facts are picked by lot from a person's own rows, people with too few rows are left out, and what the people are called
+# facts are picked at random from a person's own rows, people with too few rows are left out, and what the people are called
 # plays no part.
 
 # %% tags=["aside"]
@@ -339,15 +340,15 @@ from knowpay.collect.privacy.counts import Budget, discrete_laplace, exact, priv
 
 cells = ["Beijing", "Fujian", "Guangdong", "Hainan", "Henan", "Hubei", "Jiangsu", "Shanghai", "Sichuan", "Tibet"]
 budget = Budget(Path(scratch.name) / "budget.json", total=2)
-lot = random.Random(seed)  # so that the lesson repeats itself; what you publish must be drawn without it
-noisy = private_counts(known, "province", cells, epsilon=1, budget=budget, rng=lot)
+rng = random.Random(seed)  # so that the lesson repeats itself; what you publish must be drawn without it
+noisy = private_counts(known, "province", cells, epsilon=1, budget=budget, rng=rng)
 exactly = known["province"].value_counts().reindex(cells, fill_value=0)
 show.table(pd.DataFrame({"exact": exactly, "private": noisy, "error": noisy - exactly}), "By province, epsilon = 1")
 
 # %% tags=["nbval-check-output"]
 for month in ("February", "March"):
     try:
-        private_counts(known, "province", cells, epsilon=0.6, budget=budget, rng=lot)
+        private_counts(known, "province", cells, epsilon=0.6, budget=budget, rng=rng)
         print(f"{month}: published; {float(budget.left):g} of the budget is left")
     except ValueError as refusal:
         print(f"{month}: {refusal}")
@@ -358,8 +359,9 @@ for month in ("February", "March"):
 
 # %%
 epsilons = [0.1, 0.2, 0.5, 1, 2]
-noise = {e: np.abs([discrete_laplace(1 / exact(e), lot) for _ in range(2_000)]) for e in epsilons}
-drawn = pd.Series({e: sizes.mean() for e, sizes in noise.items()})
+noise = {e: np.abs([discrete_laplace(1 / exact(e), rng) for _ in range(2_000)]) for e in epsilons}
+means = {e: estimate.from_error(s.mean(), s.std() / len(s) ** 0.5) for e, s in noise.items()}
+drawn = pd.Series({e: found.value for e, found in means.items()})
 p = np.exp(-drawn.index.to_numpy())
 stated = pd.Series(2 * p / (1 - p**2), index=epsilons)
 hidden = counts[inner.isna()].stack().mean() if inner.isna().any(axis=None) else 0.0
@@ -436,9 +438,9 @@ print(*clean, {kind: n for kind, n in kinds.items() if n}, sep="\n")
 # %% [markdown]
 # ## What a no costs
 #
-# Those who refused marketing get no message. What a message adds is known from the campaigns whose receivers were drawn by
-# lot, among those who did not refuse; suppose that the others would have been alike. A purchase leaves the *contribution*:
-# the price less discounts, refunds, fees and the teacher's share.
+# Those who refused marketing get no message. What a message adds is known from the A/B tests: campaigns in which a random draw
+# decided who got it, among those who did not refuse. Suppose that the others would have been alike. A purchase brings its
+# *contribution*: the price less discounts, refunds, fees and the teacher's share.
 
 # %%
 from knowpay.analyse import touches
@@ -469,7 +471,7 @@ if len(assignments):
         f"the {refused:,} people who refused marketing would bring **{cost.value:,.0f} yuan a year** (90 % interval {cost.low:,.0f} to {cost.high:,.0f})."
     )
 else:
-    show.say(f"{ds.name} has no campaign whose receivers were drawn by lot, so nobody can say what a no costs.")
+    show.say(f"{ds.name} has no campaign whose receivers were drawn at random, so nobody can say what a no costs.")
 
 # %% [markdown]
 # ## On real data
@@ -499,54 +501,67 @@ show.say(
 #
 # The company knows who is who. Was the re-identification right, did the gate keep out whom it should, is the noise what it claims?
 
-# %% tags=["nbval-check-output"]
+# %%
 truth = getattr(ds, "truth", None)
 if truth is None:
     show.say(f"{ds.name} is not simulated: nobody knows its truth, so nothing is checked here.")
-else:
-    tolerances = truth.tolerances("03")
-    real = {hashlib.sha256(user.encode()).hexdigest(): user for user in truth.users["user_id"]}
-    right = (pd.Series(hashed.unique()).map(real) == named).mean()
-    show.check("people re-identified from plain hashes", 100 * right, 100, 0, "%")
 
 # %% [markdown]
 # A third of the test accounts was planted without a flag. And whoever denied analytics must not be in a study. The column that
 # the gate reads cannot prove that, and the rows of these people bear no user id; but the simulator knows which rows they are.
 # A sign-up among them falls within a fifth of a second of one account's making, and that is who it was. (Yes, that is one
 # more way to name people in rows without ids.)
-#
-# The mean error of 2,000 draws may differ from the stated one by chance, by more than 2.58 standard errors in one honest run of
-# a hundred. And would those who refused have been alike? The company knows what each would do with a message and without; how
-# far off an honest answer may be was learnt from 100 other companies.
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
+    right = l03.named_rightly(named, hashed.unique(), truth.users["user_id"])
+    show.exact("people re-identified from plain hashes", right, seen["user_id"].nunique(), "people")
     spoiled = truth.spoiled
     hiding = set(spoiled.loc[spoiled["fault"] == "test_account", "id"])
-    show.check("test accounts found", len(tests | flagged), len(hiding | flagged), 0, "accounts")
+    show.exact("test accounts found", len((tests | flagged) & (hiding | flagged)), len(hiding | flagged), "accounts")
+    show.exact("others taken for test accounts", len(tests - hiding - flagged), 0, "accounts")
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
     denied = set(spoiled.loc[spoiled["fault"] == "consent", "id"])
-    signups = ds.events.filter(ds.events.event == "signed_up").select("message_id", "timestamp").to_pandas()
-    signups = signups[signups["message_id"].isin(denied)].sort_values("timestamp").set_index("timestamp")
-    made = users[["created_at", "user_id"]].sort_values("created_at").set_index("created_at")
-    near = pd.Timedelta(seconds=0.2)
-    who = pd.merge_asof(signups, made, left_index=True, right_index=True, tolerance=near)["user_id"].dropna()
+    who = l03.who_signed_up(ds, denied)
     print(f"sign-ups without an id that were traced to a person who denied analysis: {len(who)}")
-    show.check("rows of people who denied analysis", (who.map(why["analysis"]) == "").sum(), 0, 0, "rows")
+    show.exact("people who denied analysis and are let in", (who.map(why["analysis"]) == "").sum(), 0, "people")
+    show.exact("people who denied analysis in the table", coarse["user_id"].isin(who).sum(), 0, "people")
+    smallest = coarse.groupby(quasi, observed=True).size().min()
+    show.quality("people in the smallest class of the table", smallest, 10, len(coarse), "people")
+
+# %% [markdown]
+# The mean size of 2,000 draws of noise has a standard error. The rival is the noise that somebody takes who forgets that one
+# person may be in two counts: half as much as was promised.
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
     for e in (0.1, 1):
-        chance = np.sqrt((2 * np.exp(-e) / (1 - np.exp(-e)) ** 2 - stated[e] ** 2) / 2_000)  # variance of |x|
-        show.check(f"mean error at epsilon {e:g}", drawn[e], stated[e], 2.58 * chance, "people")
-    if len(assignments):
-        theirs = truth.users.set_index("user_id").loc[why["general"].index[why["general"] == "marketing refused"]]
-        would = (theirs["p_message_mean"] - theirs["p_control_mean"]).mean()
-        show.check(
-            "purchases a message adds among refusers", 1_000 * effect.value, 1_000 * would, tolerances, "per 1,000"
-        )
+        rival = ("noise for twice the epsilon", l03.stated_error(2 * e))
+        show.check(f"mean error at epsilon {e:g}", means[e].scaled(1, "people"), l03.stated_error(e), rival)
+
+# %% [markdown]
+# What a message adds is known of each person, and what an order brings stands in the simulator's own books. So the number that
+# decides has a truth: what the refusals cost if those who refused are people like the others.
+
+# %% tags=["nbval-check-output"]
+if truth is not None and len(assignments):
+    gains = l03.true_gains(assignments, truth, world.contribution_rate(truth, teacher_share))
+    added = effect.scaled(1_000, "per 1,000")
+    show.check("purchases that a message adds", added, 1_000 * gains["bought"], ("no effect", 0))
+    at_list_price = gains["bought"] * assignments["price"].mean() - assignments["cost"].max()
+    rival = ("orders at list price", at_list_price * refused * campaigns)
+    show.check("what the refusals cost in a year", cost, gains["yuan"] * refused * campaigns, rival)
+
+# %% tags=["remove-input"]
+if truth is not None and len(assignments):
+    refusers = why["general"].index[why["general"] == "marketing refused"]
+    alike = l03.refusers_over_others(truth, refusers, assignments["user_id"])
+    show.say(
+        f"Are they? In truth a message would add {alike:.2f} times as many purchases with the {refused:,} who refused as with the "
+        "others. Here refusing says nothing about a person, so that is chance in who they are; elsewhere it may not be."
+    )
 
 # %% [markdown]
 # ## Decide

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 from knowpay import estimate
 from knowpay.collect import TooLittleData
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
-    from knowpay.collect.dataset import Dataset
+    from knowpay.collect.dataset import Dataset, Truth
 
 
 def generations(inviter: pd.Series) -> pd.Series:
@@ -74,17 +75,170 @@ def k_within(users: pd.DataFrame, days: int, start: pd.Timestamp, end: pd.Timest
     return brought.reindex(watched, fill_value=0)
 
 
-def active_days(ds: Dataset, people: ir.Table, days: int) -> pd.Series:
-    """Return on how many days each user was seen in the first ``days`` after registering, by user id.
+def active_days(ds: Dataset, people: ir.Table, days: int) -> pd.DataFrame:
+    """Return on how many days each user was seen in the first ``days`` after registering: ``active, even, odd``.
 
     ``people`` are the events of `identity.events`, so that visits without a login count where they are known to be
-    the user's. Days are those of the company's time zone. Users who were never seen are not there.
+    the user's. Days are those of the company's time zone; ``even`` and ``odd`` split them by the number of the day, and
+    add up to ``active``. By user id; users who were never seen are not there.
     """
     import ibis
 
     seen = ibis.to_sql(people.select("person_id", "timestamp"), dialect="duckdb")
-    query = f"""SELECT user_id, count(DISTINCT CAST(timezone('{ds.timezone}', p.timestamp) AS DATE)) AS days
-        FROM ({seen}) p JOIN users ON person_id = user_id
-        WHERE p.timestamp >= created_at AND p.timestamp < created_at + to_days({days:d})
-        GROUP BY user_id ORDER BY user_id"""
-    return ds.con.con.execute(query).df().set_index("user_id")["days"]
+    query = f"""WITH seen AS (
+            SELECT DISTINCT user_id, CAST(timezone('{ds.timezone}', p.timestamp) AS DATE) AS day
+            FROM ({seen}) p JOIN users ON person_id = user_id
+            WHERE p.timestamp >= created_at AND p.timestamp < created_at + to_days({days:d}))
+        SELECT user_id, count(*) AS active, count_if(epoch(day) // 86400 % 2 = 0) AS even, active - even AS odd
+        FROM seen GROUP BY user_id ORDER BY user_id"""
+    return ds.con.con.execute(query).df().set_index("user_id")
+
+
+def like_with_like(value: pd.DataFrame, organic: pd.Series) -> dict[str, float]:
+    """Return the three comparisons of the days seen of invited users, each as a ratio less 1.
+
+    ``value``, by user id: ``active`` (days), ``invited`` (bool), ``favourite`` (a category); ``organic`` says who came
+    unasked, (users,). *plain*: the invited against organic users as they come. *mix*: what the favourites of the two
+    would make of it if nobody were invited. *kind*: the invited against the uninvited with the same favourites.
+    """
+    usual = value[~value["invited"]].groupby("favourite")["active"].mean()
+    expected = value["favourite"].map(usual)
+    invited, active = value["invited"], value["active"]
+    return {
+        "plain": active[invited].mean() / active[organic].mean() - 1,
+        "mix": expected[invited].mean() / expected[organic].mean() - 1,
+        "kind": active[invited].mean() / expected[invited].mean() - 1,
+    }
+
+
+def compared(value: pd.DataFrame, organic: pd.Series, draws: int, seed: int) -> pd.DataFrame:
+    """Return `like_with_like` of people drawn again with replacement, columns of draws: for users like these."""
+    rng = np.random.default_rng(seed)
+    picks = (rng.integers(len(value), size=len(value)) for _ in range(draws))
+    places = pd.RangeIndex(len(value))
+    return pd.DataFrame(
+        [like_with_like(value.iloc[at].set_index(places), organic.iloc[at].set_axis(places)) for at in picks]
+    )
+
+
+def same_people(value: pd.DataFrame, organic: pd.Series, draws: int, seed: int) -> pd.Series:
+    """Return the standard error of each comparison for these very people: what other days would have given.
+
+    Even and odd days are two samples of one person's habit, so their difference is as large as the chance in their sum;
+    it is added to the days, or taken off, by a coin for each person (the wild bootstrap of Liu 1988).
+    """
+    rng, chance = np.random.default_rng(seed), value["even"] - value["odd"]
+    coins = (rng.choice([-1, 1], len(value)) for _ in range(draws))
+    drawn = [like_with_like(value.assign(active=value["active"] + coin * chance), organic) for coin in coins]
+    return pd.DataFrame(drawn).std()
+
+
+def expected_days(daily: pd.Series, fade: pd.Series, days: int) -> pd.Series:
+    """Return on how many of the first ``days`` each user is expected to be seen, by user id.
+
+    Visits come by chance (Poisson) at ``daily`` a day, which falls by a factor e in ``fade`` days; a day counts once,
+    and the day of the registration is certain.
+    """
+    return 1 + sum(1 - np.exp(-daily * np.exp(-(age + 0.5) / fade)) for age in range(1, days))
+
+
+def days_by_traits(truth: Truth, inviter: pd.Series, days: int) -> tuple[pd.Series, pd.Series]:
+    """Return `expected_days` of all users as they are, and had nobody invited them.
+
+    What an invitation does is that interest lasts longer: among the uninvited it follows from patience alone.
+    """
+    traits = truth.users.set_index("user_id")
+    plain = traits[inviter.reindex(traits.index).isna()]
+    fade = np.polyval(np.polyfit(plain["patience"], plain["fade_days"], 1), traits["patience"])
+    daily = traits["weekly_rate"] / 7  # expected visits on the first day
+    return expected_days(daily, traits["fade_days"], days), expected_days(daily, pd.Series(fade, traits.index), days)
+
+
+def same_favourite(truth: Truth, inviter: pd.Series, favourite: pd.Series) -> float:
+    """Return how often inviter and invited would have the same favourite if only their segments were alike, 0 to 1."""
+    segment = truth.users.set_index("user_id")["segment"].astype(str)
+    kinds = pd.crosstab(segment.reindex(favourite.index), favourite, normalize="index")
+    chance = kinds @ kinds.T
+    pairs = inviter[inviter.index.isin(favourite.index) & inviter.isin(favourite.index)]
+    return float(np.mean([chance.loc[segment[guest], segment[host]] for guest, host in pairs.items()]))
+
+
+def true_comparisons(days: pd.Series, favourite: pd.Series, invited: pd.Index, organic: pd.Index) -> dict[str, float]:
+    """Return what `like_with_like` would find if chance played no part: ``days`` are expected ones, by user id.
+
+    ``favourite`` of all users that are compared; ``invited`` and ``organic`` name those of the two groups.
+    """
+    table = pd.DataFrame({"days": days.reindex(favourite.index), "favourite": favourite})
+    usual = table.drop(index=invited).groupby("favourite")["days"].mean()
+    means = {group: table.loc[who, "days"].mean() for group, who in (("invited", invited), ("organic", organic))}
+    kinds = {
+        group: favourite[who].value_counts(normalize=True).mul(usual).sum()
+        for group, who in (("invited", invited), ("organic", organic))
+    }
+    return {
+        "plain": means["invited"] / means["organic"] - 1,
+        "mix": kinds["invited"] / kinds["organic"] - 1,
+        "kind": means["invited"] / kinds["invited"] - 1,
+    }
+
+
+def acceptances_within(ds: Dataset, watched: pd.Index, days: int) -> int:
+    """Return how many invitations of the users in ``watched`` were accepted within ``days`` of their registering.
+
+    Counted from the acceptances themselves (`interactions`), where `k_within` reads the users' inviters.
+    """
+    a, u = ds.interactions, ds.users
+    joined = a.filter(a.action == "invite_accepted").join(u, a.target_user_id == u.user_id)
+    rows = joined.select("target_user_id", "timestamp", "created_at").to_pandas()
+    rows = rows[rows["target_user_id"].isin(watched)]
+    return int(((rows["timestamp"] - rows["created_at"]) < pd.Timedelta(days=days)).sum())
+
+
+def chain_value(worth: float, reward: float, k: float) -> float:
+    """Return what one accepted invitation is worth, yuan: its user, and round after round those that come of it.
+
+    Each user leaves ``worth`` and invites ``k`` others, each of whom costs the ``reward`` again.
+    """
+    total, more = worth, k
+    while more > 1e-12:
+        total, more = total + more * (worth - reward), more * k
+    return total
+
+
+def given_against_a_login(events: pd.DataFrame) -> int:
+    """Return how many events without a login went to one person between two logins of another on the device.
+
+    ``events``: ``anonymous_id, timestamp, user_id, person_id, person_by`` of one device or many. Between two logins of
+    one user only that user or nobody is right; where two users meet, nobody.
+    """
+    rows = events.dropna(subset=["anonymous_id"]).sort_values(["anonymous_id", "timestamp"], kind="stable")
+    device = rows["anonymous_id"]
+    before, after = rows.groupby(device)["user_id"].ffill(), rows.groupby(device)["user_id"].bfill()
+    given = rows["user_id"].isna() & (rows["person_by"] == "interval") & before.notna() & after.notna()
+    return int((given & ((rows["person_id"] != before) | (rows["person_id"] != after))).sum())
+
+
+def given_rightly(events: pd.DataFrame, truth: Truth) -> tuple[pd.Series, pd.Series]:
+    """Return which events without a login were given to who made them, and which were made on a borrowed device.
+
+    ``events`` as in `given_against_a_login`, with ``message_id``. Whoever borrows a device is not its owner: nobody
+    knows who it was, but it was right not to give the event to the owner.
+    """
+    owner = truth.identity.set_index("anonymous_id")["user_id"]
+    lent = truth.spoiled.loc[truth.spoiled["fault"] == "shared_device", "id"]
+    borrowed = events["message_id"].isin(lent)
+    by_owner = events["person_id"] == events["anonymous_id"].map(owner)
+    return (events["person_by"] == "interval") & (by_owner != borrowed), borrowed
+
+
+def booked(ds: Dataset, orders: pd.DataFrame, users: pd.Index, days: int, teacher_share: float) -> float:
+    """Return what orders of ``users`` within ``days`` of registering left by the simulator's books, yuan.
+
+    ``orders`` is the truth: what an order ``leaves`` before the teachers' share. Who ordered, and when, is exported.
+    """
+    rows = ds.orders.select("order_id", "user_id", "timestamp").to_pandas()
+    rows = rows[rows["user_id"].isin(users)]
+    created = ds.users.select("user_id", "created_at").to_pandas().set_index("user_id")["created_at"]
+    early = rows["timestamp"] - rows["user_id"].map(created) < pd.Timedelta(days=days)
+    leaves = orders.set_index("order_id")["leaves"].astype(float)
+    return float((1 - teacher_share) * leaves.reindex(rows.loc[early, "order_id"]).sum())

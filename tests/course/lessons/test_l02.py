@@ -81,4 +81,4 @@ def test_active_days_are_local_and_end_with_the_horizon():
     rows = ", ".join(f"('u', TIMESTAMPTZ '{t}+00')" for t in at)  # before; two local days; too late
     con.con.execute(f"CREATE TABLE seen AS SELECT * FROM (VALUES {rows}, ('x', now())) t(person_id, timestamp)")
     ds = SimpleNamespace(con=con, timezone="Asia/Shanghai")
-    assert l02.active_days(ds, con.table("seen"), 10).to_dict() == {"u": 2}
+    assert l02.active_days(ds, con.table("seen"), 10).to_dict("index") == {"u": {"active": 2, "even": 1, "odd": 1}}

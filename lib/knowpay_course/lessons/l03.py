@@ -1,0 +1,56 @@
+"""Lesson 03, privacy: what the truth says of a re-identification, of a gate, of noise, and of those who refused."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from knowpay.collect.dataset import Dataset, Truth
+
+
+def named_rightly(named: pd.Series, hashes: Iterable[str], user_id: pd.Series) -> int:
+    """Return how many of the ``named`` ids, one for each of ``hashes``, belong to the person behind the hash."""
+    real = {hashlib.sha256(user.encode()).hexdigest(): user for user in user_id}
+    return sum(real.get(digest) == name for digest, name in zip(hashes, named, strict=True))
+
+
+def who_signed_up(ds: Dataset, messages: Collection[str]) -> pd.Series:
+    """Return whose the sign-ups among ``messages`` are: the account that was made within 0.2 seconds of each.
+
+    Rows of people who denied analytics bear no user id, so the moment is the only trace.
+    """
+    events = ds.events.filter(ds.events.event == "signed_up").select("message_id", "timestamp").to_pandas()
+    events = events[events["message_id"].isin(messages)].sort_values("timestamp")
+    made = ds.users.select("created_at", "user_id").to_pandas().sort_values("created_at")
+    near = pd.Timedelta(seconds=0.2)
+    found = pd.merge_asof(events, made, left_on="timestamp", right_on="created_at", tolerance=near)
+    return found["user_id"].dropna()
+
+
+def stated_error(epsilon: float) -> float:
+    """Return the mean size of the discrete Laplace noise of ``epsilon`` for one count, people: summed term by term."""
+    x = np.arange(1, int(60 / epsilon))
+    chance = np.exp(-epsilon * x)  # relative to no noise at all
+    return float(2 * (x * chance).sum() / (1 + 2 * chance.sum()))
+
+
+def true_gains(rows: pd.DataFrame, truth: Truth, rate: float) -> dict[str, float]:
+    """Return what a message truly added: ``bought`` (purchases) and ``yuan`` after its cost, mean over ``rows``.
+
+    ``rows`` are the touches of `touches.outcomes`; ``rate`` is the true contribution of a yuan of list price.
+    """
+    of = truth.touches.set_index("touch_id").loc[rows["touch_id"]]
+    lift = (of["p_message"] - of["p_control"]).to_numpy()
+    margin = rate * rows["price"].to_numpy()
+    return {"bought": float(lift.mean()), "yuan": float((lift * margin).mean() - rows["cost"].max())}
+
+
+def refusers_over_others(truth: Truth, refusers: pd.Index, others: pd.Series) -> float:
+    """Return the true effect of a first message on ``refusers``, as a multiple of that on ``others`` (user ids)."""
+    lift = truth.users.set_index("user_id").eval("p_message_mean - p_control_mean")
+    return float(lift[refusers].mean() / lift[others].mean())
