@@ -489,16 +489,19 @@ claims = {
 }
 
 # %% [markdown]
-# Then the two differences that decide the order, per 1,000 people on the list. A model's promise is its own prediction; the
-# habit's promise is what its people buy.
+# Then the two differences that decide the order, per 1,000 people on the list. The model has a promise of its own: what it
+# predicts for the people whom it puts in place of others.
 
 # %%
-promises = {"T-learner": "T-learner", "best customers first": "response model"}
-for name, promised_by in promises.items():
-    swap = (chosen[name] - chosen["inactive ones first"]) * 1000 / len(judged)
+swaps = {
+    name: (chosen[name] - chosen["inactive ones first"]) * 1000 / len(judged)
+    for name in ("T-learner", "best customers first")
+}
+promised = (swaps["T-learner"] * scores["T-learner"][later]).sum() * rate
+wrong = [("promise of the model", promised), ("no difference", 0.0)]
+for (name, swap), rival in zip(swaps.items(), wrong, strict=True):
     found = policy.profit(swap, gain_later, judged["user_id"])
-    promised = (swap * scores[promised_by][later]).sum() * rate
-    claims[f"{name} minus inactive"] = (found, (f"promise of the {promised_by}", promised))
+    claims[f"{name} minus inactive ones first"] = (found, rival)
 
 # %% [markdown]
 # Last the plan: nobody on it has said no, nobody has the course, and it earns more than as many messages sent at random about

@@ -171,7 +171,7 @@ def truths(
     }
     for name in ("T-learner", "best customers first"):
         swap = chosen[name] - chosen["inactive ones first"]
-        found[f"{name} minus inactive"] = 1000 * (swap * late).mean()
+        found[f"{name} minus inactive ones first"] = 1000 * (swap * late).mean()
     return found
 
 
