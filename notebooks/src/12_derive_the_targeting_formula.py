@@ -427,8 +427,6 @@ from knowpay.collect import public
 from knowpay.derive import benchmark
 
 customers = pd.read_csv(public.path("hillstrom"))
-
-# %% data="hillstrom"
 means = customers[["visit", "conversion", "spend"]].mean()
 outcomes = pd.DataFrame({"here": means, "published": [0.1468, 0.00903, 1.05]}).round(5)
 show.table(outcomes, "All 64,000: share who visit, share who buy, dollars spent; published: documentation of pyuplift")
@@ -485,22 +483,19 @@ for group, rows in groups.items():
 # %% [markdown]
 # Then the probabilities, and the two amounts that decide. The wrong answers are those of this lesson's traps: the printed
 # probability is honest; every purchase after a message was earned by it; a list gains what its model promises.
+#
+# And how good is the order? Take the half of the touches with the largest estimated uplift, times the margin: what does
+# it truly earn, as a share of the best half there is? A half drawn at random is the lower bound.
 
 # %%
 for name in ("naive Bayes", "logistic"):
     came = l12.came(y[v], shown_p[name][v])
     claims[f"bought per 100 predicted, top tenth, {name}"] = (came, ("honest probabilities", 100.0))
-
-# %%
 booked = fits["logistic"][0] * margin - cost  # all purchases after a message
 promised = (rules["uplift, logistic"] - 1.0) * (effect["logistic"] * margin - cost)
-claims["everybody"] = (earned["everybody"], ("all purchases after a message", booked.sum()))
 step = versus["uplift, logistic - everybody"]
+claims["everybody"] = (earned["everybody"], ("all purchases after a message", booked.sum()))
 claims["uplift list minus everybody"] = (step, ("what its model promises", promised.sum()))
-
-# %% [markdown]
-# And how good is the order? Take the half of the touches with the largest estimated uplift, times the margin: what does
-# it truly earn, as a share of the best half there is? A half drawn at random is the lower bound.
 
 # %% tags=["nbval-check-output"]
 known = getattr(ds, "truth", None)

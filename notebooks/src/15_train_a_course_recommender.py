@@ -526,6 +526,14 @@ show.say(
 # *Pages.* In the simulated company a page is chosen with probability proportional to
 # exp(taste · course + 0.4 quality + popularity). So for each person and list it is known what share of the pages should
 # fall on the ten. A model that had seen the future would do better than the truth allows and turn a row red.
+#
+# *Money.* The true chance of each purchase with and without the message is known. The trap: every purchase of those told
+# was earned by the message.
+#
+# *How good?* Two shares of the best possible, with the popular ten as the lower bound. Of the pages that the best ten would
+# hold, how many does each list hold? And the question no log can answer: of the purchases that the best ten would bring, how
+# many does each list bring? 2,000 people are enough to say. *Order:* where two methods differ beyond a 99 % interval, the
+# truth must put the same one first.
 
 # %%
 pages = cut.y[cut.personal].toarray()
@@ -536,10 +544,6 @@ claims = {
 }
 step = l15.page_share(pages, lists["two-tower"], lists["EASE + own"])
 claims["pages, two-tower minus EASE + own"] = (step, ("no difference", 0.0))
-
-# %% [markdown]
-# *Money.* The true chance of each purchase with and without the message is known. The trap: every purchase of those told
-# was earned by the message.
 
 # %%
 listed, told = sent[sent["own"] <= 10], sent["message"]
@@ -556,12 +560,6 @@ if own_row.notna().all():  # with an empty arm on the own ten nothing can be sai
     claims["caused per 1,000 on the own ten"] = (caused, ("all purchases of those told", own_sold))
     lead = ("purchases of those told", own_sold - sold["everybody"])
     claims["own ten minus everybody, per 1,000"] = (earned["direct"], lead)
-
-# %% [markdown]
-# *How good?* Two shares of the best possible, with the popular ten as the lower bound. Of the pages that the best ten would
-# hold, how many does each list hold? And the question no log can answer: of the purchases that the best ten would bring, how
-# many does each list bring? 2,000 people are enough to say. *Order:* where two methods differ beyond a 99 % interval, the
-# truth must put the same one first.
 
 # %% tags=["nbval-check-output"]
 truth = getattr(ds, "truth", None)
