@@ -31,7 +31,7 @@
 # %% tags=["parameters"]
 data: str = "world:small"
 seed: int = 0
-company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty companies" lists the knobs
+company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Other companies" lists the knobs
 
 # %%
 import knowpay
@@ -118,8 +118,10 @@ cases = world.joint()  # axes: user, course, v, y
 buyers = cases[:, :, :, 1].sum(axis=2)
 shown_buyers = cases[:, :, 1, 1]
 print("all cases sum to", *cases.sum(axis=(0, 2, 3)))
-print("who bought:           ", (world.posterior() == buyers / buyers.sum(axis=0)).all())
-print("who bought when shown:", (world.posterior_shown() == shown_buyers / shown_buyers.sum(axis=0)).all())
+same = world.posterior() == buyers / buyers.sum(axis=0)
+same_shown = world.posterior_shown() == shown_buyers / shown_buyers.sum(axis=0)
+show.exact("shares of who bought that equal the theorem", same.sum(), world.prior.size)
+show.exact("shares of who bought when shown that equal the theorem", same_shown.sum(), world.prior.size)
 
 # %% [markdown]
 # Both theorems give the counted shares, to the last fraction. The printed line mixes them: it takes $q$ from the second,
@@ -491,6 +493,8 @@ for group, rows in groups.items():
 for name in ("naive Bayes", "logistic"):
     came = l12.came(y[v], shown_p[name][v])
     claims[f"bought per 100 predicted, top tenth, {name}"] = (came, ("honest probabilities", 100.0))
+level = l12.level(effect["logistic"], earlier)
+claims["mean uplift, logistic"] = (level, ("chance to buy", 100 * shown_p["logistic"].mean()))
 booked = fits["logistic"][0] * margin - cost  # all purchases after a message
 promised = (rules["uplift, logistic"] - 1.0) * (effect["logistic"] * margin - cost)
 step = versus["uplift, logistic - everybody"]

@@ -197,6 +197,7 @@ def truths(
         "busy among shown buyers": 100 * rows.loc[rows["third"] == "busy", "bought"].sum() / rows["bought"].sum(),
         "uplift, everybody": points.mean(),
         **{f"uplift, {third}": mean for third, mean in points.groupby(rows["third"]).mean().items()},
+        "mean uplift, logistic": 100 * (p["p_message"] - p["p_control"]).loc[test["touch_id"]].mean(),
         "everybody": gain.sum(),
         "uplift list minus everybody": -gain[~rules["uplift, logistic"]].sum(),
     }
@@ -208,6 +209,14 @@ def truths(
             100 * chance[top].sum() / predicted[name][sent][top].sum()
         )
     return found
+
+
+def level(effect: np.ndarray, learned_from: pd.DataFrame) -> Estimate:
+    """Return the mean uplift that a model says of people, in points; its error is that of the touches it learned from.
+
+    ``effect`` has shape (people,); ``learned_from`` are the touches of the fit.
+    """
+    return estimate.from_error(effect.mean(), counted(learned_from).error).scaled(100, "points")
 
 
 def best_half(score: np.ndarray, gain: np.ndarray) -> tuple[float, float]:
