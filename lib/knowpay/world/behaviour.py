@@ -17,6 +17,7 @@ EVENTS = (
 )  # fmt: skip
 CODE = {name: code for code, name in enumerate(EVENTS)}
 NOT_LOGGED_IN = 0.10  # share of visits made without logging in
+LISTED, SEARCHED = 0.5, 0.15  # of visits: with a look at the list of courses, with a search
 LOOKED = 1.2  # visits before the registration, on average
 COLUMNS = {"time": np.float64, "event": np.int8, "user": np.int32, "course": np.int16, "lesson": np.int16,
            "logged_in": bool, "second": bool}  # fmt: skip
@@ -48,8 +49,8 @@ def log(
     add("page_viewed", start, user, logged_in=~anonymous, second=second)
     for event, seconds, at in (
         ("logged_in", 4, ~anonymous & (rng.random(len(start)) < 0.3)),
-        ("product_list_viewed", 10, browsing < 0.7),
-        ("products_searched", 12, browsing > 0.82),
+        ("product_list_viewed", 10, browsing < LISTED),
+        ("products_searched", 12, browsing > 1 - SEARCHED),
     ):
         at = np.flatnonzero(at)
         add(event, start[at] + seconds, user[at], logged_in=~anonymous[at], second=second[at])

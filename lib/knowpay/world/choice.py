@@ -16,8 +16,8 @@ from . import settings as s
 from .people import tastes
 
 QUALITY_PULL = 0.4  # of quality on the choice of a page
-PAGES = 1.5  # course pages a visit, on average
-FLOOR = 0.12  # interest never fades below this share
+PAGES = 1.0  # course pages a visit, on average
+FLOOR = 0.06  # interest never fades below this share
 UPGRADE, UPGRADE_DAYS = 0.04, 21.0  # share of taster buyers who then buy a full course of the topic, and how soon
 BUY_AFTER = 35  # seconds from the page to the order
 

@@ -66,7 +66,7 @@ def people(c: s.Setup, budget: np.ndarray) -> pd.DataFrame:
             "patience": patience,
             "standards": rng.standard_normal(n),
             "social": rng.gamma(np.array([0.5, 0.7, 0.6, 1.1])[segment], 0.5),
-            "weekly_rate": 2.1 * np.exp(0.55 * engagement),
+            "weekly_rate": s.WEEKLY_VISITS * np.exp(s.VISITS_ENGAGEMENT * engagement),
             "fade_days": (40 + 330 * patience) * np.where(referred, s.REFERRED_RETENTION, 1.0),
             "created": arrivals(c, rng, segment, channel, budget) * s.DAY,
             "channel": channel,

@@ -22,11 +22,11 @@ class Size(NamedTuple):
     courses: int
 
 
-SIZES = {"small": Size(2_000, 120), "standard": Size(50_000, 400), "large": Size(1_000_000, 1_000)}
+SIZES = {"small": Size(2_000, 120), "standard": Size(24_000, 240), "large": Size(1_000_000, 1_000)}
 LEAST, MOST = 100, 10_000_000  # users of a company whose size is given as a number
 # Users generated at a time: memory is bounded by a block, and a block depends on no other. Study groups, ranks among
 # members and the rule of a rule campaign are those of a block, so another BLOCK would make another company.
-BLOCK = 10_000
+BLOCK = 12_000
 
 TIMEZONE = "Asia/Shanghai"
 START = pd.Timestamp("2024-07-01", tz=TIMEZONE)
@@ -58,7 +58,7 @@ KNOBS = {
     "churn": Knob(0.44, 0.05, 0.95, (0.36, 0.52), "mean probability of leaving after the first paid month"),
     "courses": Knob(None, 24, 4_000, (90, 160), "number of courses in the catalogue"),
     "bots": Knob(0.025, 0.0, 0.5, (0.01, 0.06), "events of bots, as a share of the events of people"),
-    "campaigns": Knob(22, 0, 274, (18, 26), "marketing campaigns in the 549 days"),
+    "campaigns": Knob(24, 0, 274, (20, 28), "marketing campaigns in the 549 days"),
 }
 WHOLE = ("courses", "campaigns")
 
@@ -170,6 +170,8 @@ COST_PER_REGISTRATION = np.array([42.0, 38.0, 0.0, 4.0, 6.0, 26.0])
 AD_ELASTICITY = 0.12  # of registrations by the channel's spend in the same week
 BUDGET_SPREAD = 0.5  # standard deviation of log spend from week to week
 
+WEEKLY_VISITS, VISITS_ENGAGEMENT = 0.58, 0.75  # visits a week when fresh, and how they rise with engagement (log)
+
 REFERRED_RETENTION = 1.12  # interest of invited people lasts longer by this factor, for good ...
 REFERRED_EDGE, REFERRED_EDGE_DAYS = 0.34, 120.0  # ... and they buy a little more easily, which wears off
 
@@ -188,7 +190,7 @@ DELIVERED = 0.96
 CAMPAIGN_WINDOW_DAYS = 14
 REFERENCE_PRICE = 199.0  # yuan; the logits below are levels at this price
 # Purchase on the logit scale: of the promoted course within the window (BUY), at a visit of its page (VISIT).
-BUY_LEVEL, VISIT_LEVEL = -8.08, -13.8
+BUY_LEVEL, VISIT_LEVEL = -7.85, -12.6
 BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT, BUY_MEANS = 0.80, 1.8, 0.25, 0.40, 1.85
 PERSUADED = float(np.log(2))  # a persuadable: the message at least doubles the odds
 LIFT_PRICE_SENSITIVITY, LIFT_ENGAGEMENT = 0.40, -0.75
