@@ -140,7 +140,7 @@ def course_pages(c: s.Setup, who: Chooser, visit: dict[str, np.ndarray], block: 
 
 
 def spontaneous_purchases(c: s.Setup, who: Chooser, pages: dict[str, np.ndarray], block: int) -> pd.DataFrame:
-    """Return purchases made without a campaign: ``user, course, time, own_visit``; the first per pair.
+    """Return purchases made without a campaign: ``user, course, time, own_visit, coupon`` (False); the first per pair.
 
     At the page of the course, or as a full course after a taster class of its topic, they come for it (``own_visit``).
     """
@@ -149,7 +149,7 @@ def spontaneous_purchases(c: s.Setup, who: Chooser, pages: dict[str, np.ndarray]
     staff = who.trait("is_staff", pages["user"]) | who.trait("is_test", pages["user"])
     at = np.flatnonzero((rng.random(len(p)) < p) & ~staff)
     bought = pd.DataFrame({name: pages[name][at] for name in ("user", "course", "time")})
-    bought = bought.assign(time=bought["time"] + BUY_AFTER, own_visit=False)
+    bought = bought.assign(time=bought["time"] + BUY_AFTER, own_visit=False, coupon=False)
     bought = bought.drop_duplicates(["user", "course"], ignore_index=True)  # rows are in order of time by user
     also = pd.concat([bought, upgrades(who, bought, rng)], ignore_index=True)
     published = who.courses["published"].to_numpy()[also["course"]] <= also["time"]
@@ -178,7 +178,9 @@ def taken_along(c: s.Setup, who: Chooser, rules: pd.DataFrame, purchases: pd.Dat
     rng = c.stream("rules", block)
     along = purchases.merge(rules, left_on="course", right_on="antecedent")
     along = along[rng.random(len(along)) < along["added"]]
-    along = along.assign(course=along["consequent"], time=along["time"] + 60, own_visit=False)[list(purchases)]
+    along = along.assign(course=along["consequent"], time=along["time"] + 60, own_visit=False, coupon=False)[
+        list(purchases)
+    ]
     both = pd.concat([purchases, along[along["time"] < s.DAYS * s.DAY]], ignore_index=True)
     both = both.sort_values(["time", "user", "course"], kind="stable")
     return both.drop_duplicates(["user", "course"], ignore_index=True)
