@@ -14,8 +14,14 @@ from scipy import special
 
 from . import demand
 from . import settings as s
+from .choice import Chooser
 
 FIRST_DAY_CANCELS = 0.5  # share of those who leave a trial and say so on its first day
+# Share of the use that is lost by the end of the last period, by cause. It falls over the last days, evenly; after the
+# course is completed, at once.
+USE_LOST = {"price": 0.3, "no_time": 0.9, "finished": 0.75, "content": 0.75, "service": 0.4, "switched": 0.9,
+            "payment_failed": 0.0}  # fmt: skip
+FALL_DAYS, FINISHED_DAYS = 28, (4, 24)
 NEW_DAYS, OLD_DAYS = 30, 150  # mean wait for a trial: of newcomers, of those who were there when the records begin
 
 
@@ -28,7 +34,9 @@ def memberships(c: s.Setup, users: pd.DataFrame, rows: np.ndarray, block: int) -
     """Return (members, periods) of the users of ``rows``.
 
     members: one row per user who started a trial: ``user`` (row index), ``paid``, ``plan`` (index), ``hazard`` (churn
-    probability of each paid period, nan when never paid) and the cause probabilities ``cause_0..6``. periods: one row
+    probability of each paid period, nan when never paid), ``leaves`` (when the last paid period ends, seconds, maybe
+    after the records; inf when never paid), ``leaving`` (its cause, -1), ``falls`` (when use begins to fall) and the
+    cause probabilities ``cause_0..6``. periods: one row
     per period with ``user, plan, period_no, start, end, status, canceled_at, cause`` (-1 unless it ended a paid
     membership), ``hazard``, ``order`` (running number of the paid periods that begin inside the records, -1 else).
     """
@@ -55,9 +63,47 @@ def memberships(c: s.Setup, users: pd.DataFrame, rows: np.ndarray, block: int) -
     share = cause_share(person, rng)
     cause = (rng.random(n)[:, None] > share.cumsum(axis=1)[:, :-1]).sum(axis=1)
 
-    members = pd.DataFrame({"user": local + rows[0], "paid": paid, "plan": plan, "hazard": hazard})
+    leaves = np.where(paid, (day + s.TRIAL_DAYS + lifetime * s.PLAN_DAYS[plan]) * s.DAY, np.inf)
+    members = pd.DataFrame({"user": local + rows[0], "paid": paid, "plan": plan, "hazard": hazard, "leaves": leaves})
+    members = members.assign(leaving=np.where(paid, cause, -1), falls=leaves - FALL_DAYS * s.DAY)
+    done = (members["leaving"] == s.CAUSES.index("finished")).to_numpy()  # they stop on the day they reach their goal
+    last = c.stream("falling use", block).uniform(*FINISHED_DAYS, n) * s.DAY
+    members["falls"] = np.where(done, leaves - last, members["falls"])
     members = members.assign(**{f"cause_{k}": share[:, k] for k in range(len(s.CAUSES))})
     return members, periods(members, day, lifetime, cause, rng)
+
+
+def lost(c: s.Setup, who: Chooser, members: pd.DataFrame, user: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Return the share of their use that people (rows) have lost at times (seconds), because they are to leave."""
+    at = members["user"].to_numpy() - who.first
+    falls, leaves, share = np.full(len(who.users), np.inf), np.full(len(who.users), np.inf), np.zeros(len(who.users))
+    falls[at], leaves[at] = members["falls"], members["leaves"]
+    cause = members["leaving"].to_numpy()
+    share[at] = c.decline * np.where(cause < 0, 0.0, np.array([USE_LOST[name] for name in s.CAUSES])[cause])
+    local = user - who.first
+    with np.errstate(invalid="ignore"):  # inf of those who stay
+        passed = (time - falls[local]) / (leaves[local] - falls[local])
+    at_once = np.zeros(len(who.users), dtype=bool)
+    at_once[at] = cause == s.CAUSES.index("finished")
+    passed = np.where(at_once[local], passed > 0, passed)
+    return np.clip(np.nan_to_num(passed), 0, 1) * np.minimum(share[local], 1)
+
+
+def fewer(
+    c: s.Setup,
+    who: Chooser,
+    members: pd.DataFrame,
+    visits: dict[str, np.ndarray],
+    pages: dict[str, np.ndarray],
+    block: int,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return the visits and their pages without those that members who are to leave no longer make."""
+    chance = c.stream("fewer visits", block).random(len(visits["user"]))
+    stays = chance >= lost(c, who, members, visits["user"], visits["start"])
+    kept = stays[pages["visit"]]
+    pages = {name: values[kept] for name, values in pages.items()}
+    pages["visit"] = (stays.cumsum() - 1)[pages["visit"]]
+    return {name: values[stays] for name, values in visits.items()}, pages
 
 
 def periods(
