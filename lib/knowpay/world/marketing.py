@@ -16,7 +16,7 @@ from . import demand
 from . import settings as s
 from .choice import Chooser
 
-FIRST_DAY, HOUR = 21, 10  # the first campaign, and the hour of the day at which all are sent
+HOUR = 10  # of the day at which all campaigns are sent
 # Design by the campaign's number modulo 14; the others are drawn 50:50.
 DESIGNS = {3: "ninety", 5: "stratified", 6: "cluster", 10: "ninety", 12: "stratified", 13: "rule"}
 AGENCY = 9  # the number of the campaign that an agency ran and exported without its control arm
@@ -47,18 +47,16 @@ def calendar(c: s.Setup, courses: pd.DataFrame) -> list[Campaign]:
     level = courses["base_price"].between(150, 260) & (courses["published"] < 0)
     mixed = pd.Series(rng.permutation(np.flatnonzero(level)))
     turn = mixed.groupby(courses["topic"].to_numpy()[mixed]).cumcount()  # the topics take turns
-    last = s.DAYS - 21
-    most = int(len(mixed) * (last - FIRST_DAY) / (s.CAMPAIGN_WINDOW_DAYS + 1))  # no overlap
+    most = int(len(mixed) * (demand.LAST_CAMPAIGN - demand.FIRST_CAMPAIGN) / (s.CAMPAIGN_WINDOW_DAYS + 1))  # no overlap
     if c.campaigns > most:
         raise ValueError(
             f"campaigns is {c.campaigns}; with {len(mixed)} courses to promote give {most} at the most, "
             "or more courses."
         )
     chosen = np.resize(mixed.to_numpy()[np.argsort(turn, kind="stable")], c.campaigns)
-    days = np.floor(np.linspace(FIRST_DAY, last, max(c.campaigns, 1)))[: c.campaigns]
     return [
         Campaign(k, int(course), day * s.DAY + HOUR * 3600.0, "agency" if k == AGENCY else DESIGNS.get(k % 14, "even"))
-        for k, (course, day) in enumerate(zip(chosen, days, strict=True))
+        for k, (course, day) in enumerate(zip(chosen, demand.campaign_days(c), strict=True))
     ]
 
 

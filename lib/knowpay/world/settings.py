@@ -6,6 +6,7 @@ this room imports this module. Bands and sources of the figures: the calibration
 
 from __future__ import annotations
 
+import hashlib
 import re
 import zlib
 from dataclasses import dataclass
@@ -59,6 +60,16 @@ KNOBS = {
     "courses": Knob(None, 24, 4_000, (90, 160), "number of courses in the catalogue"),
     "bots": Knob(0.025, 0.0, 0.5, (0.01, 0.06), "events of bots, as a share of the events of people"),
     "campaigns": Knob(24, 0, 274, (20, 28), "marketing campaigns in the 549 days"),
+    # Planted effects, as multiples: at 0 the lots are drawn all the same, and nobody answers to them.
+    "note": Knob(1.0, 0.0, 1.4, (0.5, 1.3), "effect of the note against leaving, as a multiple"),
+    "points": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "effect of the points programme, as a multiple"),
+    "month_price": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "answer to the tested prices of the month plan, as a multiple"),
+    "bundle": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "answer to the tested discounts of a pair of courses, as a multiple"),
+    "reworks": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "effect of reworked courses and of the shorter checkout, as a multiple"),
+    "incidents": Knob(1.0, 0.0, 1.2, (0.5, 1.1), "strength of the incidents, as a multiple"),
+    "demand_break": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "visits that the demand break adds, as a multiple"),
+    "campaign_days": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "visits that the day of a campaign adds, as a multiple"),
+    "market_errors": Knob(1.0, 0.0, 5.0, (0.5, 2.0), "scraped prices that are wrong, as a multiple of 6 %"),
 }
 WHOLE = ("courses", "campaigns")
 
@@ -77,6 +88,15 @@ class Setup:
     courses: int
     bots: float
     campaigns: int
+    note: float
+    points: float
+    month_price: float
+    bundle: float
+    reworks: float
+    incidents: float
+    demand_break: float
+    campaign_days: float
+    market_errors: float
 
     @property
     def blocks(self) -> int:
@@ -99,7 +119,9 @@ class Setup:
         for name, knob in KNOBS.items():
             value, default = getattr(self, name), sized(self.size).courses if name == "courses" else knob.default
             parts += [f"{name}{value!r}"] if value != default else []
-        return "-".join(parts)
+        name = "-".join(parts)
+        # Names of files have at most 255 characters, and the company's is not all of one.
+        return name if len(name) < 160 else f"{parts[0]}-{hashlib.sha256(name.encode()).hexdigest()[:24]}"
 
 
 def sized(size: str) -> Size:
