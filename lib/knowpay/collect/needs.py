@@ -113,7 +113,7 @@ def lots(ds: Dataset, campaigns: int, purchases: int, window_days: int) -> str:
             SELECT touch_id, t.user_id, campaign_id, creative, assigned_at, price, variation_id = 'control' AS held
             FROM touches t LEFT JOIN courses ON product_id = creative
             WHERE assignment IN ('randomised', 'stratified') AND propensity > 0 AND propensity < 1
-            AND t.user_id IS NOT NULL AND assigned_at + {window} <= {_at(ds.observation_end)}
+            AND creative IS NOT NULL AND t.user_id IS NOT NULL AND assigned_at + {window} <= {_at(ds.observation_end)}
             AND t.{MAY.format("personal")}),
         hits AS (
             SELECT DISTINCT touch_id FROM lots l

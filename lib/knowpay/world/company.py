@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from . import behaviour, choice, feedback, learning, marketing, membership, money, people, social
+from . import behaviour, choice, feedback, learning, marketing, membership, money, people, social, trials
 from . import catalogue as shelf
 from . import market as outside
 from . import settings as s
@@ -58,7 +58,7 @@ class Company:
         spontaneous = choice.spontaneous_purchases(c, who, pages, number)
         touches, promoted, fatigue, warmth = marketing.touches(c, who, self.calendar, visits, spontaneous, number)
         settled = marketing.settle(touches, promoted, spontaneous)
-        purchases = choice.taken_along(c, who, self.rules, settled, number)
+        purchases, bundles = choice.taken_along(c, who, self.rules, settled, number)
         enrolled = learning.enrolments(c, who, purchases, periods, number)
         progress, steps = learning.lessons(c, who, enrolled, number)
         orders = money.orders(c, who, purchases, periods, progress, number)
@@ -76,6 +76,7 @@ class Company:
             fatigue=fatigue,
             warmth=warmth,
             purchases=purchases,
+            bundles=bundles,
             progress=progress,
             orders=orders,
             interactions=contacts,
@@ -99,6 +100,7 @@ class Block:
     fatigue: np.ndarray
     warmth: np.ndarray
     purchases: pd.DataFrame
+    bundles: pd.DataFrame
     progress: pd.DataFrame
     orders: pd.DataFrame
     interactions: pd.DataFrame
@@ -140,7 +142,7 @@ def found(size: str, seed: int = 0, **knobs: float) -> Company:
     """
     c = s.setup(size, seed, **knobs)
     budget = outside.budgets(c)
-    users, courses = people.people(c, budget), shelf.catalogue(c)
+    users, courses = trials.points(c, people.people(c, budget)), shelf.catalogue(c)
     calendar = marketing.calendar(c, courses)
     rules = shelf.planted_rules(c, courses, np.array([k.course for k in calendar], dtype=np.int64))
     return Company(c, users, courses, shelf.price_days(c, courses), rules, budget, calendar)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from . import behaviour, catalogue, observe, people
+from . import behaviour, catalogue, lots, observe, people
 from . import market as outside
 from . import settings as s
 from .columns import chosen, flags, labels, moments, numbered, text, yuan
@@ -57,6 +57,7 @@ def block_tables(company: Company, block: Block) -> tuple[dict[str, pa.Table], p
     hidden = block.who.first + np.flatnonzero(observe.unflagged(company.users)[block.who.rows])
     names = chosen(company.user_ids, hidden).to_pandas()
     spoiled.append(pd.DataFrame({"row": hidden, "fault": "test_account", "table": "users", "id": names}))
+    table = pa.concat_tables([table, *lots.touches(company, block)], promote_options="default")
     tables = {
         "events": events_table(company, block, events, numbers),
         "orders": order_table,
@@ -173,7 +174,7 @@ def orders_table(company: Company, block: Block, o: pd.DataFrame) -> pa.Table:
 
 def memberships_table(company: Company, block: Block) -> pa.Table:
     """Return the periods; the reason is what the leaver ticked, if anything."""
-    p, prices = block.periods, np.round(s.PLAN_PRICE * company.setup.price_level, 1)
+    p = block.periods
     number = block.orders.set_index("period").index
     of = pd.Series(np.arange(len(number)), index=number).drop(index=-1, errors="ignore").reindex(p["order"])
     paid = of.notna().to_numpy() & (p["order"] >= 0).to_numpy()
@@ -187,7 +188,7 @@ def memberships_table(company: Company, block: Block) -> pa.Table:
             "current_period_start": moments(p["start"]),
             "current_period_end": moments(p["end"]),
             "interval": labels(p["plan"], ["month", "year"]),
-            "price": yuan(np.where(p["period_no"] == 0, 0.0, prices[p["plan"]])),
+            "price": yuan(np.round(p["price"] * company.setup.price_level, 1)),
             "currency": pa.array(["CNY"] * len(p)),
             "auto_renew": flags(p["canceled_at"].isna()),
             "canceled_at": moments(p["canceled_at"]),

@@ -20,22 +20,25 @@ def orders(
 ) -> pd.DataFrame:
     """Return one row per order of a block by time.
 
-    ``user, course`` (-1 - plan for a membership), ``subtotal`` (list price), ``discount, total, fee, commission,
-    refund`` (yuan), ``refund_time`` (nan where none), ``order_type, affiliation, method``, ``period`` (the
-    membership's running number, -1 for a course).
+    ``user, course`` (-1 - plan for a membership), ``subtotal`` (list price), ``coupon`` ("" where none), ``discount,
+    total, fee, commission, refund`` (yuan), ``refund_time`` (nan where none), ``order_type, affiliation, method``,
+    ``period`` (the membership's running number, -1 for a course).
     """
     rng = c.stream("orders", block)
     bought, when = purchases["course"].to_numpy(), purchases["time"].to_numpy()
     listed = who.courses["price"].to_numpy()[bought]
+    price = who.prices[bought, s.day_of(when)] - purchases["off"].to_numpy()
     courses = pd.DataFrame(
         {"time": when, "user": purchases["user"], "course": bought, "period_no": 0, "subtotal": listed,
-         "total": who.prices[bought, s.day_of(when)], "period": -1}
+         "total": price, "period": -1,
+         "coupon": purchases["code"]}
     )  # fmt: skip
     paid = periods[periods["period_no"] > 0]
-    price = np.round(s.PLAN_PRICE * c.price_level, 1)[paid["plan"]]
+    price = np.round(paid["price"] * c.price_level, 1)
     renewed = pd.DataFrame(
         {"time": paid["start"] + PAY_AFTER, "user": paid["user"], "course": -1 - paid["plan"],
-         "period_no": paid["period_no"], "subtotal": price, "total": price, "period": paid["order"]}
+         "period_no": paid["period_no"], "subtotal": price, "total": price, "period": paid["order"],
+         "coupon": ""}
     )  # fmt: skip
     both = pd.concat([courses, renewed], ignore_index=True)
     both = both[(both["time"] >= 0) & (both["time"] < s.DAYS * s.DAY)]

@@ -209,7 +209,7 @@ def orders(c: s.Setup, who: Chooser, clean: pd.DataFrame, block: int) -> tuple[p
     """
     rng = c.stream("observe orders", block)
     n = len(clean)
-    row = clean.assign(number=np.arange(n), has_id=rng.random(n) >= MISSING_ID, coupon="", label=clean["order_type"])
+    row = clean.assign(number=np.arange(n), has_id=rng.random(n) >= MISSING_ID, label=clean["order_type"])
     marks = {"missing_id": ~row["has_id"].to_numpy()}
     marks["order_type"] = (clean["order_type"] == "renewal").to_numpy() & (rng.random(n) < MISLABELLED)
     row.loc[marks["order_type"], "label"] = "repeat"

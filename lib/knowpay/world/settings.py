@@ -205,6 +205,7 @@ YEAR_SHARE = 0.12  # of those who pay after the trial
 TRIAL_DAYS = 7
 CHURN_SIZE = 2.0  # alpha + beta of the monthly plan: 0.88 + 1.12 at the default knob
 YEAR_CHURN = (1.46, 0.54)  # Beta of the yearly plan: 27 % renew
+EARLY = 0.1  # share of those leaving a paid membership who cancel before the last days of the period
 CHURN_LINK = 0.65  # correlation of churn with low engagement (Gaussian copula)
 
 MESSAGE_COST = 0.20  # yuan

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from . import catalogue, choice, demand, marketing, membership
+from . import catalogue, choice, demand, lots, marketing, membership
 from . import settings as s
 from .columns import chosen, labels, numbered, text, yuan
 from .company import Block, Company, device_ids
@@ -123,6 +123,7 @@ def block_tables(company: Company, block: Block, spoiled: pd.DataFrame) -> dict[
         "identity": identity_table(company, block),
         "orders": orders_table(block),
         "spoiled": spoiled_table(company, block, spoiled),
+        **lots.truth(company, block),
     }
 
 
