@@ -33,6 +33,7 @@ def log(
     periods: pd.DataFrame,
     steps: dict[str, np.ndarray],
     shares: pd.DataFrame,
+    carts: pd.DataFrame,
     block: int,
 ) -> dict[str, np.ndarray]:
     """Return the block's events, in no order: ``time, event`` (code), ``user, course`` (-1 none), ``lesson`` (0 none).
@@ -56,9 +57,8 @@ def log(
         add(event, start[at] + seconds, user[at], logged_in=~anonymous[at], second=second[at])
     page_in, page_second = ~anonymous[pages["visit"]], second[pages["visit"]]
     add("product_viewed", pages["time"], pages["user"], pages["course"], logged_in=page_in, second=page_second)
-    carted = np.flatnonzero(page_in & (rng.random(len(page_in)) < 0.03))
-    asked = carted[rng.random(len(carted)) < 0.5]
-    for event, seconds, at in (("product_added", 15, carted), ("checkout_started", 19, asked)):
+    for event, seconds, some in (("product_added", 15, carts), ("checkout_started", 19, carts[carts["asked"]])):
+        at = some["page"].to_numpy()
         add(event, pages["time"][at] + seconds, pages["user"][at], pages["course"][at], second=page_second[at])
     when, buyer, bought = (purchases[name].to_numpy() for name in ("time", "user", "course"))
     led = purchases["own_visit"].to_numpy()  # these people came for this course: their visit is made here

@@ -143,7 +143,7 @@ def course_pages(c: s.Setup, who: Chooser, visit: dict[str, np.ndarray], block: 
 
 
 def spontaneous_purchases(c: s.Setup, who: Chooser, pages: dict[str, np.ndarray], block: int) -> pd.DataFrame:
-    """Return purchases made without a campaign: ``user, course, time, own_visit``; the first per pair.
+    """Return purchases made without a campaign: ``user, course, time, own_visit, coupon`` (False); the first per pair.
 
     At the page of the course, or as a full course after a taster class of its topic, they come for it (``own_visit``).
     """
@@ -152,7 +152,7 @@ def spontaneous_purchases(c: s.Setup, who: Chooser, pages: dict[str, np.ndarray]
     staff = who.trait("is_staff", pages["user"]) | who.trait("is_test", pages["user"])
     at = np.flatnonzero((rng.random(len(p)) < p) & ~staff)
     bought = pd.DataFrame({name: pages[name][at] for name in ("user", "course", "time")})
-    bought = bought.assign(time=bought["time"] + BUY_AFTER, own_visit=False)
+    bought = bought.assign(time=bought["time"] + BUY_AFTER, own_visit=False, coupon=False)
     bought = bought.drop_duplicates(["user", "course"], ignore_index=True)  # rows are in order of time by user
     also = pd.concat([bought, upgrades(who, bought, rng)], ignore_index=True)
     published = who.courses["published"].to_numpy()[also["course"]] <= also["time"]
@@ -191,7 +191,9 @@ def taken_along(
     own = purchases[["user", "course", "time"]].rename(columns={"course": "consequent", "time": "had"})
     had = offers.reset_index().merge(own, on=["user", "consequent"])
     offers = offers.assign(taken=take).drop(index=had.loc[had["had"] <= had["time"] + 60, "index"])
-    along = along.assign(course=along["consequent"], time=along["time"] + 60, own_visit=False)[list(purchases)]
+    along = along.assign(course=along["consequent"], time=along["time"] + 60, own_visit=False, coupon=False)[
+        list(purchases)
+    ]
     along = along.assign(off=offers["off"], code=offers["code"])[take]
     along = along.dropna(subset="off")  # the others had the second course already
     both = pd.concat([purchases.assign(off=0.0, code=""), along[along["time"] < s.DAYS * s.DAY]], ignore_index=True)

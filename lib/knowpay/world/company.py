@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from . import behaviour, choice, feedback, learning, marketing, membership, money, people, social, trials
+from . import behaviour, checkout, choice, feedback, learning, marketing, membership, money, people, social, trials
 from . import catalogue as shelf
 from . import market as outside
 from . import settings as s
@@ -62,9 +62,10 @@ class Company:
         enrolled = learning.enrolments(c, who, purchases, periods, number)
         progress, steps = learning.lessons(c, who, enrolled, number)
         orders = money.orders(c, who, purchases, periods, progress, number)
+        carts = checkout.checkouts(c, who, pages, purchases, number)
         contacts = social.interactions(c, self.users, who.rows, pages, number)
         shares = contacts[contacts["action"] == "share"]
-        events = behaviour.log(c, who, visits, pages, purchases, orders, periods, steps, shares, number)
+        events = behaviour.log(c, who, visits, pages, purchases, orders, periods, steps, shares, carts, number)
         return Block(
             number=number,
             who=who,
@@ -79,6 +80,7 @@ class Company:
             bundles=bundles,
             progress=progress,
             orders=orders,
+            unpaid=checkout.unpaid(c, who, carts, orders, number),
             interactions=contacts,
             reviews=feedback.reviews(c, who, progress, periods, number),
             ticked=feedback.ticked_reason(c, periods, number),
@@ -103,6 +105,7 @@ class Block:
     bundles: pd.DataFrame
     progress: pd.DataFrame
     orders: pd.DataFrame
+    unpaid: pd.DataFrame
     interactions: pd.DataFrame
     reviews: pd.DataFrame
     ticked: np.ndarray

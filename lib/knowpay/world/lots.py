@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from . import trials
 from . import settings as s
+from . import trials
 from .columns import chosen, labels, moments, text, yuan
 from .company import Block, Company
 

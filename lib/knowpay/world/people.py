@@ -35,6 +35,7 @@ OCCUPATION_SHARE = np.array(
     ]
 )
 DEVICES = ("android", "ios", "web", "wechat_mp")
+CONSENT_GAPS = {"analytics": (0.04, 0.01), "marketing": (0.06, 0.03)}  # of users: consent unknown, consent withdrawn
 BEFORE = 0.40  # share of users who registered in the year before the records begin
 
 
@@ -85,6 +86,7 @@ def people(c: s.Setup, budget: np.ndarray) -> pd.DataFrame:
         }
     )
     users["message_effect"] = message_effect(users, c.persuadables)
+    users = users.join(consent(c, users))
     users["inviter"] = social.invitations(c, users)
     users["generation"] = social.generations(users)
     users["group"] = social.study_groups(c, users)
@@ -99,6 +101,22 @@ def message_effect(users: pd.DataFrame, persuadables: float) -> np.ndarray:
     sensitivity = (users["price_sensitivity"].to_numpy() - 0.95) / 0.30
     effect = s.LIFT_PRICE_SENSITIVITY * sensitivity + s.LIFT_ENGAGEMENT * users["engagement"].to_numpy()
     return effect + s.PERSUADED - np.quantile(effect, 1 - persuadables)
+
+
+def consent(c: s.Setup, users: pd.DataFrame) -> pd.DataFrame:
+    """Return what is known of consent beside the refusals, columns for ``analytics`` and ``marketing``.
+
+    ``_unknown``: never asked. ``_withdrawn``: when (seconds) somebody who had agreed took it back, inf for the others.
+    """
+    rng = c.stream("consent")
+    begin, table = np.maximum(users["created"].to_numpy(), 0), {}
+    for name, (unknown, withdrawn) in CONSENT_GAPS.items():
+        draw, when = rng.random(len(users)), begin + rng.random(len(users)) * (s.DAYS * s.DAY - begin)
+        agreed = ~users[f"{name}_denied"].to_numpy()
+        lost = (draw > 1 - c.consent_gaps * withdrawn) & agreed
+        table |= {f"{name}_unknown": (draw < c.consent_gaps * unknown) & agreed}
+        table |= {f"{name}_withdrawn": np.where(lost, when, np.inf)}
+    return pd.DataFrame(table)
 
 
 def arrivals(

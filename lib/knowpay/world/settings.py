@@ -24,6 +24,7 @@ class Size(NamedTuple):
 
 
 SIZES = {"small": Size(2_000, 120), "standard": Size(24_000, 240), "large": Size(1_000_000, 1_000)}
+LONGEST = 120  # letters of a company's name, which is that of folders
 LEAST, MOST = 100, 10_000_000  # users of a company whose size is given as a number
 # Users generated at a time: memory is bounded by a block, and a block depends on no other. Study groups, ranks among
 # members and the rule of a rule campaign are those of a block, so another BLOCK would make another company.
@@ -60,6 +61,13 @@ KNOBS = {
     "courses": Knob(None, 24, 4_000, (90, 160), "number of courses in the catalogue"),
     "bots": Knob(0.025, 0.0, 0.5, (0.01, 0.06), "events of bots, as a share of the events of people"),
     "campaigns": Knob(24, 0, 274, (20, 28), "marketing campaigns in the 549 days"),
+    "coupon": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "effect of a coupon over that of a message, as a multiple"),
+    "hump": Knob(1.0, 0.0, 2.0, (0.5, 1.5), "how unlike the people in the middle answer to a message, as a multiple"),
+    "unpaid": Knob(0.12, 0.0, 0.4, (0.06, 0.2), "share of checkouts that are left at the payment page"),
+    "consent_gaps": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "consent that is unknown or withdrawn, as a multiple"),
+    "decline": Knob(1.0, 0.0, 1.2, (0.5, 1.1), "how far use falls before a member leaves, as a multiple"),
+    "homophily": Knob(1.0, 0.0, 1.5, (0.5, 1.2), "how far invited people resemble who invited them, as a multiple"),
+    "typos": Knob(0.08, 0.0, 0.5, (0.04, 0.12), "share of texts with a slip of the pen"),
     # Planted effects, as multiples: at 0 the lots are drawn all the same, and nobody answers to them.
     "note": Knob(1.0, 0.0, 1.4, (0.5, 1.3), "effect of the note against leaving, as a multiple"),
     "points": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "effect of the points programme, as a multiple"),
@@ -88,6 +96,13 @@ class Setup:
     courses: int
     bots: float
     campaigns: int
+    coupon: float
+    hump: float
+    unpaid: float
+    consent_gaps: float
+    decline: float
+    homophily: float
+    typos: float
     note: float
     points: float
     month_price: float
@@ -114,14 +129,13 @@ class Setup:
 
     @property
     def label(self) -> str:
-        """A file-safe name: "small-s0", with the knobs that differ from their defaults."""
-        parts = [f"{self.size}-s{self.seed}"]
+        """A file-safe name: "small-s0", with the knobs that differ from their defaults, or their digest if many."""
+        parts, base = [], f"{self.size}-s{self.seed}"
         for name, knob in KNOBS.items():
             value, default = getattr(self, name), sized(self.size).courses if name == "courses" else knob.default
             parts += [f"{name}{value!r}"] if value != default else []
-        name = "-".join(parts)
-        # Names of files have at most 255 characters, and the company's is not all of one.
-        return name if len(name) < 160 else f"{parts[0]}-{hashlib.sha256(name.encode()).hexdigest()[:24]}"
+        name = "-".join([base, *parts])
+        return name if len(name) <= LONGEST else f"{base}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def sized(size: str) -> Size:
@@ -210,6 +224,7 @@ CHURN_LINK = 0.65  # correlation of churn with low engagement (Gaussian copula)
 
 MESSAGE_COST = 0.20  # yuan
 DELIVERED = 0.96
+COUPON, COUPON_CODE = 50.0, "LAMP50"  # yuan off the promoted course, and what one types in for it
 CAMPAIGN_WINDOW_DAYS = 14
 REFERENCE_PRICE = 199.0  # yuan; the logits below are levels at this price
 # Purchase on the logit scale: of the promoted course within the window (BUY), at a visit of its page (VISIT).

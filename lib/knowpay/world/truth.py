@@ -96,6 +96,7 @@ def block_tables(company: Company, block: Block, spoiled: pd.DataFrame) -> dict[
                 "touch_id": block.touch_ids(t),
                 "p_control": pa.array(t["p_control"]),
                 "p_message": pa.array(t["p_message"]),
+                "p_coupon": pa.array(t["p_coupon"], from_pandas=True),
                 "bought": pa.array(t["bought"]),
             }
         ),
@@ -122,6 +123,7 @@ def block_tables(company: Company, block: Block, spoiled: pd.DataFrame) -> dict[
         ),
         "identity": identity_table(company, block),
         "orders": orders_table(block),
+        "unpaid": unpaid_table(company, block),
         "spoiled": spoiled_table(company, block, spoiled),
         **lots.truth(company, block),
     }
@@ -148,6 +150,19 @@ def orders_table(block: Block) -> pa.Table:
             "membership": pa.array((o["course"] < 0).to_numpy()),
             "listed": yuan(o["subtotal"]),
             "leaves": yuan(o["total"] - o[["fee", "commission", "refund"]].sum(axis=1)),
+        }
+    )
+
+
+def unpaid_table(company: Company, block: Block) -> pa.Table:
+    """Return the orders that were placed and never paid."""
+    o = block.unpaid
+    return pa.table(
+        {
+            "order_id": block.order_ids(o["number"]),
+            "user_id": chosen(company.user_ids, o["user"]),
+            "product_id": chosen(company.product_ids, o["course"]),
+            "status": text(o["status"]),
         }
     )
 
