@@ -61,7 +61,7 @@ def block_tables(company: Company, block: Block) -> tuple[dict[str, pa.Table], p
     hidden = block.who.first + np.flatnonzero(observe.unflagged(company.users)[block.who.rows])
     names = chosen(company.user_ids, hidden).to_pandas()
     spoiled.append(pd.DataFrame({"row": hidden, "fault": "test_account", "table": "users", "id": names}))
-    table = pa.concat_tables([table, *lots.touches(company, block)], promote_options="default")
+    table = lots.added(table, company, block)
     tables = {
         "events": events_table(company, block, events, numbers),
         "orders": order_table,
@@ -137,6 +137,7 @@ def courses_table(company: Company) -> pa.Table:
         "duration_seconds": pa.array([*(k["lessons"] * k["lesson_seconds"]).astype(float), *[None] * plans]),
         "level": [*(catalogue.LEVELS[j] for j in k["level"]), *[None] * plans],
         "published_at": moments([*k["published"], *[-400 * s.DAY] * plans]),
+        "reworked_at": moments([*k["reworked"].replace(np.inf, np.nan), *[np.nan] * plans]),
         "title_en": [*k["title_en"], "Monthly membership", "Yearly membership"],
         "abstract": [*k["abstract_zh"], *[None] * plans],
         "abstract_en": [*k["abstract_en"], *[None] * plans],
@@ -312,10 +313,7 @@ def market_table(company: Company) -> pa.Table:
                            "metric": "price", "value": company.prices[course, day], "method": "own_price",
                            "quality": "P"})  # fmt: skip
     r = outside.rival_prices(company.setup, company.courses)
-    forms = np.array([form[2] for form in catalogue.FORMS], dtype=object)
-    label = "list price, " + np.array(s.TOPICS, dtype=object)[r["topic"]] + ", " + forms[r["form"]]
-    label = label + np.where(r["form"] == catalogue.TASTER, " (taster)", "")
-    rivals = pd.DataFrame({"date": r["month"], "source": "price scrape", "entity": r["entity"], "metric": label,
+    rivals = pd.DataFrame({"date": r["month"], "source": "price scrape", "entity": r["entity"], "metric": scraped(r),
                            "value": r["value"], "method": "scrape", "quality": "R"})  # fmt: skip
     names = ["date", "source", "entity", "metric", "value", "unit", "method", "quality"]
     field = pd.DataFrame(outside.FIGURES, columns=names)
@@ -337,3 +335,10 @@ def market_table(company: Company) -> pa.Table:
             "quality": text(table["quality"]),
         }
     )
+
+
+def scraped(rivals: pd.DataFrame) -> np.ndarray:
+    """Return the names of the metrics of scraped prices, one for each row of `market.rival_prices`."""
+    forms = np.array([form[2] for form in catalogue.FORMS], dtype=object)
+    label = "list price, " + np.array(s.TOPICS, dtype=object)[rivals["topic"]] + ", " + forms[rivals["form"]]
+    return label + np.where(rivals["form"] == catalogue.TASTER, " (taster)", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from . import catalogue, demand
+from . import catalogue, demand, trials
 from . import settings as s
 from .choice import Chooser
 
@@ -48,8 +48,9 @@ def lessons(
     keep_on = s.logistic(
         KEEP_ON + PATIENCE * (who.trait("patience", user) - 0.5) + QUALITY * quality + 0.25 * engagement
         + CAMP * (form == catalogue.CAMP)
+        + catalogue.REWORK_KEEPS * c.reworks * (who.courses["reworked"].to_numpy()[course] <= enrolment["time"])
     )  # fmt: skip
-    done = np.where(started, np.minimum(rng.geometric(1 - keep_on), total), 0)
+    done = np.where(started, np.minimum(trials.periods_until(1 - keep_on, rng.random(len(user))), total), 0)
     row = np.repeat(np.arange(len(user)), done)
     number = np.arange(len(row)) - np.repeat(np.cumsum(done) - done, done) + 1
     elapsed = (np.maximum(rng.exponential(GAP_DAYS, len(row)), 0.02) * s.DAY).cumsum()

@@ -17,6 +17,18 @@ from .company import Block, Company
 SHOWN = 20  # seconds from the first course of a pair to the offer of the second
 
 
+def added(table: pa.Table, company: Company, block: Block) -> pa.Table:
+    """Return the touches of the campaigns with those of the trials behind them."""
+    tables = [table]
+    for trial in touches(company, block):
+        for field in table.schema:
+            at = trial.schema.get_field_index(field.name)
+            if at >= 0 and pa.types.is_dictionary(field.type) and not pa.types.is_dictionary(trial.schema.types[at]):
+                trial = trial.set_column(at, field.name, trial[field.name].dictionary_encode())
+        tables.append(trial)
+    return pa.concat_tables(tables, promote_options="default")
+
+
 def touches(company: Company, block: Block) -> list[pa.Table]:
     """Return the touches of the four trials, one table each, in the columns of the canonical table."""
     level = company.setup.price_level
@@ -206,7 +218,8 @@ def expected_orders(company: Company, block: Block) -> dict[str, np.ndarray]:
         if level == s.VISIT_LEVEL:
             logit = level + who.interest(user, course, time)
         else:
-            p = table["p_message"].where(table["message"], table["p_control"]).to_numpy()
+            under = [table[f"p_{name}"] for name in ("message", "coupon")]
+            p = np.select([table["arm"] == 1, table["arm"] == 2], under, table["p_control"])
             logit = np.log(p / (1 - p))
         for name, extra in (("orders_without", 0.0), ("orders_with", who.trait("points_effect", user))):
             np.add.at(sums[name], user - who.first, s.logistic(logit - has + extra) * added[course])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from . import catalogue
 from . import settings as s
 from .choice import Chooser
 from .people import DEVICES
@@ -56,7 +57,9 @@ def orders(
     begun = progress.loc[progress["started"], ["user", "course"]]
     unread = ~pd.MultiIndex.from_frame(both[["user", "course"]]).isin(pd.MultiIndex.from_frame(begun))
     refund_time = both["time"] + rng.uniform(0.1, REFUND_DAYS, n) * s.DAY
-    back = (both["course"] >= 0).to_numpy() & unread & (rng.random(n) < REFUNDED)
+    new = who.courses["reworked"].to_numpy()[both["course"].clip(lower=0)] <= both["time"].to_numpy()
+    share = REFUNDED * (1 - new * min(catalogue.REWORK_REFUNDS * c.reworks, 1.0))
+    back = (both["course"] >= 0).to_numpy() & unread & (rng.random(n) < share)
     back &= (refund_time < s.DAYS * s.DAY).to_numpy()
     both["refund"] = np.where(back, both["total"], 0.0)
     both["refund_time"] = np.where(back, refund_time, np.nan)
