@@ -14,8 +14,14 @@ from scipy import special
 
 from . import demand, trials
 from . import settings as s
+from .choice import Chooser
 
 FIRST_DAY_CANCELS = 0.5  # share of those who leave a trial and say so on its first day
+# Share of the use that is lost by the end of the last period, by cause. It falls over the last days, evenly; after the
+# course is completed, at once.
+USE_LOST = {"price": 0.3, "no_time": 0.9, "finished": 0.75, "content": 0.75, "service": 0.4, "switched": 0.9,
+            "payment_failed": 0.0}  # fmt: skip
+FALL_DAYS, FINISHED_DAYS = 28, (4, 24)
 NEW_DAYS, OLD_DAYS = 30, 150  # mean wait for a trial: of newcomers, of those who were there when the records begin
 
 
@@ -24,16 +30,22 @@ def churn_beta(c: s.Setup) -> tuple[float, float]:
     return round(s.CHURN_SIZE * c.churn, 6), round(s.CHURN_SIZE * (1 - c.churn), 6)
 
 
-def memberships(c: s.Setup, users: pd.DataFrame, rows: np.ndarray, block: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return (members, periods) of the users of ``rows``.
+def memberships(
+    c: s.Setup, users: pd.DataFrame, rows: np.ndarray, block: int
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return (members, periods, spells) of the users of ``rows``.
 
+    members: one row per user who started a trial: ``user`` (row index), ``paid``, ``plan`` (index), ``hazard`` (churn
     members: one row per user who started a trial: ``user`` (row index), ``paid``, ``plan`` (index), ``hazard`` (churn
     probability of each paid period without a note, nan when never paid), the cause probabilities ``cause_0..6``, and
     the trial of the month's price: ``tested, price`` and ``pays`` (logit of going on to pay at the usual price).
     periods: one row per period with ``user, plan, period_no, start, end, status, canceled_at, cause`` (-1 unless it
     ended a paid membership), ``hazard`` (with what a note does to it), ``order`` (running number of the paid periods
     that begin inside the records, -1 else), ``price`` (yuan), and the trial of the note: ``listed, note, delivered``,
-    and the probabilities of leaving of those still there when the note comes, ``p_control, p_note``.
+    and the probabilities of leaving of those still there when the note comes, ``p_control, p_note``. spells: one row
+    per time at which a member is about to leave: ``user, leaves`` (when that period ends, seconds, maybe after the
+    records), ``leaving`` (the cause), ``falls`` (when use begins to fall) and ``until`` (when a note keeps him or her,
+    inf where none does).
     """
     rng = c.stream("membership", block)
     part = users.iloc[rows[0] : rows[-1] + 1]
@@ -63,12 +75,63 @@ def memberships(c: s.Setup, users: pd.DataFrame, rows: np.ndarray, block: int) -
          "lifetime": trials.periods_until(hazard, rng.random(n)), "cause": cause,
          "early": rng.random(n) < s.EARLY, "when": rng.random(n), "at_once": rng.random(n) < FIRST_DAY_CANCELS}
     )  # fmt: skip
-    life, lots = trials.notes(c, person, day + s.TRIAL_DAYS, life, share, block)
+    life, lots, spared = trials.notes(c, person, day + s.TRIAL_DAYS, life, share, block)
 
     members = pd.DataFrame({"user": local + rows[0], "paid": paid, "plan": plan, "hazard": hazard})
     members = members.assign(**{f"cause_{k}": share[:, k] for k in range(len(s.CAUSES))})
     members = members.assign(tested=price["tested"], price=price["price"], pays=level)
-    return members, periods(c, members, day, life, lots)
+    final = life.assign(member=np.arange(n), until=np.inf)[paid]
+    ends = pd.concat([final, spared], ignore_index=True)
+    who = ends["member"].to_numpy()
+    leaves = (day[who] + s.TRIAL_DAYS + ends["lifetime"].to_numpy() * s.PLAN_DAYS[plan[who]]) * s.DAY
+    last = c.stream("falling use", block).uniform(*FINISHED_DAYS, n)[who]  # they stop when they reach their goal
+    done = ends["cause"].to_numpy() == s.CAUSES.index("finished")
+    spells = pd.DataFrame(
+        {"user": members["user"].to_numpy()[who], "leaves": leaves, "leaving": ends["cause"],
+         "falls": leaves - np.where(done, last, FALL_DAYS) * s.DAY, "until": ends["until"]}
+    )  # fmt: skip
+    return members, periods(c, members, day, life, lots), spells
+
+
+def share_lost(c: s.Setup, spells: pd.DataFrame) -> np.ndarray:
+    """Return the share of their use that members have lost by the time they leave, for each spell."""
+    return np.minimum(c.decline * np.array([USE_LOST[name] for name in s.CAUSES])[spells["leaving"]], 1)
+
+
+def layers(spells: pd.DataFrame) -> list[pd.DataFrame]:
+    """Return the spells, parted so that nobody is in one part twice; the last spell of everybody comes first."""
+    return [layer for _, layer in spells.groupby(spells.groupby("user").cumcount().to_numpy())]
+
+
+def lost(c: s.Setup, who: Chooser, spells: pd.DataFrame, user: np.ndarray, time: np.ndarray) -> np.ndarray:
+    """Return the share of their use that people (rows) have lost at times (seconds), because they are to leave."""
+    total, local = np.zeros(len(user)), user - who.first
+    for layer in layers(spells.assign(share=share_lost(c, spells))):
+        at = layer["user"].to_numpy() - who.first
+        falls, leaves, until, share, at_once = (np.zeros(len(who.users)) for _ in range(5))
+        falls[at], leaves[at], until[at], share[at] = layer[["falls", "leaves", "until", "share"]].to_numpy().T
+        at_once[at] = layer["leaving"] == s.CAUSES.index("finished")
+        passed = (time - falls[local]) / np.maximum(leaves[local] - falls[local], 1)
+        passed = np.where(at_once[local], passed > 0, np.clip(passed, 0, 1)) * (time < until[local])
+        total = np.maximum(total, passed * share[local])
+    return total
+
+
+def fewer(
+    c: s.Setup,
+    who: Chooser,
+    spells: pd.DataFrame,
+    visits: dict[str, np.ndarray],
+    pages: dict[str, np.ndarray],
+    block: int,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return the visits and their pages without those that members who are to leave no longer make."""
+    chance = c.stream("fewer visits", block).random(len(visits["user"]))
+    stays = chance >= lost(c, who, spells, visits["user"], visits["start"])
+    kept = stays[pages["visit"]]
+    pages = {name: values[kept] for name, values in pages.items()}
+    pages["visit"] = (stays.cumsum() - 1)[pages["visit"]]
+    return {name: values[stays] for name, values in visits.items()}, pages
 
 
 def periods(

@@ -57,7 +57,6 @@ def people(c: s.Setup, budget: np.ndarray) -> pd.DataFrame:
     engagement = np.array([0.15, 0.25, 0.0, -0.45])[segment] + 0.95 * rng.standard_normal(n)
     patience = rng.beta(*np.array([[4, 3, 3, 5], [3, 4, 4, 3]])[:, segment])
     channel = s.pick(rng, s.CHANNEL_SHARE, segment)
-    referred = channel == s.CHANNELS.index("referral")
     users = pd.DataFrame(
         {
             "segment": segment,
@@ -67,8 +66,7 @@ def people(c: s.Setup, budget: np.ndarray) -> pd.DataFrame:
             "patience": patience,
             "standards": rng.standard_normal(n),
             "social": rng.gamma(np.array([0.5, 0.7, 0.6, 1.1])[segment], 0.5),
-            "weekly_rate": s.WEEKLY_VISITS * np.exp(s.VISITS_ENGAGEMENT * engagement),
-            "fade_days": (40 + 330 * patience) * np.where(referred, s.REFERRED_RETENTION, 1.0),
+            "fade_days": 40 + 330 * patience,
             "created": arrivals(c, rng, segment, channel, budget) * s.DAY,
             "channel": channel,
             "age": s.pick(rng, AGE_SHARE, segment),
@@ -85,22 +83,26 @@ def people(c: s.Setup, budget: np.ndarray) -> pd.DataFrame:
             "is_test": rng.random(n) < 0.002,
         }
     )
-    users["message_effect"] = message_effect(users, c.persuadables)
     users = users.join(consent(c, users))
     users["inviter"] = social.invitations(c, users)
     users["generation"] = social.generations(users)
+    users = social.resembling(c, users)
+    users["weekly_rate"] = s.WEEKLY_VISITS * np.exp(s.VISITS_ENGAGEMENT * users["engagement"])
+    users["message_effect"] = message_effect(c, users)
     users["group"] = social.study_groups(c, users)
     return users.assign(**{f"taste_{k}": taste[:, k] for k in range(taste.shape[1])})
 
 
-def message_effect(users: pd.DataFrame, persuadables: float) -> np.ndarray:
+def message_effect(c: s.Setup, users: pd.DataFrame) -> np.ndarray:
     """Return the effect of a delivered message on the logit scale, so that a given share of users are persuadable.
 
-    Heavy users tend to be annoyed (sleeping dogs); price-sensitive people are won over.
+    It is largest for people of a middling engagement: quiet ones hardly hear it, very active ones are annoyed (sleeping
+    dogs). Price-sensitive people are won over.
     """
     sensitivity = (users["price_sensitivity"].to_numpy() - 0.95) / 0.30
-    effect = s.LIFT_PRICE_SENSITIVITY * sensitivity + s.LIFT_ENGAGEMENT * users["engagement"].to_numpy()
-    return effect + s.PERSUADED - np.quantile(effect, 1 - persuadables)
+    away = np.minimum(np.abs(users["engagement"].to_numpy() - s.HUMP_AT), s.HUMP_REACH)
+    effect = s.LIFT_PRICE_SENSITIVITY * sensitivity - c.hump * s.HUMP * away**2
+    return effect + s.PERSUADED - np.quantile(effect, 1 - c.persuadables)
 
 
 def consent(c: s.Setup, users: pd.DataFrame) -> pd.DataFrame:

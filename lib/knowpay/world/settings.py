@@ -208,8 +208,7 @@ BUDGET_SPREAD = 0.5  # standard deviation of log spend from week to week
 
 WEEKLY_VISITS, VISITS_ENGAGEMENT = 0.58, 0.75  # visits a week when fresh, and how they rise with engagement (log)
 
-REFERRED_RETENTION = 1.12  # interest of invited people lasts longer by this factor, for good ...
-REFERRED_EDGE, REFERRED_EDGE_DAYS = 0.34, 120.0  # ... and they buy a little more easily, which wears off
+REFERRED_EDGE, REFERRED_EDGE_DAYS = 0.15, 120.0  # invited people buy a little more easily, which wears off
 
 CAUSES = ("price", "no_time", "finished", "content", "service", "switched", "payment_failed")
 PLANS = ("vip-month", "vip-year")
@@ -231,7 +230,10 @@ REFERENCE_PRICE = 199.0  # yuan; the logits below are levels at this price
 BUY_LEVEL, VISIT_LEVEL = -7.85, -12.6
 BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT, BUY_MEANS = 0.80, 1.8, 0.25, 0.40, 1.85
 PERSUADED = float(np.log(2))  # a persuadable: the message at least doubles the odds
-LIFT_PRICE_SENSITIVITY, LIFT_ENGAGEMENT = 0.40, -0.75
+LIFT_PRICE_SENSITIVITY = 0.40
+# The effect is largest at this engagement and falls with the square of the distance, up to the reach, on either side:
+# quiet people hardly hear a message, and very active ones mind it.
+HUMP, HUMP_AT, HUMP_REACH = 0.80, -0.15, 2.0
 FATIGUE = 0.05  # each message delivered in the 90 days before takes this off the effect
 CARRY, CARRY_DAYS = 0.10, 20.0  # a message delivered earlier still helps the next purchase a little
 SPILL = 0.15  # on the odds when all others of the study group were written to: people talk

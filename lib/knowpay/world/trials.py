@@ -16,7 +16,7 @@ END = s.DAYS * s.DAY
 # The note against leaving: to members who are still there five days before their period ends, to half of them by lot.
 NOTE_FROM, NOTE_DAYS = "2025-02-01", 5
 # Share of those leaving for a cause whom a delivered note keeps, by s.CAUSES: it offers a pause and a cheaper month.
-KEPT = np.array([0.70, 0.65, 0.12, 0.10, 0.05, 0.10, 0.05])
+KEPT = np.array([0.75, 0.70, 0.0, 0.12, 0.10, 0.10, 0.05])
 # The price of the first paid month, by lot among those who begin a trial of the month plan.
 PRICE_FROM, MONTH_PRICES = "2024-10-01", np.array([28.0, 38.0, 48.0])
 # The points programme: half of the users of that day were invited to it by lot; who joins is up to them.
@@ -27,9 +27,10 @@ BUNDLE_FROM, BUNDLE_OFF = "2025-01-01", np.array([0.0, 0.10, 0.25])
 
 
 def may_be_asked(users: pd.DataFrame, time: np.ndarray | float) -> np.ndarray:
-    """Return who may be sent something personal at a time in seconds, shape (users,)."""
+    """Return who may be sent something personal at a time in seconds, shape of ``time`` or (users,)."""
     never = users["is_staff"] | users["is_test"] | users["under_14"] | users["marketing_denied"] | users["opted_out"]
-    return ~never.to_numpy() & (users["created"].to_numpy() < time)
+    begin, end = users["created"].to_numpy(), users["marketing_withdrawn"].to_numpy()
+    return ~(never | users["marketing_unknown"]).to_numpy() & (begin < time) & (time < end)
 
 
 # The price of the first paid month
@@ -58,29 +59,32 @@ def price_shift(c: s.Setup, person: pd.DataFrame, price: np.ndarray, usual: np.n
 
 def notes(
     c: s.Setup, person: pd.DataFrame, first_paid: np.ndarray, life: pd.DataFrame, share: np.ndarray, block: int
-) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
-    """Return (life with what the notes changed, lots).
+) -> tuple[pd.DataFrame, dict[str, np.ndarray], pd.DataFrame]:
+    """Return (life with what the notes changed, lots, leavers whom a note kept).
 
     ``life`` has one row per member: ``paid, length`` (days of a period), ``hazard, lifetime`` (paid periods until one
     is not renewed), ``cause, early`` (leaves before a note could come) and ``when`` (0 to 1, within the early or the
     late part). ``share`` are the probabilities of the causes, (members, causes). Whom a note keeps lives on with the
     same hazard and may leave later, for a cause drawn anew. lots, (members, periods): ``tested`` (the period is in the
     trial), ``listed`` (and the member is still there), ``sent`` (the lot says note), ``delivered`` (and it arrives).
+    kept: ``member`` (row), ``lifetime, cause`` as they would have been, ``until`` (the moment of the note, seconds).
     """
     rng = c.stream("note", block)
     n, most = len(person), int(np.ceil(s.DAYS / s.PLAN_DAYS.min())) + 1
     sent, arrives = rng.random((n, most)) < 0.5, rng.random((n, most)) < s.DELIVERED
     moment = first_paid[:, None] + np.arange(1, most + 1) * life["length"].to_numpy()[:, None] - NOTE_DAYS
     tested = (moment >= s.seconds(NOTE_FROM) / s.DAY) & (moment < s.DAYS) & life["paid"].to_numpy()[:, None]
-    tested &= may_be_asked(person, END)[:, None]
+    tested &= may_be_asked(person, moment.T * s.DAY).T
     works = tested & sent & arrives
-    life, kept = life.copy(), np.clip(c.note * KEPT, 0, 1)
-    left = np.ones(n, dtype=bool)
+    life, keeps = life.copy(), np.clip(c.note * KEPT, 0, 1)
+    left, kept = np.ones(n, dtype=bool), []
     while left.any():  # one more exit of everybody whom a note has kept; the others' draws are not looked at
         draw = rng.random((5, n))
         at = np.minimum(life["lifetime"].to_numpy() - 1, most - 1)
         left &= works[np.arange(n), at] & (life["lifetime"].to_numpy() <= most) & ~life["early"].to_numpy()
-        left &= draw[0] < kept[life["cause"]]
+        left &= draw[0] < keeps[life["cause"]]
+        until = moment[np.arange(n), at][left] * s.DAY
+        kept.append(life[left].assign(member=np.flatnonzero(left), until=until))
         life.loc[left, "lifetime"] += periods_until(life["hazard"].to_numpy(), draw[1])[left]
         life.loc[left, "cause"] = (draw[2][:, None] > share.cumsum(axis=1)[:, :-1]).sum(axis=1)[left]
         life.loc[left, "early"] = (draw[3] < s.EARLY)[left]
@@ -88,7 +92,11 @@ def notes(
     number = np.arange(1, most + 1)
     there = number < life["lifetime"].to_numpy()[:, None]
     there |= (number == life["lifetime"].to_numpy()[:, None]) & ~life["early"].to_numpy()[:, None]
-    return life, {"tested": tested, "listed": tested & there, "sent": sent, "delivered": sent & arrives}
+    return (
+        life,
+        {"tested": tested, "listed": tested & there, "sent": sent, "delivered": sent & arrives},
+        pd.concat(kept),
+    )
 
 
 def periods_until(hazard: np.ndarray, draw: np.ndarray) -> np.ndarray:
@@ -142,7 +150,7 @@ def bundles(c: s.Setup, who, pairs: pd.DataFrame, block: int) -> tuple[np.ndarra
     """
     rng = c.stream("bundles", block)
     user, first, second, time = (pairs[name].to_numpy() for name in ("user", "course", "consequent", "time"))
-    asked = may_be_asked(who.users, END)[user - who.first] & (time >= s.seconds(BUNDLE_FROM))
+    asked = may_be_asked(who.users.iloc[user - who.first], time) & (time >= s.seconds(BUNDLE_FROM))
     arm = np.where(asked, rng.integers(0, len(BUNDLE_OFF), len(pairs)), -1)
     prices = [who.prices[course, s.day_of(time)] for course in (first, second)]
     off = np.round(np.minimum(BUNDLE_OFF * (prices[0] + prices[1])[:, None], 0.9 * prices[1][:, None]), 1)
