@@ -50,7 +50,7 @@ def first(standard: company.Company) -> company.Block:
 @pytest.fixture(scope="session")
 def many(standard: company.Company) -> SimpleNamespace:
     """What all blocks of the standard company did, table by table."""
-    names = ("touches", "purchases", "members", "periods", "orders")
+    names = ("touches", "purchases", "members", "periods", "orders", "bundles")
     parts = [[getattr(block, name) for name in names] for block in standard.blocks()]
     return SimpleNamespace(
         **{name: pd.concat(tables, ignore_index=True) for name, *tables in zip(names, *parts, strict=True)}

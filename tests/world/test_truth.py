@@ -13,6 +13,7 @@ from knowpay.world import (
     catalogue,
     choice,
     company,
+    incidents,
     marketing,
     membership,
     money,
@@ -82,10 +83,10 @@ def test_the_naive_difference_of_the_rule_is_off_by_what_the_truth_says(many: Si
 def test_the_agency_exports_no_control_rows(
     folders: tuple[Path, Path], truth: SimpleNamespace, small: company.Company
 ) -> None:
-    touches = pd.read_parquet(folders[0] / "touches.parquet")
+    touches = pd.read_parquet(folders[0] / "touches.parquet").dropna(subset="creative")  # the trials have none
     agency = touches[touches["campaign_id"] == f"k{marketing.AGENCY + 1:02d}"]
     assert (agency["variation_id"] == "message").all() and len(agency)
-    assert (touches.groupby("campaign_id")["variation_id"].nunique() == 2).sum() == small.setup.campaigns - 1
+    assert (touches.groupby("campaign_id")["variation_id"].nunique() >= 2).sum() == small.setup.campaigns - 1
     assert len(truth.touches) > len(touches)
 
 
@@ -156,9 +157,10 @@ def test_every_touch_can_be_computed_from_the_truth(
         people = users.assign(edge=users["edge"] + extra - 0.5 * s.SPILL)  # the next campaign writes to half of a group
         return world.purchase_probability(SimpleNamespace(users=people, courses=courses), row, row)
 
+    able = incidents.works(small.setup, small.users["device"].to_numpy()[t["user"]], t["tried"].to_numpy())
     exact = 2.0**-20  # taste times course is held in single precision
-    assert np.allclose(asked(np.where(cluster, 0, talk))[0], t["p_control"], rtol=exact, atol=0)
-    assert np.allclose(asked(np.where(cluster, s.SPILL, talk))[1], t["p_message"], rtol=exact, atol=0)
+    assert np.allclose(asked(np.where(cluster, 0, talk))[0] * able, t["p_control"], rtol=exact, atol=0)
+    assert np.allclose(asked(np.where(cluster, s.SPILL, talk))[1] * able, t["p_message"], rtol=exact, atol=0)
 
 
 def test_a_purchase_in_the_window_is_the_campaigns_own(many: SimpleNamespace) -> None:
@@ -216,7 +218,8 @@ def taken_along(purchases: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
 
 def test_planted_rules_hold_as_often_as_stated(many: SimpleNamespace, standard: company.Company) -> None:
     found = taken_along(many.purchases, standard.rules[standard.rules["added"] > 0])
-    found = found[found["time"] < s.seconds(trials.BUNDLE_FROM)]  # later there are discounts
+    cheaper = many.bundles[many.bundles["arm"] > 0].set_index(["user", "course"]).index
+    found = found[~found.set_index(["user", "course"]).index.isin(cheaper)]
     assert found["antecedent"].nunique() == catalogue.RULES
     for _, rule in found.groupby("antecedent"):
         assert off(rule["along"], rule["added"]) < 4
