@@ -17,8 +17,7 @@ from .people import tastes
 
 QUALITY_PULL = 0.4  # of quality on the choice of a page
 PAGES = 1.0  # course pages a visit, on average
-FLOOR = 0.06  # interest never fades below this share
-UPGRADE, UPGRADE_DAYS = 0.04, 21.0  # share of taster buyers who then buy a full course of the topic, and how soon
+UPGRADE, UPGRADE_DAYS = 0.02, 21.0  # share of taster buyers who then buy a full course of the topic, and how soon
 BUY_AFTER = 35  # seconds from the page to the order
 
 
@@ -110,7 +109,7 @@ def visits(c: s.Setup, who: Chooser, block: int) -> dict[str, np.ndarray]:
     days = days.reshape(len(s.SEGMENTS), s.WEEKS, 7)
     created = who.users["created"].to_numpy()
     age = (np.arange(s.WEEKS) * 7 + 3.5 - (created / s.DAY)[:, None]).astype(np.float32)
-    fade = np.maximum(np.exp(-np.maximum(age, 0) / who.users["fade_days"].to_numpy(np.float32)[:, None]), FLOOR)
+    fade = np.maximum(np.exp(-np.maximum(age, 0) / who.users["fade_days"].to_numpy(np.float32)[:, None]), s.FLOOR)
     rate = fade * (who.users["weekly_rate"].to_numpy(np.float32) / 7)[:, None] * days.sum(axis=2)[segment]
     rate[age < -3.5] = 0
     count = rng.poisson(rate).ravel()

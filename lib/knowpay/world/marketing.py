@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from . import demand, incidents
+from . import demand, incidents, people
 from . import settings as s
 from .choice import Chooser
 
@@ -85,7 +85,7 @@ def touches(
     u, n = who.users, len(who.users)
     buyer = ~(u["is_staff"] | u["is_test"] | u["under_14"]).to_numpy()
     refused = np.where(u["marketing_denied"], -np.inf, u["marketing_withdrawn"])  # from then on
-    created, effect = u["created"].to_numpy(), u["message_effect"].to_numpy()
+    created = u["created"].to_numpy()
     group = np.unique(u["group"], return_inverse=True)[1]
     key = visit["user"] * np.int64(2**36) + np.rint(visit["start"] * 1000).astype(np.int64)
     lists, sold, had = [], [], np.zeros((len(campaigns), n), dtype=bool)  # had: messages delivered so far
@@ -103,7 +103,7 @@ def touches(
         message = arm > 0
         fatigue, warmth = history(had[:number, local], times[:number], time)
         level = s.BUY_LEVEL + s.CARRY * warmth + who.wants(user, course, time)
-        lift = effect[local] - s.FATIGUE * fatigue
+        lift = people.message_effect(c, u, time)[local] - s.FATIGUE * fatigue
         coupon = coupon_lift(c, who, user, course, time) if design in OFFERS else np.full(len(local), np.nan)
         if design == "cluster":  # the whole group or nobody: the effect includes the talk
             hidden, shown = s.logistic(level), told(level + s.SPILL, lift)

@@ -46,7 +46,7 @@ def people(c: s.Setup, budget: np.ndarray) -> pd.DataFrame:
     (standard normal: how easily the person pays), ``engagement`` (standard normal around the segment), ``patience``
     (0-1), ``standards`` (standard normal: how much quality must be there to please), ``social`` (weight of being the
     one who invites), ``weekly_rate`` (visits a week when fresh), ``fade_days`` (time constant of interest),
-    ``message_effect`` (of a delivered message on the odds of buying, logit), ``created`` (seconds), ``inviter`` (row
+    ``persuasion`` and ``message_effect`` (of a message delivered at the end of the records, logit), ``created`` (seconds), ``inviter`` (row
     index, -1 none), ``generation`` (invitations since somebody who came unasked), ``group`` (study group).
     ``budget`` is the level of media budgets by week and channel.
     """
@@ -88,21 +88,39 @@ def people(c: s.Setup, budget: np.ndarray) -> pd.DataFrame:
     users["generation"] = social.generations(users)
     users = social.resembling(c, users)
     users["weekly_rate"] = s.WEEKLY_VISITS * np.exp(s.VISITS_ENGAGEMENT * users["engagement"])
-    users["message_effect"] = message_effect(c, users)
+    users["persuasion"] = persuasion(c, users)
+    users["message_effect"] = message_effect(c, users, s.DAYS * s.DAY)
     users["group"] = social.study_groups(c, users)
     return users.assign(**{f"taste_{k}": taste[:, k] for k in range(taste.shape[1])})
 
 
-def message_effect(c: s.Setup, users: pd.DataFrame) -> np.ndarray:
-    """Return the effect of a delivered message on the logit scale, so that a given share of users are persuadable.
+def persuasion(c: s.Setup, users: pd.DataFrame) -> np.ndarray:
+    """Return what a message does to people who hear all of it and mind nothing, logit, shape (users,).
 
-    It is largest for people of a middling engagement: quiet ones hardly hear it, very active ones are annoyed (sleeping
-    dogs). Price-sensitive people are won over.
+    Price-sensitive people are won over. The level is such that at the end of the records a given share of the users are
+    persuadable.
     """
-    sensitivity = (users["price_sensitivity"].to_numpy() - 0.95) / 0.30
-    away = np.minimum(np.abs(users["engagement"].to_numpy() - s.HUMP_AT), s.HUMP_REACH)
-    effect = s.LIFT_PRICE_SENSITIVITY * sensitivity - c.hump * s.HUMP * away**2
-    return effect + s.PERSUADED - np.quantile(effect, 1 - c.persuadables)
+    own = s.LIFT_PRICE_SENSITIVITY * (users["price_sensitivity"].to_numpy() - 0.95) / 0.30
+    hears, minds = activity(c, users, s.DAYS * s.DAY)
+    return own + np.quantile((s.PERSUADED + minds) / hears - own, c.persuadables)
+
+
+def message_effect(c: s.Setup, users: pd.DataFrame, time: float) -> np.ndarray:
+    """Return the effect of a message delivered at a time (seconds) on the odds of buying, logit, shape (users,)."""
+    hears, minds = activity(c, users, time)
+    return users["persuasion"].to_numpy() * hears - minds
+
+
+def activity(c: s.Setup, users: pd.DataFrame, time: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far people hear a message (0-1), and how much they mind it (logit), by the visits a week they make.
+
+    Quiet people hardly hear it, very active ones are annoyed (sleeping dogs); those in the middle answer most.
+    """
+    age = np.maximum(time - users["created"].to_numpy(), 0) / s.DAY
+    interest = np.maximum(np.exp(-age / users["fade_days"].to_numpy()), s.FLOOR)
+    more = np.log(users["weekly_rate"].to_numpy() * interest / s.BEST_VISITS)
+    hears = 1 - min(c.hump, 1) * (1 - s.HEARD) * (1 - np.exp(-(np.minimum(more, 0) ** 2)))
+    return hears, c.hump * s.MINDED * np.clip(more, 0, s.MINDED_REACH) ** 2
 
 
 def consent(c: s.Setup, users: pd.DataFrame) -> pd.DataFrame:

@@ -54,7 +54,7 @@ class Knob(NamedTuple):
 KNOBS = {
     "price_level": Knob(1.0, 0.25, 4.0, (0.8, 1.25), "list prices of courses and plans, as a multiple"),
     "persuadables": Knob(
-        0.55, 0.02, 0.95, (0.45, 0.65), "share of users whose odds of buying at least double with a message"
+        0.40, 0.02, 0.95, (0.30, 0.50), "share of users whose odds of buying at least double with a message"
     ),
     "season": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "strength of the season, terms and festivals, as a multiple"),
     "churn": Knob(0.44, 0.05, 0.95, (0.36, 0.52), "mean probability of leaving after the first paid month"),
@@ -62,7 +62,9 @@ KNOBS = {
     "bots": Knob(0.025, 0.0, 0.5, (0.01, 0.06), "events of bots, as a share of the events of people"),
     "campaigns": Knob(24, 0, 274, (20, 28), "marketing campaigns in the 549 days"),
     "coupon": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "effect of a coupon over that of a message, as a multiple"),
-    "hump": Knob(1.0, 0.0, 2.0, (0.5, 1.5), "how unlike the people in the middle answer to a message, as a multiple"),
+    "hump": Knob(
+        1.0, 0.0, 2.0, (0.5, 1.5), "how unlike people of middling activity others answer to a message, as a multiple"
+    ),
     "unpaid": Knob(0.12, 0.0, 0.4, (0.06, 0.2), "share of checkouts that are left at the payment page"),
     "consent_gaps": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "consent that is unknown or withdrawn, as a multiple"),
     "decline": Knob(1.0, 0.0, 1.2, (0.5, 1.1), "how far use falls before a member leaves, as a multiple"),
@@ -191,6 +193,7 @@ SEGMENT_TASTE = np.array(
 TASTE_SPREAD = 0.80  # standard deviation of a person around the segment's taste
 
 CHANNELS = ("paid_search", "paid_social", "organic", "referral", "wechat_official", "app_store")
+FLOOR = 0.06  # interest never fades below this share
 PAID = ("paid_search", "paid_social", "app_store")  # channels with a media budget that moves from week to week
 CHANNEL_SHARE = np.array(
     [
@@ -214,10 +217,10 @@ CAUSES = ("price", "no_time", "finished", "content", "service", "switched", "pay
 PLANS = ("vip-month", "vip-year")
 PLAN_PRICE = np.array([38.0, 268.0])  # yuan a period
 PLAN_DAYS = np.array([30, 365])
-YEAR_SHARE = 0.12  # of those who pay after the trial
+YEAR_SHARE = 0.20  # of those who pay after the trial
 TRIAL_DAYS = 7
 CHURN_SIZE = 2.0  # alpha + beta of the monthly plan: 0.88 + 1.12 at the default knob
-YEAR_CHURN = (1.46, 0.54)  # Beta of the yearly plan: 27 % renew
+YEAR_CHURN = (1.42, 0.58)  # Beta of the yearly plan: 29 % renew
 EARLY = 0.1  # share of those leaving a paid membership who cancel before the last days of the period
 CHURN_LINK = 0.65  # correlation of churn with low engagement (Gaussian copula)
 
@@ -227,13 +230,13 @@ COUPON, COUPON_CODE = 50.0, "LAMP50"  # yuan off the promoted course, and what o
 CAMPAIGN_WINDOW_DAYS = 14
 REFERENCE_PRICE = 199.0  # yuan; the logits below are levels at this price
 # Purchase on the logit scale: of the promoted course within the window (BUY), at a visit of its page (VISIT).
-BUY_LEVEL, VISIT_LEVEL = -7.85, -12.6
-BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT, BUY_MEANS = 0.80, 1.8, 0.25, 0.40, 1.85
+BUY_LEVEL, VISIT_LEVEL = -8.3, -12.9
+BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT, BUY_MEANS = 0.80, 1.8, 0.25, 0.40, 1.8
 PERSUADED = float(np.log(2))  # a persuadable: the message at least doubles the odds
-LIFT_PRICE_SENSITIVITY = 0.40
-# The effect is largest at this engagement and falls with the square of the distance, up to the reach, on either side:
-# quiet people hardly hear a message, and very active ones mind it.
-HUMP, HUMP_AT, HUMP_REACH = 0.80, -0.15, 2.0
+LIFT_PRICE_SENSITIVITY = 0.50
+# The effect is largest at so many visits a week. Quieter people hear less of a message, HEARD of it at the least; more
+# active ones mind it with the square of their distance (log), up to the reach.
+BEST_VISITS, HEARD, MINDED, MINDED_REACH = 0.20, 0.10, 2.2, 1.6
 FATIGUE = 0.05  # each message delivered in the 90 days before takes this off the effect
 CARRY, CARRY_DAYS = 0.10, 20.0  # a message delivered earlier still helps the next purchase a little
 SPILL = 0.15  # on the odds when all others of the study group were written to: people talk
