@@ -16,12 +16,12 @@ END = s.DAYS * s.DAY
 # The note against leaving: to members who are still there five days before their period ends, to half of them by lot.
 NOTE_FROM, NOTE_DAYS = "2025-02-01", 5
 # Share of those leaving for a cause whom a delivered note keeps, by s.CAUSES: it offers a pause and a cheaper month.
-KEPT = np.array([0.75, 0.70, 0.0, 0.12, 0.10, 0.10, 0.05])
+KEPT = np.array([0.80, 0.75, 0.0, 0.12, 0.10, 0.10, 0.05])
 # The price of the first paid month, by lot among those who begin a trial of the month plan.
 PRICE_FROM, MONTH_PRICES = "2024-10-01", np.array([28.0, 38.0, 48.0])
 # The points programme: half of the users of that day were invited to it by lot; who joins is up to them.
 POINTS_FROM, POINTS_EFFECT = "2025-02-10", 0.5  # on the logit of every purchase after joining
-JOINS_LEVEL, JOINS_ENGAGEMENT, JOINS_MEANS, JOINS_DAYS = -0.3, 0.6, 0.6, 6.0
+JOINS_LEVEL, JOINS_ENGAGEMENT, JOINS_MEANS, JOINS_DAYS = 0.0, 0.6, 0.6, 6.0
 # Bundles: whoever buys the first course of a pair is shown the second, with so much off the pair by lot.
 BUNDLE_FROM, BUNDLE_OFF = "2025-01-01", np.array([0.0, 0.10, 0.25])
 
