@@ -11,7 +11,7 @@ from .choice import Chooser
 from .people import DEVICES
 
 CARTED, ASKED = 0.027, 0.5  # of course pages: put into the cart; of these: on to the checkout
-SHORTER, SHORTER_KEEPS = "2025-03-17", 0.4  # the checkout has fewer steps; share of the abandoned ones that it spares
+SHORTER, SHORTER_KEEPS = "2025-03-17", 0.6  # the checkout has fewer steps; share of the abandoned ones that it spares
 CLOSED = 0.6  # of unpaid orders: closed by the shop; the others still wait
 ASKED_AFTER, PLACED_AFTER = 19, 30  # seconds from the page to the checkout, and to the order
 NUMBERS = 5 * 10**6  # unpaid orders of a block are numbered from here
