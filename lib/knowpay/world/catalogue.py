@@ -137,6 +137,15 @@ def vectors(courses: pd.DataFrame) -> np.ndarray:
     return courses[[f"v_{k}" for k in range(len(s.TOPICS))]].to_numpy()
 
 
+def draw(courses: pd.DataFrame) -> np.ndarray:
+    """Return how many would buy each course at list price: the log of the mean odds over the segments, less a level."""
+    match = vectors(courses) @ s.SEGMENT_TASTE.T  # (courses, segments)
+    spread = 0.5 * (s.BUY_TASTE * s.TASTE_SPREAD) ** 2 * (vectors(courses) ** 2).sum(axis=1)
+    taste = np.log(np.exp(s.BUY_TASTE * match) @ s.SEGMENT_SHARE) + spread
+    price = np.log(courses["base_price"].to_numpy() / s.REFERENCE_PRICE)
+    return taste + s.BUY_QUALITY * courses["quality"].to_numpy() - s.BUY_PRICE * price
+
+
 def price_days(c: s.Setup, courses: pd.DataFrame) -> np.ndarray:
     """Return what each course costs on each day, yuan, shape (courses, DAYS): one price per course and day.
 

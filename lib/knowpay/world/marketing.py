@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from . import demand, incidents, people
+from . import catalogue, demand, incidents, people
 from . import settings as s
 from .choice import Chooser
 
@@ -32,7 +32,7 @@ STRATUM_ODDS = {
 BUSY_VISITS = 2  # visits in the 30 days before that make a person busy
 RULE_SHARE = 1 / 3  # the rule writes to this share, the busiest
 HISTORY_DAYS, FATIGUE_DAYS = 30, 90
-OPENED, CLICKED = 0.35, 0.18  # of delivered messages; of opened ones ...
+OPENED, CLICKED = 0.35, 0.12  # of delivered messages; of opened ones ...
 OPENED_BUYER, CLICKED_BUYER = 0.60, 0.85  # ... and by those who will buy
 
 
@@ -48,12 +48,15 @@ class Campaign(NamedTuple):
 def calendar(c: s.Setup, courses: pd.DataFrame) -> list[Campaign]:
     """Return the campaigns in order of time, evenly spread from day 21 to three weeks before the end.
 
-    Mid-priced courses that were on sale when the records began, each promoted once before any is promoted again. Raises
-    ValueError when there are too few of them for so many campaigns.
+    Mid-priced courses that were on sale when the records began, each promoted once before any is promoted again; the
+    hits and the flops of a topic come last. Raises ValueError when there are too few of them for so many campaigns.
     """
     rng = c.stream("calendar")
     level = courses["base_price"].between(150, 260) & (courses["published"] < 0)
     mixed = pd.Series(rng.permutation(np.flatnonzero(level)))
+    topic = courses["topic"].to_numpy()[mixed]
+    place = pd.Series(catalogue.draw(courses)[mixed]).groupby(topic).rank(pct=True)
+    mixed = mixed[((place - 0.5).abs() > 0.25).argsort(kind="stable")].reset_index(drop=True)
     turn = mixed.groupby(courses["topic"].to_numpy()[mixed]).cumcount()  # the topics take turns
     most = int(len(mixed) * (demand.LAST_CAMPAIGN - demand.FIRST_CAMPAIGN) / (s.CAMPAIGN_WINDOW_DAYS + 1))  # no overlap
     if c.campaigns > most:

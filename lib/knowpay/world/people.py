@@ -46,9 +46,9 @@ def people(c: s.Setup, budget: np.ndarray) -> pd.DataFrame:
     (standard normal: how easily the person pays), ``engagement`` (standard normal around the segment), ``patience``
     (0-1), ``standards`` (standard normal: how much quality must be there to please), ``social`` (weight of being the
     one who invites), ``weekly_rate`` (visits a week when fresh), ``fade_days`` (time constant of interest),
-    ``persuasion`` and ``message_effect`` (of a message delivered at the end of the records, logit), ``created`` (seconds), ``inviter`` (row
-    index, -1 none), ``generation`` (invitations since somebody who came unasked), ``group`` (study group).
-    ``budget`` is the level of media budgets by week and channel.
+    ``persuasion`` and ``message_effect`` (of a message delivered at the end of the records, logit), ``created``
+    (seconds), ``inviter`` (row index, -1 none), ``generation`` (invitations since somebody who came unasked), ``group``
+    (study group). ``budget`` is the level of media budgets by week and channel.
     """
     rng = c.stream("people")
     n = c.users

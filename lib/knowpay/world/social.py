@@ -8,7 +8,7 @@ import pandas as pd
 from . import settings as s
 
 GOOD_INVITE = 0.10  # how much more often people with means, and engaged ones, invite (log, per standard deviation)
-ALIKE = 0.45  # correlation of invited people's means and engagement with those of who invited them
+ALIKE = 0.42  # correlation of invited people's means and engagement with those of who invited them
 SAME_SEGMENT = 0.7  # share of invited people whose inviter is of their own segment
 GROUP_SIZE = 25
 VAIN = 3.0  # invitations that nobody accepts, for each that somebody does
