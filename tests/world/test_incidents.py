@@ -77,11 +77,11 @@ def test_orders_wait_while_nobody_can_pay(logs: SimpleNamespace, standard: compa
 
 def test_a_burst_brings_visits_and_no_orders(standard: company.Company) -> None:
     calm, block = company.found("standard", incidents=0.0).block(0), standard.block(0)
-    one, more = incident("burst"), len(block.events["time"]) - len(calm.events["time"])
+    one = incident("burst")
     views = [pd.DataFrame(b.events).query("event == @behaviour.CODE['page_viewed']")["time"] for b in (calm, block)]
     inside = [v.between(one.start, one.end).sum() for v in views]
     usual = len(views[0]) / s.DAYS * (one.end - one.start) / s.DAY
-    assert inside[1] - inside[0] > usual and more > 0
+    assert inside[1] - inside[0] > usual
     sold = [b.purchases["time"].between(one.start, one.end).sum() for b in (calm, block)]
     assert sold[1] == sold[0]
 
