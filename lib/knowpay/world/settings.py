@@ -230,8 +230,8 @@ COUPON, COUPON_CODE = 50.0, "LAMP50"  # yuan off the promoted course, and what o
 CAMPAIGN_WINDOW_DAYS = 14
 REFERENCE_PRICE = 199.0  # yuan; the logits below are levels at this price
 # Purchase on the logit scale: of the promoted course within the window (BUY), at a visit of its page (VISIT).
-BUY_LEVEL, VISIT_LEVEL = -7.90, -12.95
-BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT, BUY_MEANS = 0.80, 1.8, 0.25, 0.40, 1.7
+BUY_LEVEL, VISIT_LEVEL = -7.95, -13.1
+BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT, BUY_MEANS = 0.80, 1.8, 0.25, 0.55, 1.65
 PERSUADED = float(np.log(2))  # a persuadable: the message at least doubles the odds
 LIFT_PRICE_SENSITIVITY = 0.50
 # The effect is largest at so many visits a week. Quieter people hear less of a message, HEARD of it at the least; more

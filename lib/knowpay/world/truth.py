@@ -240,8 +240,25 @@ def users_table(company: Company, block: Block) -> pa.Table:
             "fatigue": pa.array(block.fatigue),
             "warmth": pa.array(block.warmth),
             "edge": pa.array(who.edge(who.rows, end)),
+            **{name: pa.array(value) for name, value in expected(block).items()},
         }
     )
+
+
+def expected(block: Block) -> dict[str, np.ndarray]:
+    """Return the purchases that each user's pages let one expect, and how many had nobody been invited.
+
+    An invitation does nothing but the edge; that invited people are better customers otherwise is whom their friends
+    are.
+    """
+    who, user = block.who, block.pages["user"]
+    level = s.VISIT_LEVEL + who.interest(*(block.pages[name] for name in ("user", "course", "time")))
+    edge = who.edge(user, block.pages["time"])
+    local, n = user - who.first, len(who.users)
+    return {
+        "expected_purchases": np.bincount(local, s.logistic(level), n),
+        "expected_uninvited": np.bincount(local, s.logistic(level - edge), n),
+    }
 
 
 def promoted_means(company: Company, block: Block) -> tuple[np.ndarray, np.ndarray]:
