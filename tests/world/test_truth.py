@@ -13,10 +13,12 @@ from knowpay.world import (
     catalogue,
     choice,
     company,
+    incidents,
     marketing,
     membership,
     money,
     people,
+    trials,
 )
 from knowpay.world import settings as s
 from scipy import special
@@ -123,7 +125,7 @@ def test_the_naive_difference_of_the_rule_is_off_by_what_the_truth_says(many: Si
 def test_the_agency_exports_no_control_rows(
     folders: tuple[Path, Path], truth: SimpleNamespace, small: company.Company
 ) -> None:
-    touches = pd.read_parquet(folders[0] / "touches.parquet")
+    touches = pd.read_parquet(folders[0] / "touches.parquet").dropna(subset="creative")  # the trials have none
     agency = touches[touches["campaign_id"] == f"k{marketing.AGENCY + 1:02d}"]
     assert (agency["variation_id"] == "message").all() and len(agency)
     assert (touches.groupby("campaign_id")["variation_id"].nunique() >= 2).sum() == small.setup.campaigns - 1
@@ -184,6 +186,8 @@ def test_every_touch_can_be_computed_from_the_truth(
     at = sent.index.get_indexer(t["user"]), t["campaign"]
     since = (t["time"] - small.users["created"].to_numpy()[t["user"]]) / s.DAY
     invited = small.users["channel"].to_numpy()[t["user"]] == s.CHANNELS.index("referral")
+    joined = small.users["points_from"].to_numpy()[t["user"]] <= t["time"]
+    points = trials.POINTS_EFFECT * joined.to_numpy()
     mates = t.groupby(["campaign", small.users["group"].to_numpy()[t["user"]]])["message"]
     talk = s.SPILL * ((mates.transform("sum") - t["message"]) / (mates.transform("size") - 1).clip(lower=1)).to_numpy()
     cluster = (t["design"] == "cluster").to_numpy()  # there it is the effect of writing to all of them
@@ -192,7 +196,7 @@ def test_every_touch_can_be_computed_from_the_truth(
         fatigue=(sent.to_numpy(float) @ recent.T)[at],
         warmth=(sent.to_numpy(float) @ warmth.T)[at],
         message_effect=effects(small)[t["campaign"], t["user"]],
-        edge=np.where(invited, s.REFERRED_EDGE * np.exp(-since.to_numpy() / s.REFERRED_EDGE_DAYS), 0),
+        edge=np.where(invited, s.REFERRED_EDGE * np.exp(-since.to_numpy() / s.REFERRED_EDGE_DAYS), 0) + points,
     )
     price = small.prices[t["course"], (t["time"] // s.DAY).astype(int)]
     courses = truth.courses.iloc[t["course"]].assign(product_id=row, price=price)
@@ -201,9 +205,10 @@ def test_every_touch_can_be_computed_from_the_truth(
         people = users.assign(edge=users["edge"] + extra - 0.5 * s.SPILL)  # the next campaign writes to half of a group
         return world.purchase_probability(SimpleNamespace(users=people, courses=courses), row, row)
 
+    able = incidents.works(small.setup, small.users["device"].to_numpy()[t["user"]], t["tried"].to_numpy())
     exact = 2.0**-20  # taste times course is held in single precision
-    assert np.allclose(asked(np.where(cluster, 0, talk))[0], t["p_control"], rtol=exact, atol=0)
-    assert np.allclose(asked(np.where(cluster, s.SPILL, talk))[1], t["p_message"], rtol=exact, atol=0)
+    assert np.allclose(asked(np.where(cluster, 0, talk))[0] * able, t["p_control"], rtol=exact, atol=0)
+    assert np.allclose(asked(np.where(cluster, s.SPILL, talk))[1] * able, t["p_message"], rtol=exact, atol=0)
 
 
 def test_a_purchase_in_the_window_is_the_campaigns_own(many: SimpleNamespace) -> None:
@@ -263,6 +268,8 @@ def taken_along(purchases: pd.DataFrame, rules: pd.DataFrame) -> pd.DataFrame:
 
 def test_planted_rules_hold_as_often_as_stated(many: SimpleNamespace, standard: company.Company) -> None:
     found = taken_along(many.purchases, standard.rules[standard.rules["added"] > 0])
+    cheaper = many.bundles[many.bundles["arm"] > 0].set_index(["user", "course"]).index
+    found = found[~found.set_index(["user", "course"]).index.isin(cheaper)]
     assert found["antecedent"].nunique() == catalogue.RULES
     for _, rule in found.groupby("antecedent"):
         assert off(rule["along"], rule["added"]) < 4
@@ -330,7 +337,8 @@ def test_the_default_curve_is_the_published_one() -> None:
 def test_drawn_hazards_have_the_curve(months: int) -> None:
     rng = np.random.default_rng(3)
     shape = membership.churn_beta(s.setup("small"))
-    link = membership.linked_normal(rng.standard_normal(200_000), rng)
+    engagement = rng.standard_normal(200_000)
+    link = membership.linked_normal(engagement, np.sort(engagement), rng.standard_normal(200_000))
     stays = (1 - special.betaincinv(*shape, special.ndtr(link))) ** months
     assert abs(stays.mean() - survival(*shape, months)) < 4 * stays.std() / np.sqrt(len(stays))
 
@@ -338,7 +346,7 @@ def test_drawn_hazards_have_the_curve(months: int) -> None:
 def test_churn_is_tied_to_low_engagement() -> None:
     rng = np.random.default_rng(4)
     engagement = rng.standard_normal(100_000)
-    link = membership.linked_normal(engagement, rng)
+    link = membership.linked_normal(engagement, np.sort(engagement), rng.standard_normal(100_000))
     r = np.corrcoef(link, engagement)[0, 1]
     assert abs(np.arctanh(r) + np.arctanh(s.CHURN_LINK)) < 4 / np.sqrt(len(link) - 3)
 
@@ -369,7 +377,8 @@ def test_only_paid_periods_that_ended_have_a_cause(many: SimpleNamespace) -> Non
 
 @pytest.mark.parametrize("cause", range(len(s.CAUSES)), ids=s.CAUSES)
 def test_causes_come_as_often_as_stated(cause: int, many: SimpleNamespace) -> None:
-    left = many.periods[many.periods["cause"] >= 0].merge(many.members, on="user")
+    alone = ~(many.periods["listed"] & many.periods["delivered"])  # a note keeps some causes more than others
+    left = many.periods[(many.periods["cause"] >= 0) & alone].merge(many.members, on="user")
     assert off(left["cause"] == cause, left[f"cause_{cause}"]) < 4
 
 

@@ -51,8 +51,22 @@ OTHER = [
     ("decline", 0.5),
     ("homophily", 0.5),
     ("typos", 0.3),
+    *(
+        (name, 0.0)
+        for name in (
+            "note",
+            "points",
+            "month_price",
+            "bundle",
+            "reworks",
+            "incidents",
+            "demand_break",
+            "campaign_days",
+            "market_errors",
+        )
+    ),
 ]
-ELSEWHERE = {"unpaid": "orders", "typos": "reviews"}  # knobs that leave the events alone
+ELSEWHERE = {"unpaid": "orders", "typos": "reviews", "market_errors": "market"}  # knobs that leave the events alone
 
 SUM = """
 import sys
@@ -250,7 +264,8 @@ def test_each_generation_invites_fewer_than_it_is(standard: company.Company) -> 
 
 def test_components_of_demand_multiply_to_the_total(truth: SimpleNamespace) -> None:
     days = truth.demand
-    assert np.array_equal(days[["season", "trend", "term", "festival"]].prod(axis=1), days["total"])
+    parts = ["season", "trend", "term", "festival", "shift", "campaign"]
+    assert np.allclose(days[parts].prod(axis=1), days["total"], rtol=1e-12)
 
 
 def test_demand_has_one_row_per_day(truth: SimpleNamespace) -> None:

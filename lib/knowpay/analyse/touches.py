@@ -70,7 +70,8 @@ def offers(ds: Dataset, window_days: int = WINDOW_DAYS) -> pd.DataFrame:
     control) and ``discounted`` (the message promised a lower price).
 
     Usable are touches of people who may be sent something personal, whose arm was drawn at random for each person at
-    known odds, in campaigns with a control and a message, watched for the whole window. `left_out` counts the others.
+    known odds, in campaigns for a course with a control and a message, watched for the whole window. `left_out` counts
+    the others.
     """
     rows = _judged(ds, window_days)
     t = ibis.memtable(rows.loc[rows["reason"] == "", ["touch_id", "user_id", "product_id", "assigned_at"]])
@@ -115,6 +116,7 @@ def _touches(ds: Dataset, window_days: int) -> Table:
         (t.assignment.isin(("cluster_randomised", "switchback")), "drawn for groups of people, or for periods"),
         (t.assignment.notin(RANDOMISED), "not drawn at random"),
         ((t.propensity.isnull()) | (t.propensity <= 0) | (t.propensity >= 1), "the odds of the draw are not known"),
+        (t.creative.isnull(), "promotes no course"),
         (t.user_id.isnull(), "no user id"),
         (t.may.isnull(), "not a user of this company"),
         (t.may != "", "the person may not be sent something personal"),

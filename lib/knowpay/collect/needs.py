@@ -114,7 +114,7 @@ def lots(ds: Dataset, campaigns: int, purchases: int, window_days: int) -> str:
             coalesce(offer_discount > 0, false) OR coupon IS NOT NULL AS discounted
             FROM touches t LEFT JOIN courses ON product_id = creative
             WHERE assignment IN ('randomised', 'stratified') AND propensity > 0 AND propensity < 1
-            AND t.user_id IS NOT NULL AND assigned_at + {window} <= {_at(ds.observation_end)}
+            AND creative IS NOT NULL AND t.user_id IS NOT NULL AND assigned_at + {window} <= {_at(ds.observation_end)}
             AND t.{MAY.format("personal")}
             QUALIFY NOT discounted OR NOT bool_or(NOT held AND NOT discounted) OVER (PARTITION BY campaign_id)),
         hits AS (

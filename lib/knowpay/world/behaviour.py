@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from . import demand
+from . import demand, incidents
 from . import settings as s
 from .choice import Chooser
 from .learning import DONE
@@ -58,8 +58,15 @@ def log(
     page_in, page_second = ~anonymous[pages["visit"]], second[pages["visit"]]
     add("product_viewed", pages["time"], pages["user"], pages["course"], logged_in=page_in, second=page_second)
     for event, seconds, some in (("product_added", 15, carts), ("checkout_started", 19, carts[carts["asked"]])):
-        at = some["page"].to_numpy()
-        add(event, pages["time"][at] + seconds, pages["user"][at], pages["course"][at], second=page_second[at])
+        at, when = some["page"].to_numpy(), some["time"].to_numpy()
+        add(event, when + seconds, some["user"], some["course"], second=page_second[at] & (at >= 0))
+    failed = carts[carts["own_visit"]]
+    add("product_viewed", failed["time"], failed["user"], failed["course"])
+    strangers = incidents.burst(c, who.users, who.first, len(start), block)
+    add("page_viewed", strangers["time"], strangers["user"], logged_in=False)
+    about = who.draw(strangers["user"], c.stream("burst pages", block))
+    look = strangers["page"] & (who.courses["published"].to_numpy()[about] <= strangers["time"])
+    add("product_viewed", strangers["time"][look] + 20, strangers["user"][look], about[look], logged_in=False)
     when, buyer, bought = (purchases[name].to_numpy() for name in ("time", "user", "course"))
     led = purchases["own_visit"].to_numpy()  # these people came for this course: their visit is made here
     add("page_viewed", when[led] - 60, buyer[led])

@@ -82,6 +82,9 @@ FULL = (0, 1, 2)  # the forms that teach a subject whole: neither audio nor tast
 LEVELS = ("beginner", "intermediate", "advanced")
 SALE_DAYS, SALE_SHARE, SALES = 14, 0.15, (0.8, 0.7)  # a lot decides every 14 days which courses are on sale
 FESTIVAL_PRICE, FESTIVAL_DAYS = 0.75, 3  # everything on sale on a festival and the two days before
+REWORKS = 24  # courses made anew, at most a fifth of the catalogue; two thirds of them among the promoted ones
+REWORKED_FROM, REWORKED_TO = "2024-11-01", "2025-06-30"
+REWORK_KEEPS, REWORK_REFUNDS = 0.5, 0.6  # on the logit of going on to the next lesson; share of refunds it spares
 RULES = 8  # planted association rules
 
 
@@ -158,6 +161,25 @@ def price_days(c: s.Setup, courses: pd.DataFrame) -> np.ndarray:
         window = slice(max(day - FESTIVAL_DAYS + 1, 0), day + 1)
         factor[:, window] = np.minimum(factor[:, window], FESTIVAL_PRICE)
     return np.round(courses["price"].to_numpy()[:, None] * factor, 1)
+
+
+def reworked(c: s.Setup, courses: pd.DataFrame, promoted: np.ndarray) -> pd.DataFrame:
+    """Return the courses with ``reworked``: from when on it is the new edition that is sold (seconds, inf: never).
+
+    ``promoted`` are the rows of courses with a campaign. Courses and days are drawn by lot, so those that were not made
+    anew are a fair comparison.
+    """
+    rng = c.stream("reworks")
+    old = courses["form"].isin(FULL).to_numpy() & (courses["published"] < 0).to_numpy()
+    mixed = rng.permutation(np.flatnonzero(old))
+    shown = np.isin(mixed, promoted)
+    number = min(REWORKS, len(courses) // 5)
+    first = mixed[shown][: number * 2 // 3]
+    chosen = np.concatenate([first, mixed[~shown][: number - len(first)]])
+    days = [s.seconds(date) // s.DAY for date in (REWORKED_FROM, REWORKED_TO)]
+    time = np.full(len(courses), np.inf)
+    time[chosen] = rng.integers(*days, len(chosen), endpoint=True) * s.DAY
+    return courses.assign(reworked=time)
 
 
 def planted_rules(c: s.Setup, courses: pd.DataFrame, promoted: np.ndarray) -> pd.DataFrame:

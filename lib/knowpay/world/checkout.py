@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from . import money
+from . import incidents, money
 from . import settings as s
 from .choice import Chooser
 from .people import DEVICES
 
 CARTED, ASKED = 0.027, 0.5  # of course pages: put into the cart; of these: on to the checkout
+SHORTER, SHORTER_KEEPS = "2025-03-17", 0.6  # the checkout has fewer steps; share of the abandoned ones that it spares
 CLOSED = 0.6  # of unpaid orders: closed by the shop; the others still wait
 ASKED_AFTER, PLACED_AFTER = 19, 30  # seconds from the page to the checkout, and to the order
 NUMBERS = 5 * 10**6  # unpaid orders of a block are numbered from here
@@ -18,9 +19,16 @@ PLACED_BEFORE = 5  # seconds from placing an order to its payment
 
 
 def checkouts(
-    c: s.Setup, who: Chooser, pages: dict[str, np.ndarray], purchases: pd.DataFrame, block: int
+    c: s.Setup,
+    who: Chooser,
+    pages: dict[str, np.ndarray],
+    purchases: pd.DataFrame,
+    lost: pd.DataFrame,
+    block: int,
 ) -> pd.DataFrame:
     """Return the carts that ended without an order paid: ``page`` (index), ``user, course, time`` (of the page).
+
+    Those of ``lost`` (see `incidents.lost`) have the page -1; with ``own_visit`` they came for this course.
 
     ``asked``: went on to the checkout; ``placed``: and left only at the payment page, so that an order waits. The knob
     ``unpaid`` is the share of these among all checkouts, those that were paid included.
@@ -35,7 +43,14 @@ def checkouts(
     asked, left = rng.random(len(page)) < ASKED, rng.random(len(page))
     able = asked & ~owned & ~(who.trait("is_staff", carts["user"]) | who.trait("is_test", carts["user"]))
     share = c.unpaid * (len(purchases) + asked.sum()) / max(able.sum(), 1)
-    return carts.assign(asked=asked, placed=able & (left < share))
+    step = incidents.failures(
+        c, who.trait("device", carts["user"].to_numpy()), carts["time"].to_numpy(), "carts", block
+    )
+    asked &= step != incidents.CART
+    placed = able & asked & ((left < share) | (step == incidents.PAYMENT))
+    paying = (lost["step"] == incidents.PAYMENT).to_numpy()
+    failed = lost.drop(columns="step").assign(page=-1, asked=paying, placed=paying)
+    return pd.concat([carts.assign(asked=asked, placed=placed, own_visit=False), failed], ignore_index=True)
 
 
 def unpaid(c: s.Setup, who: Chooser, carts: pd.DataFrame, orders: pd.DataFrame, block: int) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from . import catalogue, demand
+from . import catalogue, demand, trials
 from . import settings as s
 from .people import tastes
 
@@ -75,12 +75,15 @@ class Chooser:
         return self.interest(user, np.full(len(user), course), np.full(len(user), time))
 
     def edge(self, user: np.ndarray, time: np.ndarray) -> np.ndarray:
-        """Return how much more easily invited people buy: it wears off with the time since they registered."""
+        """Return how much more easily people buy at a time than their traits say (logit).
+
+        Those who were invited, which wears off with the time since they registered, and those who have joined points.
+        """
         edge = np.zeros(len(user))
         invited = np.flatnonzero(self.trait("channel", user) == s.CHANNELS.index("referral"))
         age = np.maximum(time[invited] - self.trait("created", user[invited]), 0) / s.DAY
         edge[invited] = s.REFERRED_EDGE * np.exp(-age / s.REFERRED_EDGE_DAYS)
-        return edge
+        return edge + self.trait("points_effect", user) * (self.trait("points_from", user) <= time)
 
 
 def chooser(users: pd.DataFrame, courses: pd.DataFrame, prices: np.ndarray, first: int, last: int) -> Chooser:
@@ -172,14 +175,26 @@ def upgrades(who: Chooser, bought: pd.DataFrame, rng: np.random.Generator) -> pd
     return pd.concat(parts)
 
 
-def taken_along(c: s.Setup, who: Chooser, rules: pd.DataFrame, purchases: pd.DataFrame, block: int) -> pd.DataFrame:
-    """Return the purchases with those that the planted rules add a minute later, one per user and course, by time."""
+def taken_along(
+    c: s.Setup, who: Chooser, rules: pd.DataFrame, purchases: pd.DataFrame, block: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return (purchases with those that the planted rules add a minute later, offers of the bundle test).
+
+    One purchase per user and course, by time; ``off`` is what a bundle takes off the price (yuan), ``code`` its coupon.
+    offers: those of `trials.bundles` that were made, with ``taken``.
+    """
     rng = c.stream("rules", block)
     along = purchases.merge(rules, left_on="course", right_on="antecedent")
-    along = along[rng.random(len(along)) < along["added"]]
+    chance, offers = trials.bundles(c, who, along, block)
+    take = rng.random(len(along)) < chance
+    own = purchases[["user", "course", "time"]].rename(columns={"course": "consequent", "time": "had"})
+    had = offers.reset_index().merge(own, on=["user", "consequent"])
+    offers = offers.assign(taken=take).drop(index=had.loc[had["had"] <= had["time"] + 60, "index"])
     along = along.assign(course=along["consequent"], time=along["time"] + 60, own_visit=False, coupon=False)[
         list(purchases)
     ]
-    both = pd.concat([purchases, along[along["time"] < s.DAYS * s.DAY]], ignore_index=True)
+    along = along.assign(off=offers["off"], code=offers["code"])[take]
+    along = along.dropna(subset="off")  # the others had the second course already
+    both = pd.concat([purchases.assign(off=0.0, code=""), along[along["time"] < s.DAYS * s.DAY]], ignore_index=True)
     both = both.sort_values(["time", "user", "course"], kind="stable")
-    return both.drop_duplicates(["user", "course"], ignore_index=True)
+    return both.drop_duplicates(["user", "course"], ignore_index=True), offers[offers["arm"] >= 0]

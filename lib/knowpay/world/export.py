@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from . import behaviour, catalogue, checkout, marketing, observe, people
+from . import behaviour, catalogue, checkout, lots, marketing, observe, people
 from . import market as outside
 from . import settings as s
 from .columns import chosen, flags, labels, moments, numbered, text, yuan
@@ -61,6 +61,7 @@ def block_tables(company: Company, block: Block) -> tuple[dict[str, pa.Table], p
     hidden = block.who.first + np.flatnonzero(observe.unflagged(company.users)[block.who.rows])
     names = chosen(company.user_ids, hidden).to_pandas()
     spoiled.append(pd.DataFrame({"row": hidden, "fault": "test_account", "table": "users", "id": names}))
+    table = lots.added(table, company, block)
     tables = {
         "events": events_table(company, block, events, numbers),
         "orders": order_table,
@@ -136,6 +137,7 @@ def courses_table(company: Company) -> pa.Table:
         "duration_seconds": pa.array([*(k["lessons"] * k["lesson_seconds"]).astype(float), *[None] * plans]),
         "level": [*(catalogue.LEVELS[j] for j in k["level"]), *[None] * plans],
         "published_at": moments([*k["published"], *[-400 * s.DAY] * plans]),
+        "reworked_at": moments([*k["reworked"].replace(np.inf, np.nan), *[np.nan] * plans]),
         "title_en": [*k["title_en"], "Monthly membership", "Yearly membership"],
         "abstract": [*k["abstract_zh"], *[None] * plans],
         "abstract_en": [*k["abstract_en"], *[None] * plans],
@@ -198,7 +200,7 @@ def orders_table(company: Company, block: Block, o: pd.DataFrame) -> pa.Table:
 
 def memberships_table(company: Company, block: Block) -> pa.Table:
     """Return the periods; the reason is what the leaver ticked, if anything."""
-    p, prices = block.periods, np.round(s.PLAN_PRICE * company.setup.price_level, 1)
+    p = block.periods
     number = block.orders.set_index("period").index
     of = pd.Series(np.arange(len(number)), index=number).drop(index=-1, errors="ignore").reindex(p["order"])
     paid = of.notna().to_numpy() & (p["order"] >= 0).to_numpy()
@@ -212,7 +214,7 @@ def memberships_table(company: Company, block: Block) -> pa.Table:
             "current_period_start": moments(p["start"]),
             "current_period_end": moments(p["end"]),
             "interval": labels(p["plan"], ["month", "year"]),
-            "price": yuan(np.where(p["period_no"] == 0, 0.0, prices[p["plan"]])),
+            "price": yuan(np.round(p["price"] * company.setup.price_level, 1)),
             "currency": pa.array(["CNY"] * len(p)),
             "auto_renew": flags(p["canceled_at"].isna()),
             "canceled_at": moments(p["canceled_at"]),
@@ -311,10 +313,7 @@ def market_table(company: Company) -> pa.Table:
                            "metric": "price", "value": company.prices[course, day], "method": "own_price",
                            "quality": "P"})  # fmt: skip
     r = outside.rival_prices(company.setup, company.courses)
-    forms = np.array([form[2] for form in catalogue.FORMS], dtype=object)
-    label = "list price, " + np.array(s.TOPICS, dtype=object)[r["topic"]] + ", " + forms[r["form"]]
-    label = label + np.where(r["form"] == catalogue.TASTER, " (taster)", "")
-    rivals = pd.DataFrame({"date": r["month"], "source": "price scrape", "entity": r["entity"], "metric": label,
+    rivals = pd.DataFrame({"date": r["month"], "source": "price scrape", "entity": r["entity"], "metric": scraped(r),
                            "value": r["value"], "method": "scrape", "quality": "R"})  # fmt: skip
     names = ["date", "source", "entity", "metric", "value", "unit", "method", "quality"]
     field = pd.DataFrame(outside.FIGURES, columns=names)
@@ -336,3 +335,10 @@ def market_table(company: Company) -> pa.Table:
             "quality": text(table["quality"]),
         }
     )
+
+
+def scraped(rivals: pd.DataFrame) -> np.ndarray:
+    """Return the names of the metrics of scraped prices, one for each row of `market.rival_prices`."""
+    forms = np.array([form[2] for form in catalogue.FORMS], dtype=object)
+    label = "list price, " + np.array(s.TOPICS, dtype=object)[rivals["topic"]] + ", " + forms[rivals["form"]]
+    return label + np.where(rivals["form"] == catalogue.TASTER, " (taster)", "")

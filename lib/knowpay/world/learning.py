@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from . import catalogue, demand, membership
+from . import catalogue, demand, membership, trials
 from . import settings as s
 from .choice import Chooser
 
@@ -33,7 +33,7 @@ def enrolments(c: s.Setup, who: Chooser, purchases: pd.DataFrame, periods: pd.Da
 
 
 def lessons(
-    c: s.Setup, who: Chooser, enrolment: pd.DataFrame, members: pd.DataFrame, block: int
+    c: s.Setup, who: Chooser, enrolment: pd.DataFrame, spells: pd.DataFrame, block: int
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Return (progress, steps).
 
@@ -49,9 +49,10 @@ def lessons(
     keep_on = s.logistic(
         KEEP_ON + PATIENCE * (who.trait("patience", user) - 0.5) + QUALITY * quality + 0.25 * engagement
         + CAMP * (form == catalogue.CAMP)
+        + catalogue.REWORK_KEEPS * c.reworks * (who.courses["reworked"].to_numpy()[course] <= enrolment["time"])
     )  # fmt: skip
-    done = np.where(started, np.minimum(rng.geometric(1 - keep_on), total), 0)
-    goal = goals(c, enrolment, members)
+    done = np.where(started, np.minimum(trials.periods_until(1 - keep_on, rng.random(len(user))), total), 0)
+    goal = goals(c, enrolment, spells)
     done = np.where(np.isfinite(goal), total, done)
     row = np.repeat(np.arange(len(user)), done)
     number = np.arange(len(row)) - np.repeat(np.cumsum(done) - done, done) + 1
@@ -64,7 +65,7 @@ def lessons(
     time = np.maximum(time, enrolled[row] + 0.02 * s.DAY * number)  # never before the purchase
     length = who.courses["lesson_seconds"].to_numpy()[course][row] * rng.uniform(0.7, 1.0, len(row))
     length = np.minimum(length, 0.015 * s.DAY)  # a lesson begins after the one before it, and after the purchase
-    stop = stops(c, who, user, members, block)
+    stop = stops(c, enrolment, spells, block)
     on = time < np.where(np.isfinite(goal), np.inf, stop)[row]
     done = np.bincount(row[on], minlength=len(user))
     row, number, time, length = row[on], number[on], time[on], length[on]
@@ -78,13 +79,14 @@ def lessons(
     return progress, {name: values[keep] for name, values in steps.items()}
 
 
-def goals(c: s.Setup, enrolment: pd.DataFrame, members: pd.DataFrame) -> np.ndarray:
+def goals(c: s.Setup, enrolment: pd.DataFrame, spells: pd.DataFrame) -> np.ndarray:
     """Return when each enrolment reaches the goal of a member who leaves for having finished, inf for all others.
 
     It is the last course that such a member chose before the use falls. Without the knob ``decline`` nobody has one.
     """
     goal = np.full(len(enrolment), np.inf)
-    finished = members[members["leaving"] == s.CAUSES.index("finished")].set_index("user")["falls"]
+    # A note keeps none of those who have finished: each has one spell.
+    finished = spells[spells["leaving"] == s.CAUSES.index("finished")].set_index("user")["falls"]
     if c.decline > 0:
         falls = finished.reindex(enrolment["user"]).to_numpy()
         open_then = (~enrolment["bought"] & (enrolment["time"] < falls - GOAL_DAYS * s.DAY)).to_numpy()
@@ -94,11 +96,17 @@ def goals(c: s.Setup, enrolment: pd.DataFrame, members: pd.DataFrame) -> np.ndar
     return goal
 
 
-def stops(c: s.Setup, who: Chooser, user: np.ndarray, members: pd.DataFrame, block: int) -> np.ndarray:
-    """Return when the use of members who are to leave ends, for each enrolment of ``user``: inf where it does not."""
+def stops(c: s.Setup, enrolment: pd.DataFrame, spells: pd.DataFrame, block: int) -> np.ndarray:
+    """Return when the use of members who are to leave ends, for each enrolment: inf where it does not.
+
+    What is begun later does not end with it, and where a note keeps the member the use falls no further.
+    """
     rng = c.stream("fewer lessons", block)
-    dates = members.set_index("user")[["falls", "leaves"]].reindex(user)
-    dates = dates.where(np.isfinite(dates), s.DAYS * s.DAY)  # nobody else has anything to lose
-    share = membership.lost(c, who, members, user, dates["leaves"].to_numpy())
-    when = dates["falls"] + rng.random(len(user)) * (dates["leaves"] - dates["falls"])
-    return np.where(rng.random(len(user)) < share, when, np.inf)
+    user, time, stop = enrolment["user"].to_numpy(), enrolment["time"].to_numpy(), np.full(len(enrolment), np.inf)
+    for layer in membership.layers(spells.assign(share=membership.share_lost(c, spells))):
+        dates = layer.set_index("user")[["falls", "leaves", "until", "share"]].reindex(user)
+        falls, leaves, until, share = dates.fillna(0.0).to_numpy().T  # nobody else has anything to lose
+        when = falls + rng.random(len(user)) * (leaves - falls)
+        ends = (rng.random(len(user)) < share) & (when < until) & (time < when)
+        stop = np.where(ends, np.minimum(stop, when), stop)
+    return stop

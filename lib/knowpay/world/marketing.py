@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from . import catalogue, demand, people
+from . import catalogue, demand, incidents, people
 from . import settings as s
 from .choice import Chooser
 
-FIRST_DAY, HOUR = 21, 10  # the first campaign, and the hour of the day at which all are sent
+HOUR = 10  # of the day at which all campaigns are sent
 ARMS = ("control", "message", "coupon")
 # Design by the campaign's number modulo 14; the others are drawn 50:50.
 DESIGNS = {1: "offer", 3: "ninety", 4: "offer", 5: "stratified", 6: "cluster", 8: "offer", 10: "ninety", 11: "offer",
@@ -58,18 +58,16 @@ def calendar(c: s.Setup, courses: pd.DataFrame) -> list[Campaign]:
     place = pd.Series(catalogue.draw(courses)[mixed]).groupby(topic).rank(pct=True)
     mixed = mixed[((place - 0.5).abs() > 0.25).argsort(kind="stable")].reset_index(drop=True)
     turn = mixed.groupby(courses["topic"].to_numpy()[mixed]).cumcount()  # the topics take turns
-    last = s.DAYS - 21
-    most = int(len(mixed) * (last - FIRST_DAY) / (s.CAMPAIGN_WINDOW_DAYS + 1))  # no overlap
+    most = int(len(mixed) * (demand.LAST_CAMPAIGN - demand.FIRST_CAMPAIGN) / (s.CAMPAIGN_WINDOW_DAYS + 1))  # no overlap
     if c.campaigns > most:
         raise ValueError(
             f"campaigns is {c.campaigns}; with {len(mixed)} courses to promote give {most} at the most, "
             "or more courses."
         )
     chosen = np.resize(mixed.to_numpy()[np.argsort(turn, kind="stable")], c.campaigns)
-    days = np.floor(np.linspace(FIRST_DAY, last, max(c.campaigns, 1)))[: c.campaigns]
     return [
         Campaign(k, int(course), day * s.DAY + HOUR * 3600.0, "agency" if k == AGENCY else DESIGNS.get(k % 14, "even"))
-        for k, (course, day) in enumerate(zip(chosen, days, strict=True))
+        for k, (course, day) in enumerate(zip(chosen, demand.campaign_days(c), strict=True))
     ]
 
 
@@ -81,7 +79,8 @@ def touches(
     touches: one row per eligible person and campaign, controls included: ``campaign, user, course, time, design,
     stratum, arm`` (index in ARMS), ``message`` (any arm but control), ``propensity`` (of the arm drawn; nan where
     nothing was drawn), ``p_control, p_message, p_coupon`` (nan where no coupon was among the arms), ``bought,
-    delivered, ordered`` (when bought, nan else), ``opened, clicked``. Eligible: registered a week ago, marketing not
+    delivered, ordered`` (when bought, nan else), ``failed`` (step of `incidents` at which the order failed, 0 none),
+    ``tried`` (when it is or would be made), ``opened, clicked``. Eligible: registered a week ago, marketing not
     refused, neither staff, test account, child nor owner. Who is not on the list may buy too, as a control would.
     purchases: ``user, course, time, coupon`` (whether one was used).
     """
@@ -117,17 +116,21 @@ def touches(
             hidden, shown = s.logistic(level), told(level, lift)
         delivered = message & (rng.random(len(local)) < s.DELIVERED)
         shift = np.where(delivered, lift + np.where(arm == 2, coupon, 0.0), 0.0)
-        bought = rng.random(len(local)) < s.logistic(level + shift)
+        wish = rng.random(len(local)) < s.logistic(level + shift)
         had[number, local] = delivered
         delay = np.clip(rng.exponential(2.5, len(local)) * s.DAY, 300, (s.CAMPAIGN_WINDOW_DAYS - 0.1) * s.DAY)
         when = demand.waking(u["segment"].to_numpy()[local], time + delay)
         when = np.clip(when, time + 300, time + s.CAMPAIGN_WINDOW_DAYS * s.DAY - 600)
+        device = u["device"].to_numpy()[local]
+        failed = np.where(wish, incidents.failures(c, device, when, f"list {number}", block), 0)
+        able, bought = incidents.works(c, device, when), wish & (failed == 0)
         lists.append(
             pd.DataFrame(
                 {"campaign": number, "user": user, "course": course, "time": time, "design": design,
-                 "stratum": stratum, "arm": arm, "message": message, "propensity": share, "p_control": hidden,
-                 "p_message": shown, "p_coupon": told(level, lift + coupon), "bought": bought,
-                 "delivered": delivered, "ordered": np.where(bought, when, np.nan)}
+                 "stratum": stratum, "arm": arm, "message": message, "propensity": share, "p_control": hidden * able,
+                 "p_message": shown * able, "p_coupon": told(level, lift + coupon) * able, "bought": bought,
+                 "delivered": delivered, "ordered": np.where(bought, when, np.nan), "failed": failed,
+                 "tried": when}
             )
         )  # fmt: skip
         # The course is on the front page for everybody: people who are not on the list buy it as controls do.
@@ -135,6 +138,8 @@ def touches(
         p = s.logistic(s.BUY_LEVEL + who.wants(off, course, time))
         off = off[rng.random(len(off)) < p]
         later = time + np.clip(rng.exponential(2.5, len(off)), 0.01, s.CAMPAIGN_WINDOW_DAYS - 0.1) * s.DAY
+        could = incidents.failures(c, who.trait("device", off), later, f"off list {number}", block) == 0
+        off, later = off[could], later[could]
         used = (arm == 2) & delivered
         new = [pd.DataFrame({"user": user[bought], "course": course, "time": when[bought], "coupon": used[bought]}),
                pd.DataFrame({"user": off, "course": course, "time": later, "coupon": False})]  # fmt: skip

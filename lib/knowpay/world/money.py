@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from . import catalogue
 from . import settings as s
 from .choice import Chooser
 from .people import DEVICES
@@ -28,14 +29,14 @@ def orders(
     rng = c.stream("orders", block)
     bought, when = purchases["course"].to_numpy(), purchases["time"].to_numpy()
     listed = who.courses["price"].to_numpy()[bought]
-    off = np.where(purchases["coupon"], s.COUPON * c.price_level, 0.0)
+    off = np.where(purchases["coupon"], s.COUPON * c.price_level, 0.0) + purchases["off"].to_numpy()
     courses = pd.DataFrame(
         {"time": when, "user": purchases["user"], "course": bought, "period_no": 0, "subtotal": listed,
          "total": np.round(who.prices[bought, s.day_of(when)] - off, 1), "period": -1,
-         "coupon": np.where(purchases["coupon"], s.COUPON_CODE, "")}
+         "coupon": np.where(purchases["coupon"], s.COUPON_CODE, purchases["code"])}
     )  # fmt: skip
     paid = periods[periods["period_no"] > 0]
-    price = np.round(s.PLAN_PRICE * c.price_level, 1)[paid["plan"]]
+    price = np.round(paid["price"] * c.price_level, 1)
     renewed = pd.DataFrame(
         {"time": paid["start"] + PAY_AFTER, "user": paid["user"], "course": -1 - paid["plan"],
          "period_no": paid["period_no"], "subtotal": price, "total": price, "period": paid["order"],
@@ -56,7 +57,9 @@ def orders(
     begun = progress.loc[progress["started"], ["user", "course"]]
     unread = ~pd.MultiIndex.from_frame(both[["user", "course"]]).isin(pd.MultiIndex.from_frame(begun))
     refund_time = both["time"] + rng.uniform(0.1, REFUND_DAYS, n) * s.DAY
-    back = (both["course"] >= 0).to_numpy() & unread & (rng.random(n) < REFUNDED)
+    new = who.courses["reworked"].to_numpy()[both["course"].clip(lower=0)] <= both["time"].to_numpy()
+    share = REFUNDED * (1 - new * min(catalogue.REWORK_REFUNDS * c.reworks, 1.0))
+    back = (both["course"] >= 0).to_numpy() & unread & (rng.random(n) < share)
     back &= (refund_time < s.DAYS * s.DAY).to_numpy()
     both["refund"] = np.where(back, both["total"], 0.0)
     both["refund_time"] = np.where(back, refund_time, np.nan)

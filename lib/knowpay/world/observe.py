@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from . import behaviour
+from . import behaviour, incidents
 from . import settings as s
 from .choice import Chooser
 from .people import DEVICES
@@ -123,6 +123,8 @@ def events(
     row["message"] = (np.arange(n) * 7_654_321) % 10**7  # in no order: an id says nothing about time or kind
 
     source, arrived, again = arrivals(row.pop("received"), human, rng)
+    seen = ~(incidents.unseen(c, platform, row["time"], block) & human)[source]
+    source, arrived, again = source[seen], arrived[seen], again[seen]
     marks = {name: m[source] for name, m in mask.items()} | {"duplicate": again}
     out = {name: row[name][source] for name in SENT} | {"received": arrived}
     fresh = np.arange(int(denied.sum()))

@@ -147,7 +147,7 @@ def arrivals(
     More come on festival days, in term starts, in weeks with a larger media budget (by the advertising elasticity),
     and more exam-takers before the exams.
     """
-    busy = demand.components(c)["total"].to_numpy()
+    busy = demand.components(c)[["season", "trend", "term", "festival"]].prod(axis=1).to_numpy()
     wave = np.ones(s.DAYS)
     first, end, factor = demand.EXAM_WAVE
     wave[int(s.seconds(first) // s.DAY) : int(s.seconds(end) // s.DAY) + 1] = factor

@@ -70,6 +70,16 @@ KNOBS = {
     "decline": Knob(1.0, 0.0, 1.2, (0.5, 1.1), "how far use falls before a member leaves, as a multiple"),
     "homophily": Knob(1.0, 0.0, 1.5, (0.5, 1.2), "how far invited people resemble who invited them, as a multiple"),
     "typos": Knob(0.08, 0.0, 0.5, (0.04, 0.12), "share of texts with a slip of the pen"),
+    # Planted effects, as multiples: at 0 the lots are drawn all the same, and nobody answers to them.
+    "note": Knob(1.0, 0.0, 1.4, (0.5, 1.3), "effect of the note against leaving, as a multiple"),
+    "points": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "effect of the points programme, as a multiple"),
+    "month_price": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "answer to the tested prices of the month plan, as a multiple"),
+    "bundle": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "answer to the tested discounts of a pair of courses, as a multiple"),
+    "reworks": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "effect of reworked courses and of the shorter checkout, as a multiple"),
+    "incidents": Knob(1.0, 0.0, 1.2, (0.5, 1.1), "strength of the incidents, as a multiple"),
+    "demand_break": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "visits that the demand break adds, as a multiple"),
+    "campaign_days": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "visits that the day of a campaign adds, as a multiple"),
+    "market_errors": Knob(1.0, 0.0, 5.0, (0.5, 2.0), "scraped prices that are wrong, as a multiple of 6 %"),
 }
 WHOLE = ("courses", "campaigns")
 
@@ -95,6 +105,15 @@ class Setup:
     decline: float
     homophily: float
     typos: float
+    note: float
+    points: float
+    month_price: float
+    bundle: float
+    reworks: float
+    incidents: float
+    demand_break: float
+    campaign_days: float
+    market_errors: float
 
     @property
     def blocks(self) -> int:
@@ -202,6 +221,7 @@ YEAR_SHARE = 0.20  # of those who pay after the trial
 TRIAL_DAYS = 7
 CHURN_SIZE = 2.0  # alpha + beta of the monthly plan: 0.88 + 1.12 at the default knob
 YEAR_CHURN = (1.42, 0.58)  # Beta of the yearly plan: 29 % renew
+EARLY = 0.1  # share of those leaving a paid membership who cancel before the last days of the period
 CHURN_LINK = 0.65  # correlation of churn with low engagement (Gaussian copula)
 
 MESSAGE_COST = 0.20  # yuan

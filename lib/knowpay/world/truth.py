@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from . import catalogue, choice, demand, marketing, membership
+from . import catalogue, checkout, choice, demand, export, incidents, lots, market, marketing, membership
 from . import settings as s
-from .columns import chosen, labels, numbered, text, yuan
+from .columns import chosen, labels, moments, numbered, text, yuan
 from .company import Block, Company, device_ids
 
 SHEET = Path(__file__).with_name("identifiability.csv")
@@ -64,6 +64,43 @@ def company_tables(company: Company) -> dict[str, pa.Table]:
             days.assign(**{n: np.where(demand.is_weekend(), f, 1.0) for n, f in weekend.items()}), preserve_index=False
         ),
         "tolerances": tolerances(c.users),
+        **events_of_the_company(company),
+    }
+
+
+def events_of_the_company(company: Company) -> dict[str, pa.Table]:
+    """Return what changed and went wrong on known days: reworks, incidents, and the wrong prices of the market."""
+    c, k = company.setup, company.courses
+    new = np.flatnonzero(np.isfinite(k["reworked"]))
+    n, none = len(new), np.array([-1])
+    fewer = min(catalogue.REWORK_REFUNDS * c.reworks, 1.0), min(checkout.SHORTER_KEEPS * c.reworks, 1.0)
+    went = pd.DataFrame(incidents.incidents(c))
+    r = market.rival_prices(c, k)
+    r = r.assign(metric=export.scraped(r))[r["error"] != ""]
+    return {
+        "reworks": pa.table(
+            {
+                "kind": text(["course"] * n + ["checkout"]),
+                "product_id": chosen(company.product_ids, np.concatenate([new, none])),
+                "reworked_at": moments(np.append(k["reworked"].to_numpy()[new], s.seconds(checkout.SHORTER))),
+                "keep_on": pa.array([catalogue.REWORK_KEEPS * c.reworks] * n + [0.0]),  # logit, from lesson to lesson
+                "fewer": pa.array([fewer[0]] * n + [fewer[1]]),  # share of refunds, or of abandoned checkouts, spared
+            }
+        ),
+        "incidents": pa.table(
+            {
+                "kind": text(went["kind"]),
+                "platform": text(went["platform"], went["platform"] == ""),
+                "start": moments(went["start"]),
+                "end": moments(went["end"]),
+                "strength": pa.array(went["strength"].to_numpy(float)),
+            }
+        ),
+        "market_errors": pa.table(
+            {"date": pa.array(r["month"]), "source": text(np.full(len(r), "price scrape"))}
+            | {name: text(r[name]) for name in ("entity", "metric", "error")}
+            | {"scraped": pa.array(r["value"].to_numpy()), "right": pa.array(r["right"].to_numpy())}
+        ),
     }
 
 
@@ -125,6 +162,7 @@ def block_tables(company: Company, block: Block, spoiled: pd.DataFrame) -> dict[
         "orders": orders_table(block),
         "unpaid": unpaid_table(company, block),
         "spoiled": spoiled_table(company, block, spoiled),
+        **lots.truth(company, block),
     }
 
 
