@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 from knowpay import world
-from knowpay.world import company
+from knowpay.world import behaviour, company
 
 
 @pytest.fixture(scope="session")
@@ -47,11 +48,18 @@ def first(standard: company.Company) -> company.Block:
     return standard.block(0)
 
 
+def used(block: company.Block) -> pd.DataFrame:
+    """Return looks at the list of courses, checkouts and lessons of a block: what falls before a member leaves."""
+    kinds = [behaviour.CODE[name] for name in ("product_list_viewed", "checkout_started", "lesson_completed")]
+    names = ("time", "event", "user", "course", "lesson")
+    return pd.DataFrame({name: block.events[name] for name in names})[np.isin(block.events["event"], kinds)]
+
+
 @pytest.fixture(scope="session")
 def many(standard: company.Company) -> SimpleNamespace:
     """What all blocks of the standard company did, table by table."""
-    names = ("touches", "purchases", "members", "periods", "orders")
-    parts = [[getattr(block, name) for name in names] for block in standard.blocks()]
+    names = ("touches", "purchases", "members", "periods", "orders", "unpaid", "bundles", "used")
+    parts = [[getattr(block, name) for name in names[:-1]] + [used(block)] for block in standard.blocks()]
     return SimpleNamespace(
         **{name: pd.concat(tables, ignore_index=True) for name, *tables in zip(names, *parts, strict=True)}
     )

@@ -30,7 +30,7 @@ def arrived(standard: company.Company, first: company.Block) -> tuple[pd.DataFra
 @pytest.fixture(scope="module")
 def sent(standard: company.Company, first: company.Block) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The order rows of a block as exported, and ``row, fault`` of those that are spoiled."""
-    return observe.orders(standard.setup, first.who, first.orders, 0)
+    return observe.orders(standard.setup, first.who, first.orders, first.unpaid.iloc[:0], 0)
 
 
 def test_identity_lists_exactly_the_devices_used(

@@ -26,13 +26,14 @@ from knowpay.world import (
 )
 from knowpay.world import settings as s
 from knowpay.world import truth as secret
-from world_records import EXCEPT_USERS, digests, off, same
+from world_records import EXCEPT_USERS, digests, off, profiles, same
 
 PER_USER = ("events", "orders", "memberships", "touches", "reviews", "interactions")
 SECRETS = (
     "segment", "engagement", "price_sensitivity", "means", "patience", "standards", "social", "message_effect",
     "uplift_type", "p_control", "p_message", "bought", "hazard", "cause", "popularity", "v_0", "taste_0", "sentiment",
-    "aspect", "fault", "best_course", "generation", "added", "fatigue", "warmth", "edge",
+    "aspect", "fault", "best_course", "generation", "added", "fatigue", "warmth", "edge", "p_coupon",
+    "expected_purchases",
 )  # fmt: skip
 OTHER = [
     ("seed", 1),
@@ -43,7 +44,30 @@ OTHER = [
     ("courses", 121),
     ("bots", 0.03),
     ("campaigns", 27),
+    ("coupon", 2.0),
+    ("hump", 0.5),
+    ("unpaid", 0.2),
+    ("consent_gaps", 2.0),
+    ("decline", 0.5),
+    ("homophily", 0.5),
+    ("typos", 0.3),
+    *(
+        (name, 0.0)
+        for name in (
+            "note",
+            "points",
+            "month_price",
+            "bundle",
+            "reworks",
+            "incidents",
+            "demand_break",
+            "campaign_days",
+            "market_errors",
+        )
+    ),
 ]
+ELSEWHERE = {"unpaid": "orders", "typos": "reviews", "market_errors": "market"}  # knobs that leave the events alone
+
 SUM = """
 import sys
 from hashlib import sha256
@@ -69,7 +93,8 @@ def test_same_seed_same_bytes(folders: tuple[Path, Path], tmp_path: Path) -> Non
 def test_other_seed_or_knob_other_bytes(what: str, value: float, folders: tuple[Path, Path], tmp_path: Path) -> None:
     seed, knobs = (value, {}) if what == "seed" else (0, {what: value})
     world.write("small", seed, tmp_path / "data", tmp_path / "truth", **knobs)
-    assert digests(tmp_path / "data")["events.parquet"] != digests(folders[0])["events.parquet"]
+    file = f"{ELSEWHERE.get(what, 'events')}.parquet"
+    assert digests(tmp_path / "data")[file] != digests(folders[0])[file]
 
 
 def test_every_knob_is_tried_above() -> None:
@@ -158,14 +183,15 @@ def test_all_tables_are_written(folders: tuple[Path, Path]) -> None:
 
 
 def test_profiles_and_catalogue_are_whole(folders: tuple[Path, Path]) -> None:
-    assert pq.read_metadata(folders[0] / "users.parquet").num_rows == s.SIZES["small"].users
+    assert len(profiles(folders[0])) == s.SIZES["small"].users
     assert pq.read_metadata(folders[0] / "courses.parquet").num_rows == s.SIZES["small"].courses + len(s.PLANS)
 
 
 def test_one_room_leaves_the_draws_of_another_alone(block: company.Block) -> None:
     other = company.found("small", churn=0.6).block(0)
-    assert same(other.touches, block.touches) and same(other.purchases, block.purchases)
     assert not same(other.periods, block.periods)
+    one, other = (company.found("small", churn=churn, decline=0.0).block(0) for churn in (0.44, 0.6))  # it links them
+    assert same(other.touches, one.touches) and same(other.purchases, one.purchases)
 
 
 # People
@@ -213,7 +239,7 @@ def test_a_study_group_is_of_one_segment_and_small(standard: company.Company) ->
 
 def test_k_factor_can_be_counted_from_the_profiles(folders: tuple[Path, Path], truth: SimpleNamespace) -> None:
     stated = yaml.safe_load((folders[1] / "truth.yml").read_text("utf-8"))["k_factor"]
-    users = pd.read_parquet(folders[0] / "users.parquet")
+    users = profiles(folders[0])
     known = users["channel"] == "referral"
     guests = users.loc[known, "referrer_user_id"].value_counts().reindex(users["user_id"], fill_value=0)
     generation = truth.users.set_index("user_id")["generation"]
@@ -224,7 +250,7 @@ def test_k_factor_can_be_counted_from_the_profiles(folders: tuple[Path, Path], t
 def test_accepted_invitations_are_those_of_the_profiles_since_the_records_begin(folders: tuple[Path, Path]) -> None:
     contacts = pd.read_parquet(folders[0] / "interactions.parquet")
     accepted = contacts[contacts["action"] == "invite_accepted"].set_index("user_id")["target_user_id"]
-    users = pd.read_parquet(folders[0] / "users.parquet").dropna(subset="referrer_user_id").set_index("user_id")
+    users = profiles(folders[0]).dropna(subset="referrer_user_id").set_index("user_id")
     since = users[users["created_at"] > s.START + pd.Timedelta(days=1)]
     assert accepted.sort_index().equals(since["referrer_user_id"].sort_index().rename("target_user_id"))
 
@@ -238,7 +264,8 @@ def test_each_generation_invites_fewer_than_it_is(standard: company.Company) -> 
 
 def test_components_of_demand_multiply_to_the_total(truth: SimpleNamespace) -> None:
     days = truth.demand
-    assert np.array_equal(days[["season", "trend", "term", "festival"]].prod(axis=1), days["total"])
+    parts = ["season", "trend", "term", "festival", "shift", "campaign"]
+    assert np.allclose(days[parts].prod(axis=1), days["total"], rtol=1e-12)
 
 
 def test_demand_has_one_row_per_day(truth: SimpleNamespace) -> None:

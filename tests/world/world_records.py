@@ -20,6 +20,11 @@ def digests(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def profiles(folder: Path) -> pd.DataFrame:
+    """Return the users of an export as they were last: whoever withdrew a consent has two rows."""
+    return pd.read_parquet(folder / "users.parquet").drop_duplicates("user_id", keep="last")
+
+
 def same(one: object, other: object) -> bool:
     """Return whether two blocks, or parts of blocks, hold the same values."""
     if is_dataclass(one):

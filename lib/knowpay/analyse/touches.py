@@ -27,15 +27,51 @@ WINDOW_DAYS = 14
 
 
 def outcomes(ds: Dataset, window_days: int = WINDOW_DAYS) -> pd.DataFrame:
+    """Return one row per usable touch of plain messages, controls included, in order of time and id.
+
+    As `offers`, but where a campaign drew messages with a discount beside others, those with it are left out: a lower
+    price is another treatment. The propensities are those among the arms that stay.
+    """
+    rows = offers(ds, window_days)
+    return among(rows, ~_dearer(rows))
+
+
+def _dearer(rows: pd.DataFrame) -> pd.Series:
+    """Which touches carry a discount in a campaign that has messages without one."""
+    plain = (rows["message"] & ~rows["discounted"]).groupby(rows["campaign_id"]).transform("any")
+    return rows["discounted"] & plain
+
+
+def among(rows: pd.DataFrame, keep: pd.Series) -> pd.DataFrame:
+    """Return the touches to ``keep``, whole arms of each campaign, with their propensities given that one of these was
+    drawn, and ``messages`` counted anew.
+
+    With two arms or more kept, P(arm | kept) = P(arm) / sum of P over the kept arms of campaign and stratum.
+    """
+    kept = rows[keep].reset_index(drop=True)
+    by = [kept["campaign_id"], kept["stratum"].fillna("")]
+    odds = kept["propensity"].groupby([*by, kept["arm"]]).mean()
+    total = odds.groupby(level=[0, 1]).sum()
+    some = ~keep.groupby(rows["campaign_id"]).all()  # campaigns that lose an arm; the others stay as they are
+    lost = kept["campaign_id"].map(some).to_numpy(bool)
+    share = total.reindex(pd.MultiIndex.from_arrays(by)).to_numpy(dtype=float)
+    return kept.assign(
+        propensity=np.where(lost, kept["propensity"] / share, kept["propensity"]),
+        messages=kept["arm"].where(kept["arm"] != CONTROL).groupby(kept["campaign_id"]).transform("nunique"),
+    )
+
+
+def offers(ds: Dataset, window_days: int = WINDOW_DAYS) -> pd.DataFrame:
     """Return one row per usable touch, controls included, in order of time and id.
 
     Columns: ``touch_id, campaign_id, user_id, product_id`` (the promoted course), ``assigned_at, stratum, arm,
-    message`` (bool), ``propensity`` (the probability of the arm drawn), ``cost`` (yuan), ``price`` (yuan) and
-    ``bought`` (a paid order of that course within ``window_days`` of the assignment) and ``messages`` (arms of the
-    campaign but control).
+    message`` (bool), ``propensity`` (the probability of the arm drawn), ``cost`` (yuan), ``price`` (yuan), ``bought``
+    (a paid order of that course within ``window_days`` of the assignment), ``messages`` (arms of the campaign but
+    control) and ``discounted`` (the message promised a lower price).
 
     Usable are touches of people who may be sent something personal, whose arm was drawn at random for each person at
-    known odds, in campaigns with a control and a message, watched for the whole window. `left_out` counts the others.
+    known odds, in campaigns for a course with a control and a message, watched for the whole window. `left_out` counts
+    the others.
     """
     rows = _judged(ds, window_days)
     t = ibis.memtable(rows.loc[rows["reason"] == "", ["touch_id", "user_id", "product_id", "assigned_at"]])
@@ -52,7 +88,7 @@ def outcomes(ds: Dataset, window_days: int = WINDOW_DAYS) -> pd.DataFrame:
         cost=rows["cost"].fillna(0.0),
         bought=rows["touch_id"].isin(bought),
         messages=rows["arm"].where(rows["arm"] != CONTROL).groupby(rows["campaign_id"]).transform("nunique"),
-    )[[*keys, "arm", "message", "propensity", "cost", "price", "bought", "messages"]]
+    )[[*keys, "arm", "message", "propensity", "cost", "price", "bought", "messages", "discounted"]]
 
 
 def left_out(ds: Dataset, window_days: int = WINDOW_DAYS) -> pd.Series:
@@ -80,6 +116,7 @@ def _touches(ds: Dataset, window_days: int) -> Table:
         (t.assignment.isin(("cluster_randomised", "switchback")), "drawn for groups of people, or for periods"),
         (t.assignment.notin(RANDOMISED), "not drawn at random"),
         ((t.propensity.isnull()) | (t.propensity <= 0) | (t.propensity >= 1), "the odds of the draw are not known"),
+        (t.creative.isnull(), "promotes no course"),
         (t.user_id.isnull(), "no user id"),
         (t.may.isnull(), "not a user of this company"),
         (t.may != "", "the person may not be sent something personal"),
@@ -90,6 +127,7 @@ def _touches(ds: Dataset, window_days: int) -> Table:
         *("touch_id", "campaign_id", "user_id", "assigned_at", "stratum", "propensity", "cost", "price"),
         arm="variation_id",
         product_id="creative",
+        discounted=(t.offer_discount > 0).fill_null(False) | t.coupon.notnull(),
         reason=reason,
     )
 
@@ -103,8 +141,8 @@ def contrast(rows: pd.DataFrame, arm: str) -> pd.DataFrame:
         named = ", ".join(sorted(set(rows["arm"]) - {CONTROL})) or "none"
         raise ValueError(f"No campaign drew the arm {arm!r} as a message; the arms are {named}.")
     campaigns = rows.loc[rows["arm"] == arm, "campaign_id"].unique()
-    keep = rows["campaign_id"].isin(campaigns) & rows["arm"].isin([arm, CONTROL])
-    return rows[keep].assign(messages=1).reset_index(drop=True)
+    rows = rows[rows["campaign_id"].isin(campaigns)].reset_index(drop=True)
+    return among(rows, rows["arm"].isin([arm, CONTROL]))
 
 
 def stands_for(rows: pd.DataFrame) -> np.ndarray:

@@ -110,11 +110,13 @@ def lots(ds: Dataset, campaigns: int, purchases: int, window_days: int) -> str:
     window = f"INTERVAL {window_days} DAY"
     drawn = ds.con.con.execute(f"""
         WITH lots AS (
-            SELECT touch_id, t.user_id, campaign_id, creative, assigned_at, price, variation_id = 'control' AS held
+            SELECT touch_id, t.user_id, campaign_id, creative, assigned_at, price, variation_id = 'control' AS held,
+            coalesce(offer_discount > 0, false) OR coupon IS NOT NULL AS discounted
             FROM touches t LEFT JOIN courses ON product_id = creative
             WHERE assignment IN ('randomised', 'stratified') AND propensity > 0 AND propensity < 1
-            AND t.user_id IS NOT NULL AND assigned_at + {window} <= {_at(ds.observation_end)}
-            AND t.{MAY.format("personal")}),
+            AND creative IS NOT NULL AND t.user_id IS NOT NULL AND assigned_at + {window} <= {_at(ds.observation_end)}
+            AND t.{MAY.format("personal")}
+            QUALIFY NOT discounted OR NOT bool_or(NOT held AND NOT discounted) OVER (PARTITION BY campaign_id)),
         hits AS (
             SELECT DISTINCT touch_id FROM lots l
             JOIN paid_orders o ON o.user_id = l.user_id AND o.product_id = l.creative

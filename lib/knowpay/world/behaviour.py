@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from . import demand
+from . import demand, incidents
 from . import settings as s
 from .choice import Chooser
 from .learning import DONE
@@ -17,6 +17,7 @@ EVENTS = (
 )  # fmt: skip
 CODE = {name: code for code, name in enumerate(EVENTS)}
 NOT_LOGGED_IN = 0.10  # share of visits made without logging in
+LISTED, SEARCHED = 0.5, 0.15  # of visits: with a look at the list of courses, with a search
 LOOKED = 1.2  # visits before the registration, on average
 COLUMNS = {"time": np.float64, "event": np.int8, "user": np.int32, "course": np.int16, "lesson": np.int16,
            "logged_in": bool, "second": bool}  # fmt: skip
@@ -32,6 +33,7 @@ def log(
     periods: pd.DataFrame,
     steps: dict[str, np.ndarray],
     shares: pd.DataFrame,
+    carts: pd.DataFrame,
     block: int,
 ) -> dict[str, np.ndarray]:
     """Return the block's events, in no order: ``time, event`` (code), ``user, course`` (-1 none), ``lesson`` (0 none).
@@ -48,17 +50,23 @@ def log(
     add("page_viewed", start, user, logged_in=~anonymous, second=second)
     for event, seconds, at in (
         ("logged_in", 4, ~anonymous & (rng.random(len(start)) < 0.3)),
-        ("product_list_viewed", 10, browsing < 0.7),
-        ("products_searched", 12, browsing > 0.82),
+        ("product_list_viewed", 10, browsing < LISTED),
+        ("products_searched", 12, browsing > 1 - SEARCHED),
     ):
         at = np.flatnonzero(at)
         add(event, start[at] + seconds, user[at], logged_in=~anonymous[at], second=second[at])
     page_in, page_second = ~anonymous[pages["visit"]], second[pages["visit"]]
     add("product_viewed", pages["time"], pages["user"], pages["course"], logged_in=page_in, second=page_second)
-    carted = np.flatnonzero(page_in & (rng.random(len(page_in)) < 0.03))
-    asked = carted[rng.random(len(carted)) < 0.5]
-    for event, seconds, at in (("product_added", 15, carted), ("checkout_started", 19, asked)):
-        add(event, pages["time"][at] + seconds, pages["user"][at], pages["course"][at], second=page_second[at])
+    for event, seconds, some in (("product_added", 15, carts), ("checkout_started", 19, carts[carts["asked"]])):
+        at, when = some["page"].to_numpy(), some["time"].to_numpy()
+        add(event, when + seconds, some["user"], some["course"], second=page_second[at] & (at >= 0))
+    failed = carts[carts["own_visit"]]
+    add("product_viewed", failed["time"], failed["user"], failed["course"])
+    strangers = incidents.burst(c, who.users, who.first, len(start), block)
+    add("page_viewed", strangers["time"], strangers["user"], logged_in=False)
+    about = who.draw(strangers["user"], c.stream("burst pages", block))
+    look = strangers["page"] & (who.courses["published"].to_numpy()[about] <= strangers["time"])
+    add("product_viewed", strangers["time"][look] + 20, strangers["user"][look], about[look], logged_in=False)
     when, buyer, bought = (purchases[name].to_numpy() for name in ("time", "user", "course"))
     led = purchases["own_visit"].to_numpy()  # these people came for this course: their visit is made here
     add("page_viewed", when[led] - 60, buyer[led])

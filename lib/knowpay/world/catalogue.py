@@ -75,13 +75,16 @@ FORMS = (
     ("体验课", "taster class", "course", (9.9,), (3, 5)),
 )
 FORM_SHARE = np.array([0.34, 0.12, 0.22, 0.22, 0.10])
-FORM_APPEAL = np.array([0.0, 3.9, 0.2, -2.2, -3.5])  # purchase logit at equal price: what a form is worth to people
+FORM_APPEAL = np.array([0.0, 4.6, 0.2, -2.2, -1.75])  # purchase logit at equal price: what a form is worth to people
 FORM_MEANS = np.array([1.0, 1.0, 1.0, 0.8, 0.0])  # how much a person's means matter: anybody can pay for a taster
 CAMP, TASTER = 1, 4
 FULL = (0, 1, 2)  # the forms that teach a subject whole: neither audio nor taster
 LEVELS = ("beginner", "intermediate", "advanced")
 SALE_DAYS, SALE_SHARE, SALES = 14, 0.15, (0.8, 0.7)  # a lot decides every 14 days which courses are on sale
 FESTIVAL_PRICE, FESTIVAL_DAYS = 0.75, 3  # everything on sale on a festival and the two days before
+REWORKS = 24  # courses made anew, at most a fifth of the catalogue; two thirds of them among the promoted ones
+REWORKED_FROM, REWORKED_TO = "2024-11-01", "2025-06-30"
+REWORK_KEEPS, REWORK_REFUNDS = 0.5, 0.6  # on the logit of going on to the next lesson; share of refunds it spares
 RULES = 8  # planted association rules
 
 
@@ -134,6 +137,15 @@ def vectors(courses: pd.DataFrame) -> np.ndarray:
     return courses[[f"v_{k}" for k in range(len(s.TOPICS))]].to_numpy()
 
 
+def draw(courses: pd.DataFrame) -> np.ndarray:
+    """Return how many would buy each course at list price: the log of the mean odds over the segments, less a level."""
+    match = vectors(courses) @ s.SEGMENT_TASTE.T  # (courses, segments)
+    spread = 0.5 * (s.BUY_TASTE * s.TASTE_SPREAD) ** 2 * (vectors(courses) ** 2).sum(axis=1)
+    taste = np.log(np.exp(s.BUY_TASTE * match) @ s.SEGMENT_SHARE) + spread
+    price = np.log(courses["base_price"].to_numpy() / s.REFERENCE_PRICE)
+    return taste + s.BUY_QUALITY * courses["quality"].to_numpy() - s.BUY_PRICE * price
+
+
 def price_days(c: s.Setup, courses: pd.DataFrame) -> np.ndarray:
     """Return what each course costs on each day, yuan, shape (courses, DAYS): one price per course and day.
 
@@ -149,6 +161,25 @@ def price_days(c: s.Setup, courses: pd.DataFrame) -> np.ndarray:
         window = slice(max(day - FESTIVAL_DAYS + 1, 0), day + 1)
         factor[:, window] = np.minimum(factor[:, window], FESTIVAL_PRICE)
     return np.round(courses["price"].to_numpy()[:, None] * factor, 1)
+
+
+def reworked(c: s.Setup, courses: pd.DataFrame, promoted: np.ndarray) -> pd.DataFrame:
+    """Return the courses with ``reworked``: from when on it is the new edition that is sold (seconds, inf: never).
+
+    ``promoted`` are the rows of courses with a campaign. Courses and days are drawn by lot, so those that were not made
+    anew are a fair comparison.
+    """
+    rng = c.stream("reworks")
+    old = courses["form"].isin(FULL).to_numpy() & (courses["published"] < 0).to_numpy()
+    mixed = rng.permutation(np.flatnonzero(old))
+    shown = np.isin(mixed, promoted)
+    number = min(REWORKS, len(courses) // 5)
+    first = mixed[shown][: number * 2 // 3]
+    chosen = np.concatenate([first, mixed[~shown][: number - len(first)]])
+    days = [s.seconds(date) // s.DAY for date in (REWORKED_FROM, REWORKED_TO)]
+    time = np.full(len(courses), np.inf)
+    time[chosen] = rng.integers(*days, len(chosen), endpoint=True) * s.DAY
+    return courses.assign(reworked=time)
 
 
 def planted_rules(c: s.Setup, courses: pd.DataFrame, promoted: np.ndarray) -> pd.DataFrame:

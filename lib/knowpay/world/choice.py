@@ -11,14 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from . import catalogue, demand
+from . import catalogue, demand, trials
 from . import settings as s
 from .people import tastes
 
 QUALITY_PULL = 0.4  # of quality on the choice of a page
-PAGES = 1.5  # course pages a visit, on average
-FLOOR = 0.12  # interest never fades below this share
-UPGRADE, UPGRADE_DAYS = 0.04, 21.0  # share of taster buyers who then buy a full course of the topic, and how soon
+PAGES = 1.0  # course pages a visit, on average
+UPGRADE, UPGRADE_DAYS = 0.035, 21.0  # share of taster buyers who then buy a full course of the topic, and how soon
 BUY_AFTER = 35  # seconds from the page to the order
 
 
@@ -76,7 +75,14 @@ class Chooser:
         return self.interest(user, np.full(len(user), course), np.full(len(user), time))
 
     def edge(self, user: np.ndarray, time: np.ndarray) -> np.ndarray:
-        """Return how much more easily invited people buy: it wears off with the time since they registered."""
+        """Return how much more easily people buy at a time than their traits say (logit).
+
+        Those who were invited (`invited`), and those who have joined points.
+        """
+        return self.invited(user, time) + self.trait("points_effect", user) * (self.trait("points_from", user) <= time)
+
+    def invited(self, user: np.ndarray, time: np.ndarray) -> np.ndarray:
+        """Return what having been invited adds (logit): it wears off with the time since the registration."""
         edge = np.zeros(len(user))
         invited = np.flatnonzero(self.trait("channel", user) == s.CHANNELS.index("referral"))
         age = np.maximum(time[invited] - self.trait("created", user[invited]), 0) / s.DAY
@@ -107,7 +113,7 @@ def visits(c: s.Setup, who: Chooser, block: int) -> dict[str, np.ndarray]:
     days = days.reshape(len(s.SEGMENTS), s.WEEKS, 7)
     created = who.users["created"].to_numpy()
     age = (np.arange(s.WEEKS) * 7 + 3.5 - (created / s.DAY)[:, None]).astype(np.float32)
-    fade = np.maximum(np.exp(-np.maximum(age, 0) / who.users["fade_days"].to_numpy(np.float32)[:, None]), FLOOR)
+    fade = np.maximum(np.exp(-np.maximum(age, 0) / who.users["fade_days"].to_numpy(np.float32)[:, None]), s.FLOOR)
     rate = fade * (who.users["weekly_rate"].to_numpy(np.float32) / 7)[:, None] * days.sum(axis=2)[segment]
     rate[age < -3.5] = 0
     count = rng.poisson(rate).ravel()
@@ -140,7 +146,7 @@ def course_pages(c: s.Setup, who: Chooser, visit: dict[str, np.ndarray], block: 
 
 
 def spontaneous_purchases(c: s.Setup, who: Chooser, pages: dict[str, np.ndarray], block: int) -> pd.DataFrame:
-    """Return purchases made without a campaign: ``user, course, time, own_visit``; the first per pair.
+    """Return purchases made without a campaign: ``user, course, time, own_visit, coupon`` (False); the first per pair.
 
     At the page of the course, or as a full course after a taster class of its topic, they come for it (``own_visit``).
     """
@@ -149,7 +155,7 @@ def spontaneous_purchases(c: s.Setup, who: Chooser, pages: dict[str, np.ndarray]
     staff = who.trait("is_staff", pages["user"]) | who.trait("is_test", pages["user"])
     at = np.flatnonzero((rng.random(len(p)) < p) & ~staff)
     bought = pd.DataFrame({name: pages[name][at] for name in ("user", "course", "time")})
-    bought = bought.assign(time=bought["time"] + BUY_AFTER, own_visit=False)
+    bought = bought.assign(time=bought["time"] + BUY_AFTER, own_visit=False, coupon=False)
     bought = bought.drop_duplicates(["user", "course"], ignore_index=True)  # rows are in order of time by user
     also = pd.concat([bought, upgrades(who, bought, rng)], ignore_index=True)
     published = who.courses["published"].to_numpy()[also["course"]] <= also["time"]
@@ -173,12 +179,26 @@ def upgrades(who: Chooser, bought: pd.DataFrame, rng: np.random.Generator) -> pd
     return pd.concat(parts)
 
 
-def taken_along(c: s.Setup, who: Chooser, rules: pd.DataFrame, purchases: pd.DataFrame, block: int) -> pd.DataFrame:
-    """Return the purchases with those that the planted rules add a minute later, one per user and course, by time."""
+def taken_along(
+    c: s.Setup, who: Chooser, rules: pd.DataFrame, purchases: pd.DataFrame, block: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return (purchases with those that the planted rules add a minute later, offers of the bundle test).
+
+    One purchase per user and course, by time; ``off`` is what a bundle takes off the price (yuan), ``code`` its coupon.
+    offers: those of `trials.bundles` that were made, with ``taken``.
+    """
     rng = c.stream("rules", block)
     along = purchases.merge(rules, left_on="course", right_on="antecedent")
-    along = along[rng.random(len(along)) < along["added"]]
-    along = along.assign(course=along["consequent"], time=along["time"] + 60, own_visit=False)[list(purchases)]
-    both = pd.concat([purchases, along[along["time"] < s.DAYS * s.DAY]], ignore_index=True)
+    chance, offers = trials.bundles(c, who, along, block)
+    take = rng.random(len(along)) < chance
+    own = purchases[["user", "course", "time"]].rename(columns={"course": "consequent", "time": "had"})
+    had = offers.reset_index().merge(own, on=["user", "consequent"])
+    offers = offers.assign(taken=take).drop(index=had.loc[had["had"] <= had["time"] + 60, "index"])
+    along = along.assign(course=along["consequent"], time=along["time"] + 60, own_visit=False, coupon=False)[
+        list(purchases)
+    ]
+    along = along.assign(off=offers["off"], code=offers["code"])[take]
+    along = along.dropna(subset="off")  # the others had the second course already
+    both = pd.concat([purchases.assign(off=0.0, code=""), along[along["time"] < s.DAYS * s.DAY]], ignore_index=True)
     both = both.sort_values(["time", "user", "course"], kind="stable")
-    return both.drop_duplicates(["user", "course"], ignore_index=True)
+    return both.drop_duplicates(["user", "course"], ignore_index=True), offers[offers["arm"] >= 0]

@@ -12,7 +12,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from . import behaviour, choice, feedback, learning, marketing, membership, money, people, social
+from . import (
+    behaviour,
+    checkout,
+    choice,
+    feedback,
+    incidents,
+    learning,
+    marketing,
+    membership,
+    money,
+    people,
+    social,
+    trials,
+)
 from . import catalogue as shelf
 from . import market as outside
 from . import settings as s
@@ -52,19 +65,22 @@ class Company:
         """Return everything that the users of one block did."""
         c, last = self.setup, min((number + 1) * s.BLOCK, self.setup.users)
         who = choice.chooser(self.users, self.courses, self.prices, number * s.BLOCK, last)
-        members, periods = membership.memberships(c, self.users, who.rows, number)
+        members, periods, spells = membership.memberships(c, self.users, who.rows, number)
         visits = choice.visits(c, who, number)
         pages = choice.course_pages(c, who, visits, number)
-        spontaneous = choice.spontaneous_purchases(c, who, pages, number)
+        visits, pages = membership.fewer(c, who, spells, visits, pages, number)
+        tried = choice.spontaneous_purchases(c, who, pages, number)
+        spontaneous, lost = incidents.stopped(c, who.trait("device", tried["user"].to_numpy()), tried, number)
         touches, promoted, fatigue, warmth = marketing.touches(c, who, self.calendar, visits, spontaneous, number)
         settled = marketing.settle(touches, promoted, spontaneous)
-        purchases = choice.taken_along(c, who, self.rules, settled, number)
+        purchases, bundles = choice.taken_along(c, who, self.rules, settled, number)
         enrolled = learning.enrolments(c, who, purchases, periods, number)
-        progress, steps = learning.lessons(c, who, enrolled, number)
+        progress, steps = learning.lessons(c, who, enrolled, spells, number)
         orders = money.orders(c, who, purchases, periods, progress, number)
+        carts = checkout.checkouts(c, who, pages, purchases, incidents.lost(lost, touches), number)
         contacts = social.interactions(c, self.users, who.rows, pages, number)
         shares = contacts[contacts["action"] == "share"]
-        events = behaviour.log(c, who, visits, pages, purchases, orders, periods, steps, shares, number)
+        events = behaviour.log(c, who, visits, pages, purchases, orders, periods, steps, shares, carts, number)
         return Block(
             number=number,
             who=who,
@@ -76,8 +92,10 @@ class Company:
             fatigue=fatigue,
             warmth=warmth,
             purchases=purchases,
+            bundles=bundles,
             progress=progress,
             orders=orders,
+            unpaid=checkout.unpaid(c, who, carts, orders, number),
             interactions=contacts,
             reviews=feedback.reviews(c, who, progress, periods, number),
             ticked=feedback.ticked_reason(c, periods, number),
@@ -99,8 +117,10 @@ class Block:
     fatigue: np.ndarray
     warmth: np.ndarray
     purchases: pd.DataFrame
+    bundles: pd.DataFrame
     progress: pd.DataFrame
     orders: pd.DataFrame
+    unpaid: pd.DataFrame
     interactions: pd.DataFrame
     reviews: pd.DataFrame
     ticked: np.ndarray
@@ -140,9 +160,10 @@ def found(size: str, seed: int = 0, **knobs: float) -> Company:
     """
     c = s.setup(size, seed, **knobs)
     budget = outside.budgets(c)
-    users, courses = people.people(c, budget), shelf.catalogue(c)
+    users, courses = trials.points(c, people.people(c, budget)), shelf.catalogue(c)
     calendar = marketing.calendar(c, courses)
-    rules = shelf.planted_rules(c, courses, np.array([k.course for k in calendar], dtype=np.int64))
+    promoted = np.array([k.course for k in calendar], dtype=np.int64)
+    courses, rules = shelf.reworked(c, courses, promoted), shelf.planted_rules(c, courses, promoted)
     return Company(c, users, courses, shelf.price_days(c, courses), rules, budget, calendar)
 
 

@@ -22,6 +22,9 @@ TERMS = (
     ("2025-09-01", "2025-09-20", 1.25),
 )
 BREAK = ("2025-04-01", 1.08)  # the trend break: a new app version
+DEMAND_BREAK = ("2025-09-01", 1.15)  # a lasting one: the visits of everybody, whoever registers
+FIRST_CAMPAIGN, LAST_CAMPAIGN = 21, s.DAYS - 21  # days of the first and of the last campaign
+CAMPAIGN_DAY = (1.25, 1.10)  # everybody's visits on the day of a campaign, and on the day after
 EXAM_WAVE = ("2025-03-01", "2025-04-30", 1.8)  # in these weeks more of the newcomers prepare for an exam
 WEEKEND_FACTOR = np.array([0.75, 1.0, 1.35, 0.9])  # Saturday and Sunday against a weekday, by segment
 # Hour profile of each segment: (peak hour, width in hours, weight) of the bumps of a day.
@@ -36,7 +39,11 @@ HOURS = np.array(
 
 
 def components(c: s.Setup) -> pd.DataFrame:
-    """Return one row per day: ``date, season, trend, term, festival`` (multipliers) and their product ``total``."""
+    """Return one row per day: multipliers and their product ``total``.
+
+    ``date, season, trend, term, festival`` move visits and registrations, ``shift`` (the demand break) and ``campaign``
+    (the days of campaigns) move visits only.
+    """
     day = np.arange(s.DAYS)
     season = 1 + 0.12 * c.season * np.cos(2 * np.pi * (day - 150) / 365.25)  # more in winter evenings
     trend = np.where(day >= s.seconds(BREAK[0]) / s.DAY, BREAK[1], 1.0)
@@ -45,11 +52,19 @@ def components(c: s.Setup) -> pd.DataFrame:
         term[int(s.seconds(first) // s.DAY) : int(s.seconds(last) // s.DAY) + 1] = 1 + (size - 1) * c.season
     for date, size in FESTIVALS.items():
         festival[int(s.seconds(date) // s.DAY)] = 1 + (size - 1) * c.season
+    shift = np.where(day >= s.seconds(DEMAND_BREAK[0]) / s.DAY, 1 + (DEMAND_BREAK[1] - 1) * c.demand_break, 1.0)
+    campaign = np.ones(s.DAYS)
+    for after, size in reversed(list(enumerate(CAMPAIGN_DAY))):
+        campaign[campaign_days(c) + after] = 1 + (size - 1) * c.campaign_days
     date = (s.START + pd.to_timedelta(day, unit="D")).date
-    total = season * trend * term * festival
-    return pd.DataFrame(
-        {"date": date, "season": season, "trend": trend, "term": term, "festival": festival, "total": total}
-    )
+    table = {"season": season, "trend": trend, "term": term, "festival": festival, "shift": shift, "campaign": campaign}
+    return pd.DataFrame({"date": date} | table | {"total": np.prod(list(table.values()), axis=0)})
+
+
+def campaign_days(c: s.Setup) -> np.ndarray:
+    """Return the days of the campaigns, evenly spread, shape (campaigns,)."""
+    days = np.floor(np.linspace(FIRST_CAMPAIGN, LAST_CAMPAIGN, max(c.campaigns, 1)))
+    return days[: c.campaigns].astype(int)
 
 
 def is_weekend() -> np.ndarray:

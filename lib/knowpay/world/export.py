@@ -6,12 +6,16 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from . import behaviour, catalogue, observe, people
+from . import behaviour, catalogue, checkout, lots, marketing, observe, people
 from . import market as outside
 from . import settings as s
 from .columns import chosen, flags, labels, moments, numbered, text, yuan
 from .company import Block, Company, device_ids
 from .learning import DONE
+
+ASSIGNMENTS = ("randomised", "stratified", "cluster_randomised", "rule", "unknown")
+DRAWN = {"even": 0, "ninety": 0, "offer": 0, "stratified": 1, "offer_stratified": 1, "cluster": 2, "rule": 3,
+         "agency": 4}  # fmt: skip
 
 
 def manifest(company: Company) -> dict:
@@ -46,7 +50,7 @@ def block_tables(company: Company, block: Block) -> tuple[dict[str, pa.Table], p
     bad = observe.mark_rows(marks)
     ids = block.message_ids(events["message"][bad["row"]])
     spoiled = [bad.assign(table="events", id=ids.to_pylist())]
-    paid, bad = observe.orders(company.setup, block.who, block.orders, block.number)
+    paid, bad = observe.orders(company.setup, block.who, block.orders, block.unpaid, block.number)
     order_table = orders_table(company, block, paid)
     spoiled.append(bad.assign(table="orders", id=order_table["order_id"].to_pandas().to_numpy()[bad["row"]]))
     sent = block.touches[(block.touches["design"] != "agency") | block.touches["message"]]
@@ -57,6 +61,7 @@ def block_tables(company: Company, block: Block) -> tuple[dict[str, pa.Table], p
     hidden = block.who.first + np.flatnonzero(observe.unflagged(company.users)[block.who.rows])
     names = chosen(company.user_ids, hidden).to_pandas()
     spoiled.append(pd.DataFrame({"row": hidden, "fault": "test_account", "table": "users", "id": names}))
+    table = lots.added(table, company, block)
     tables = {
         "events": events_table(company, block, events, numbers),
         "orders": order_table,
@@ -69,10 +74,10 @@ def block_tables(company: Company, block: Block) -> tuple[dict[str, pa.Table], p
 
 
 def users_table(company: Company) -> pa.Table:
-    """Return the users as their profile pages know them."""
+    """Return the users as their profile pages know them; whoever withdrew a consent has a later row that says so."""
     u, ids = company.users, company.user_ids
     hidden = company.setup.stream("profiles").random(len(u)) < 0.25  # a quarter leave the profile empty
-    consent = ("granted", "denied")
+    row, since = consent_rows(u)
     table = {
         "user_id": ids,
         "created_at": moments(u["created"]),
@@ -87,13 +92,33 @@ def users_table(company: Company) -> pa.Table:
         "device_os": labels(u["device"], people.DEVICES),
         "is_test": flags(u["is_test"] & ~observe.unflagged(u)),
         "is_staff": flags(u["is_staff"]),
-        "consent_analytics": labels(u["analytics_denied"], consent),
-        "consent_marketing": labels(u["marketing_denied"], consent),
         "personalization_opt_out": flags(u["opted_out"]),
         "under_14": flags(u["under_14"]),
         "study_group": numbered("g", u["group"], 5),
     }
-    return pa.table(table)
+    consents = {f"consent_{name}": consent(u, name, row, since) for name in people.CONSENT_GAPS}
+    rows = pa.table(table).take(pa.array(row)).append_column("updated_at", moments(since))
+    for name, column in consents.items():
+        rows = rows.append_column(name, column)
+    return rows
+
+
+def consent_rows(users: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Return (user, time) of the rows of the users: one each from the registration, then one for each withdrawal."""
+    row, since = [np.arange(len(users))], [users["created"].to_numpy()]
+    for name in people.CONSENT_GAPS:
+        when = users[f"{name}_withdrawn"].to_numpy()
+        row.append(np.flatnonzero(np.isfinite(when)))
+        since.append(when[row[-1]])
+    return np.concatenate(row), np.concatenate(since)
+
+
+def consent(users: pd.DataFrame, name: str, row: np.ndarray, since: np.ndarray) -> pa.Array:
+    """Return what users (``row``) had said at a time (``since``) to the consent of that name."""
+    denied, unknown, withdrawn = (
+        users[f"{name}_{word}"].to_numpy()[row] for word in ("denied", "unknown", "withdrawn")
+    )
+    return labels(np.select([denied | (since >= withdrawn), unknown], [1, 2], 0), ("granted", "denied", "unknown"))
 
 
 def courses_table(company: Company) -> pa.Table:
@@ -112,6 +137,7 @@ def courses_table(company: Company) -> pa.Table:
         "duration_seconds": pa.array([*(k["lessons"] * k["lesson_seconds"]).astype(float), *[None] * plans]),
         "level": [*(catalogue.LEVELS[j] for j in k["level"]), *[None] * plans],
         "published_at": moments([*k["published"], *[-400 * s.DAY] * plans]),
+        "reworked_at": moments([*k["reworked"].replace(np.inf, np.nan), *[np.nan] * plans]),
         "title_en": [*k["title_en"], "Monthly membership", "Yearly membership"],
         "abstract": [*k["abstract_zh"], *[None] * plans],
         "abstract_en": [*k["abstract_en"], *[None] * plans],
@@ -153,7 +179,8 @@ def orders_table(company: Company, block: Block, o: pd.DataFrame) -> pa.Table:
             "order_id": block.order_ids(o["number"], ~o["has_id"]),
             "user_id": chosen(company.user_ids, o["user"]),
             "timestamp": moments(o["time"]),
-            "status": labels((~none).astype(int), ["paid", "refunded"]),
+            "created_at": moments(o["time"] - checkout.PLACED_BEFORE),
+            "status": text(o["status"]),
             "order_type": text(o["label"]),
             "product_id": chosen(company.product_ids, sold(company, o["course"])),
             "subtotal": yuan(o["subtotal"]),
@@ -173,7 +200,7 @@ def orders_table(company: Company, block: Block, o: pd.DataFrame) -> pa.Table:
 
 def memberships_table(company: Company, block: Block) -> pa.Table:
     """Return the periods; the reason is what the leaver ticked, if anything."""
-    p, prices = block.periods, np.round(s.PLAN_PRICE * company.setup.price_level, 1)
+    p = block.periods
     number = block.orders.set_index("period").index
     of = pd.Series(np.arange(len(number)), index=number).drop(index=-1, errors="ignore").reindex(p["order"])
     paid = of.notna().to_numpy() & (p["order"] >= 0).to_numpy()
@@ -187,7 +214,7 @@ def memberships_table(company: Company, block: Block) -> pa.Table:
             "current_period_start": moments(p["start"]),
             "current_period_end": moments(p["end"]),
             "interval": labels(p["plan"], ["month", "year"]),
-            "price": yuan(np.where(p["period_no"] == 0, 0.0, prices[p["plan"]])),
+            "price": yuan(np.round(p["price"] * company.setup.price_level, 1)),
             "currency": pa.array(["CNY"] * len(p)),
             "auto_renew": flags(p["canceled_at"].isna()),
             "canceled_at": moments(p["canceled_at"]),
@@ -204,12 +231,10 @@ def touches_table(company: Company, block: Block, t: pd.DataFrame) -> pa.Table:
     wait = rng.exponential(3 * 3600, len(t))
     before = np.where(t["bought"], t["ordered"] - t["time"] - 200, np.inf)  # whoever buys has read the message by then
     wait = np.minimum(wait, before)
-    kind = t["design"].map(
-        {"even": 0, "ninety": 0, "stratified": 1, "cluster": 2, "rule": 3, "agency": 4}
-    ).to_numpy(dtype=int)  # fmt: skip
+    kind = t["design"].map(DRAWN).to_numpy(dtype=int)
     cluster = (t["design"] == "cluster").to_numpy()
-    arm = np.where(t["message"], t["propensity"], 1 - t["propensity"])
-    drawn = np.isfinite(arm) & (kind != 4)
+    arm = t["propensity"].to_numpy()
+    drawn, coupon = np.isfinite(arm) & (kind != 4), (t["arm"] == 2).to_numpy()
     groups = company.users["group"].to_numpy()[t["user"]]
     return pa.table(
         {
@@ -220,12 +245,15 @@ def touches_table(company: Company, block: Block, t: pd.DataFrame) -> pa.Table:
             "unit_type": labels(cluster, ["user", "cluster"]),
             "cluster_id": numbered("g", groups, 5, ~cluster),
             "assigned_at": moments(t["time"]),
-            "assignment": labels(kind, ["randomised", "stratified", "cluster_randomised", "rule", "unknown"]),
-            "variation_id": labels(t["message"], ["control", "message"]),
+            "assignment": labels(kind, ASSIGNMENTS),
+            "variation_id": labels(t["arm"], marketing.ARMS),
             "propensity": pa.array(arm, mask=~drawn),
             "stratum": text(t["stratum"], t["stratum"] == ""),
             "channel": labels(np.zeros(len(t)), ["wechat_official"]),
             "creative": chosen(company.product_ids, t["course"]),
+            "offer": labels(coupon - 1, ["50 yuan off"]),
+            "offer_discount": yuan(np.full(len(t), s.COUPON * company.setup.price_level), ~coupon),
+            "coupon": labels(coupon - 1, [s.COUPON_CODE]),
             "delivered_at": moments(np.where(t["delivered"], t["time"] + 60, np.nan)),
             "opened_at": moments(np.where(t["opened"], t["time"] + 120 + wait, np.nan)),
             "clicked_at": moments(np.where(t["clicked"], t["time"] + 150 + wait, np.nan)),
@@ -285,10 +313,7 @@ def market_table(company: Company) -> pa.Table:
                            "metric": "price", "value": company.prices[course, day], "method": "own_price",
                            "quality": "P"})  # fmt: skip
     r = outside.rival_prices(company.setup, company.courses)
-    forms = np.array([form[2] for form in catalogue.FORMS], dtype=object)
-    label = "list price, " + np.array(s.TOPICS, dtype=object)[r["topic"]] + ", " + forms[r["form"]]
-    label = label + np.where(r["form"] == catalogue.TASTER, " (taster)", "")
-    rivals = pd.DataFrame({"date": r["month"], "source": "price scrape", "entity": r["entity"], "metric": label,
+    rivals = pd.DataFrame({"date": r["month"], "source": "price scrape", "entity": r["entity"], "metric": scraped(r),
                            "value": r["value"], "method": "scrape", "quality": "R"})  # fmt: skip
     names = ["date", "source", "entity", "metric", "value", "unit", "method", "quality"]
     field = pd.DataFrame(outside.FIGURES, columns=names)
@@ -310,3 +335,10 @@ def market_table(company: Company) -> pa.Table:
             "quality": text(table["quality"]),
         }
     )
+
+
+def scraped(rivals: pd.DataFrame) -> np.ndarray:
+    """Return the names of the metrics of scraped prices, one for each row of `market.rival_prices`."""
+    forms = np.array([form[2] for form in catalogue.FORMS], dtype=object)
+    label = "list price, " + np.array(s.TOPICS, dtype=object)[rivals["topic"]] + ", " + forms[rivals["form"]]
+    return label + np.where(rivals["form"] == catalogue.TASTER, " (taster)", "")

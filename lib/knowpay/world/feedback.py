@@ -50,6 +50,7 @@ def reviews(c: s.Setup, who: Chooser, progress: pd.DataFrame, periods: pd.DataFr
          "sentiment": -1, "cause": np.array(s.CAUSES, dtype=object)[cause], "chinese": chinese}
     )  # fmt: skip
     both = pd.concat([written, leaving, tickets(who, rng)], ignore_index=True)
+    both["body"] = words.with_slips(both["body"].to_numpy(dtype=object), c.typos, c.stream("slips of the pen", block))
     both = both[both["time"].between(0, s.DAYS * s.DAY, inclusive="left")]
     return both.sort_values(["time", "user"], kind="stable", ignore_index=True)
 

@@ -22,6 +22,8 @@ FIGURES = (
 )  # fmt: skip
 RIVALS = ("platform A", "platform B", "platform C")
 RIVAL_LEVEL = np.array([1.10, 0.92, 1.0])  # their prices against ours before our price level
+WRONG, ERRORS = 0.06, ("factor", "stale", "unit")  # share of scraped prices, and what may be wrong with one
+YUAN_PER_DOLLAR = 7.2
 
 
 def budgets(c: s.Setup) -> np.ndarray:
@@ -49,10 +51,13 @@ def spend(c: s.Setup, users: pd.DataFrame, levels: np.ndarray) -> pd.DataFrame:
 
 
 def rival_prices(c: s.Setup, courses: pd.DataFrame) -> pd.DataFrame:
-    """Return scraped list prices of rivals by topic and form: ``month, entity, topic, form, value`` (yuan)."""
+    """Return list prices of rivals as scraped: ``month, entity, topic, form, value`` (yuan), ``right, error``.
+
+    ``right`` is the price that was asked, ``error`` what is wrong with the value: "" or a name in ERRORS.
+    """
     rng = c.stream("rivals")
     cells = courses.groupby(["topic", "form"], as_index=False)["base_price"].mean()
-    months = pd.date_range(s.START.tz_localize(None), periods=18, freq="MS")[2::6]  # one scrape each half year
+    months = pd.date_range(s.START.tz_localize(None), periods=18, freq="MS")[2::3]  # one scrape a quarter
     parts = [
         cells.assign(
             month=month.date(),
@@ -62,4 +67,26 @@ def rival_prices(c: s.Setup, courses: pd.DataFrame) -> pd.DataFrame:
         for month in months
         for rival, level in zip(RIVALS, RIVAL_LEVEL, strict=True)
     ]
-    return pd.concat(parts, ignore_index=True)[["month", "entity", "topic", "form", "value"]]
+    table = pd.concat(parts, ignore_index=True)[["month", "entity", "topic", "form", "value"]]
+    return with_errors(c, table)
+
+
+def with_errors(c: s.Setup, table: pd.DataFrame) -> pd.DataFrame:
+    """Return scraped prices with the planted errors, and what they should be, as `rival_prices` does.
+
+    factor: a decimal point lost or moved; stale: the price of the scrape before; unit: US dollars, or fen, as yuan.
+    """
+    rng = c.stream("market errors")
+    right = table["value"].to_numpy()
+    before = table.groupby(["entity", "topic", "form"])["value"].shift().to_numpy()
+    kind = rng.integers(0, len(ERRORS), len(table))
+    kind = np.where(np.isnan(before) & (kind == ERRORS.index("stale")), ERRORS.index("factor"), kind)
+    high = rng.random(len(table)) < 0.5
+    wrong = np.select(
+        [kind == ERRORS.index("factor"), kind == ERRORS.index("stale")],
+        [right * np.where(high, 10, 0.1), before],
+        right * np.where(high, 100, 1 / YUAN_PER_DOLLAR),
+    )
+    hit = (rng.random(len(table)) < WRONG * c.market_errors) & (np.round(wrong, 1) != right)
+    error = np.where(hit, np.array(ERRORS, dtype=object)[kind], "")
+    return table.assign(value=np.where(hit, np.round(wrong, 1), right), right=right, error=error)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from . import behaviour
+from . import behaviour, incidents
 from . import settings as s
 from .choice import Chooser
 from .people import DEVICES
@@ -23,7 +23,8 @@ ID_LOST = ("ios", "2024-10-14", "2024-11-04")  # [14] this release forgot the us
 SHARED = 0.07  # [15] of users with a second device: it is somebody else's first
 TYPE_DRIFT = ("wechat_mp", "2025-05-05", "2025-05-19")  # [16] lesson "l003" became "3.0"
 NAME_DRIFT = ("android", "2025-08-11", "2025-08-16", "ProductView")  # [17] product_viewed under another name
-# [13] whoever denied analytics is seen under a fresh id with every event, and never under a user id.
+# [13] whoever denied analytics, or withdrew consent to it, is seen under a fresh id with every event, and never under
+# a user id.
 
 # Orders.
 REPEATED, RELOADED = 0.012, 0.006  # [2] the same order twice; a second order within ten minutes
@@ -54,7 +55,7 @@ FAULTS = {
     "bot": (11, "a machine, no person"),
     "test_account": (12, "a test account that is not flagged"),
     "test_order": (12, "an order of a test account"),
-    "consent": (13, "analytics denied: no lasting id"),
+    "consent": (13, "analytics denied or consent withdrawn: no lasting id"),
     "id_lost": (14, "the user id was lost after the login"),
     "shared_device": (15, "on somebody else's device"),
     "type_drift": (16, "an id became a number"),
@@ -94,7 +95,8 @@ def events(
     mask: dict[str, np.ndarray] = {"bot": ~human}
     lender = np.arange(n_users) ^ 1  # people in pairs
     borrows = (rng.random(n_users) < SHARED) & (lender < n_users)
-    denied = human & who.users["analytics_denied"].to_numpy()[local]
+    refused = np.where(who.users["analytics_denied"], -np.inf, who.users["analytics_withdrawn"])  # from then on
+    denied = human & (row["time"] >= refused[local])
     shared = human & row["second"] & borrows[local] & ~denied
     device[shared] = 2 * lender[local[shared]]
     platform = np.where(row["second"], DEVICES.index("web"), who.users["device"].to_numpy()[local]).astype(np.int8)
@@ -121,6 +123,8 @@ def events(
     row["message"] = (np.arange(n) * 7_654_321) % 10**7  # in no order: an id says nothing about time or kind
 
     source, arrived, again = arrivals(row.pop("received"), human, rng)
+    seen = ~(incidents.unseen(c, platform, row["time"], block) & human)[source]
+    source, arrived, again = source[seen], arrived[seen], again[seen]
     marks = {name: m[source] for name, m in mask.items()} | {"duplicate": again}
     out = {name: row[name][source] for name in SENT} | {"received": arrived}
     fresh = np.arange(int(denied.sum()))
@@ -201,15 +205,18 @@ def bots(c: s.Setup, people: int, courses: int, rng: np.random.Generator) -> dic
     }
 
 
-def orders(c: s.Setup, who: Chooser, clean: pd.DataFrame, block: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def orders(
+    c: s.Setup, who: Chooser, clean: pd.DataFrame, unpaid: pd.DataFrame, block: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return (rows as the payment system exports them, spoiled rows as ``row`` (from 0), ``fault``).
 
-    Adds ``number`` (that of the clean order; rows that are no order have numbers of their own, from the number of clean
-    orders on), ``has_id``, ``coupon`` and ``label`` (the order type as sent).
+    ``unpaid`` come from `checkout.unpaid`; nothing of them is spoiled. Adds ``number`` (that of the clean order; rows
+    that are no order have numbers of their own, from the number of clean orders on), ``has_id`` and ``label`` (the
+    order type as sent).
     """
     rng = c.stream("observe orders", block)
     n = len(clean)
-    row = clean.assign(number=np.arange(n), has_id=rng.random(n) >= MISSING_ID, coupon="", label=clean["order_type"])
+    row = clean.assign(number=np.arange(n), has_id=rng.random(n) >= MISSING_ID, label=clean["order_type"])
     marks = {"missing_id": ~row["has_id"].to_numpy()}
     marks["order_type"] = (clean["order_type"] == "renewal").to_numpy() & (rng.random(n) < MISLABELLED)
     row.loc[marks["order_type"], "label"] = "repeat"
@@ -236,10 +243,12 @@ def orders(c: s.Setup, who: Chooser, clean: pd.DataFrame, block: int) -> tuple[p
     again = row[clear & (rng.random(n) < RELOADED)]
     more(again.assign(time=again["time"] + rng.uniform(2, 540, len(again))), "reloaded_order")
     negative = row[clear & refunded & (draw > 1 - REFUND_ROWS)]
-    negative = negative.assign(time=negative["refund_time"], total=-negative["total"], refund=0.0, refund_time=np.nan)
+    negative = negative.assign(
+        time=negative["refund_time"], total=-negative["total"], refund=0.0, refund_time=np.nan, status="paid"
+    )
     more(negative, "refund_row")
     more(test_orders(who, rng), "test_order")
-    both = pd.concat(parts, ignore_index=True)
+    both = pd.concat([*parts, unpaid.assign(has_id=True, label=unpaid["order_type"])], ignore_index=True)
     order = np.argsort(both["time"].to_numpy(), kind="stable")
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
@@ -266,7 +275,8 @@ def test_orders(who: Chooser, rng: np.random.Generator) -> pd.DataFrame:
         {"time": begin + rng.random(n) * (s.DAYS * s.DAY - begin), "user": user, "course": course, "period_no": 0,
          "subtotal": price, "total": TEST_PRICE, "period": -1, "discount": price - TEST_PRICE, "affiliation": "web",
          "fee": 0.0, "commission": 0.0, "refund": 0.0, "refund_time": np.nan, "order_type": "first",
-         "method": "wechat_pay", "number": -1, "has_id": True, "coupon": "TEST100", "label": "first"}
+         "method": "wechat_pay", "number": -1, "has_id": True, "coupon": "TEST100", "label": "first",
+         "status": "paid"}
     )  # fmt: skip
 
 

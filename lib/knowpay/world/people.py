@@ -35,6 +35,7 @@ OCCUPATION_SHARE = np.array(
     ]
 )
 DEVICES = ("android", "ios", "web", "wechat_mp")
+CONSENT_GAPS = {"analytics": (0.04, 0.01), "marketing": (0.06, 0.03)}  # of users: consent unknown, consent withdrawn
 BEFORE = 0.40  # share of users who registered in the year before the records begin
 
 
@@ -45,9 +46,9 @@ def people(c: s.Setup, budget: np.ndarray) -> pd.DataFrame:
     (standard normal: how easily the person pays), ``engagement`` (standard normal around the segment), ``patience``
     (0-1), ``standards`` (standard normal: how much quality must be there to please), ``social`` (weight of being the
     one who invites), ``weekly_rate`` (visits a week when fresh), ``fade_days`` (time constant of interest),
-    ``message_effect`` (of a delivered message on the odds of buying, logit), ``created`` (seconds), ``inviter`` (row
-    index, -1 none), ``generation`` (invitations since somebody who came unasked), ``group`` (study group).
-    ``budget`` is the level of media budgets by week and channel.
+    ``persuasion`` and ``message_effect`` (of a message delivered at the end of the records, logit), ``created``
+    (seconds), ``inviter`` (row index, -1 none), ``generation`` (invitations since somebody who came unasked), ``group``
+    (study group). ``budget`` is the level of media budgets by week and channel.
     """
     rng = c.stream("people")
     n = c.users
@@ -56,7 +57,6 @@ def people(c: s.Setup, budget: np.ndarray) -> pd.DataFrame:
     engagement = np.array([0.15, 0.25, 0.0, -0.45])[segment] + 0.95 * rng.standard_normal(n)
     patience = rng.beta(*np.array([[4, 3, 3, 5], [3, 4, 4, 3]])[:, segment])
     channel = s.pick(rng, s.CHANNEL_SHARE, segment)
-    referred = channel == s.CHANNELS.index("referral")
     users = pd.DataFrame(
         {
             "segment": segment,
@@ -66,8 +66,7 @@ def people(c: s.Setup, budget: np.ndarray) -> pd.DataFrame:
             "patience": patience,
             "standards": rng.standard_normal(n),
             "social": rng.gamma(np.array([0.5, 0.7, 0.6, 1.1])[segment], 0.5),
-            "weekly_rate": 2.1 * np.exp(0.55 * engagement),
-            "fade_days": (40 + 330 * patience) * np.where(referred, s.REFERRED_RETENTION, 1.0),
+            "fade_days": 40 + 330 * patience,
             "created": arrivals(c, rng, segment, channel, budget) * s.DAY,
             "channel": channel,
             "age": s.pick(rng, AGE_SHARE, segment),
@@ -84,21 +83,60 @@ def people(c: s.Setup, budget: np.ndarray) -> pd.DataFrame:
             "is_test": rng.random(n) < 0.002,
         }
     )
-    users["message_effect"] = message_effect(users, c.persuadables)
+    users = users.join(consent(c, users))
     users["inviter"] = social.invitations(c, users)
     users["generation"] = social.generations(users)
+    users = social.resembling(c, users)
+    users["weekly_rate"] = s.WEEKLY_VISITS * np.exp(s.VISITS_ENGAGEMENT * users["engagement"])
+    users["persuasion"] = persuasion(c, users)
+    users["message_effect"] = message_effect(c, users, s.DAYS * s.DAY)
     users["group"] = social.study_groups(c, users)
     return users.assign(**{f"taste_{k}": taste[:, k] for k in range(taste.shape[1])})
 
 
-def message_effect(users: pd.DataFrame, persuadables: float) -> np.ndarray:
-    """Return the effect of a delivered message on the logit scale, so that a given share of users are persuadable.
+def persuasion(c: s.Setup, users: pd.DataFrame) -> np.ndarray:
+    """Return what a message does to people who hear all of it and mind nothing, logit, shape (users,).
 
-    Heavy users tend to be annoyed (sleeping dogs); price-sensitive people are won over.
+    Price-sensitive people are won over. The level is such that at the end of the records a given share of the users are
+    persuadable.
     """
-    sensitivity = (users["price_sensitivity"].to_numpy() - 0.95) / 0.30
-    effect = s.LIFT_PRICE_SENSITIVITY * sensitivity + s.LIFT_ENGAGEMENT * users["engagement"].to_numpy()
-    return effect + s.PERSUADED - np.quantile(effect, 1 - persuadables)
+    own = s.LIFT_PRICE_SENSITIVITY * (users["price_sensitivity"].to_numpy() - 0.95) / 0.30
+    hears, minds = activity(c, users, s.DAYS * s.DAY)
+    return own + np.quantile((s.PERSUADED + minds) / hears - own, c.persuadables)
+
+
+def message_effect(c: s.Setup, users: pd.DataFrame, time: float) -> np.ndarray:
+    """Return the effect of a message delivered at a time (seconds) on the odds of buying, logit, shape (users,)."""
+    hears, minds = activity(c, users, time)
+    return users["persuasion"].to_numpy() * hears - minds
+
+
+def activity(c: s.Setup, users: pd.DataFrame, time: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return how far people hear a message (0-1), and how much they mind it (logit), by the visits a week they make.
+
+    Quiet people hardly hear it, very active ones are annoyed (sleeping dogs); those in the middle answer most.
+    """
+    age = np.maximum(time - users["created"].to_numpy(), 0) / s.DAY
+    interest = np.maximum(np.exp(-age / users["fade_days"].to_numpy()), s.FLOOR)
+    more = np.log(users["weekly_rate"].to_numpy() * interest / s.BEST_VISITS)
+    hears = 1 - min(c.hump, 1) * (1 - s.HEARD) * (1 - np.exp(-(np.minimum(more, 0) ** 2)))
+    return hears, c.hump * s.MINDED * np.clip(more, 0, s.MINDED_REACH) ** 2
+
+
+def consent(c: s.Setup, users: pd.DataFrame) -> pd.DataFrame:
+    """Return what is known of consent beside the refusals, columns for ``analytics`` and ``marketing``.
+
+    ``_unknown``: never asked. ``_withdrawn``: when (seconds) somebody who had agreed took it back, inf for the others.
+    """
+    rng = c.stream("consent")
+    begin, table = np.maximum(users["created"].to_numpy(), 0), {}
+    for name, (unknown, withdrawn) in CONSENT_GAPS.items():
+        draw, when = rng.random(len(users)), begin + rng.random(len(users)) * (s.DAYS * s.DAY - begin)
+        agreed = ~users[f"{name}_denied"].to_numpy()
+        lost = (draw > 1 - c.consent_gaps * withdrawn) & agreed
+        table |= {f"{name}_unknown": (draw < c.consent_gaps * unknown) & agreed}
+        table |= {f"{name}_withdrawn": np.where(lost, when, np.inf)}
+    return pd.DataFrame(table)
 
 
 def arrivals(
@@ -109,7 +147,7 @@ def arrivals(
     More come on festival days, in term starts, in weeks with a larger media budget (by the advertising elasticity),
     and more exam-takers before the exams.
     """
-    busy = demand.components(c)["total"].to_numpy()
+    busy = demand.components(c)[["season", "trend", "term", "festival"]].prod(axis=1).to_numpy()
     wave = np.ones(s.DAYS)
     first, end, factor = demand.EXAM_WAVE
     wave[int(s.seconds(first) // s.DAY) : int(s.seconds(end) // s.DAY) + 1] = factor

@@ -6,6 +6,7 @@ this room imports this module. Bands and sources of the figures: the calibration
 
 from __future__ import annotations
 
+import hashlib
 import re
 import zlib
 from dataclasses import dataclass
@@ -22,11 +23,12 @@ class Size(NamedTuple):
     courses: int
 
 
-SIZES = {"small": Size(2_000, 120), "standard": Size(50_000, 400), "large": Size(1_000_000, 1_000)}
+SIZES = {"small": Size(2_000, 120), "standard": Size(24_000, 240), "large": Size(1_000_000, 1_000)}
+LONGEST = 120  # letters of a company's name, which is that of folders
 LEAST, MOST = 100, 10_000_000  # users of a company whose size is given as a number
 # Users generated at a time: memory is bounded by a block, and a block depends on no other. Study groups, ranks among
 # members and the rule of a rule campaign are those of a block, so another BLOCK would make another company.
-BLOCK = 10_000
+BLOCK = 12_000
 
 TIMEZONE = "Asia/Shanghai"
 START = pd.Timestamp("2024-07-01", tz=TIMEZONE)
@@ -52,13 +54,32 @@ class Knob(NamedTuple):
 KNOBS = {
     "price_level": Knob(1.0, 0.25, 4.0, (0.8, 1.25), "list prices of courses and plans, as a multiple"),
     "persuadables": Knob(
-        0.55, 0.02, 0.95, (0.45, 0.65), "share of users whose odds of buying at least double with a message"
+        0.40, 0.02, 0.95, (0.30, 0.50), "share of users whose odds of buying at least double with a message"
     ),
     "season": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "strength of the season, terms and festivals, as a multiple"),
     "churn": Knob(0.44, 0.05, 0.95, (0.36, 0.52), "mean probability of leaving after the first paid month"),
     "courses": Knob(None, 24, 4_000, (90, 160), "number of courses in the catalogue"),
     "bots": Knob(0.025, 0.0, 0.5, (0.01, 0.06), "events of bots, as a share of the events of people"),
-    "campaigns": Knob(22, 0, 274, (18, 26), "marketing campaigns in the 549 days"),
+    "campaigns": Knob(24, 0, 274, (20, 28), "marketing campaigns in the 549 days"),
+    "coupon": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "effect of a coupon over that of a message, as a multiple"),
+    "hump": Knob(
+        1.0, 0.0, 2.0, (0.5, 1.5), "how unlike people of middling activity others answer to a message, as a multiple"
+    ),
+    "unpaid": Knob(0.12, 0.0, 0.4, (0.06, 0.2), "share of checkouts that are left at the payment page"),
+    "consent_gaps": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "consent that is unknown or withdrawn, as a multiple"),
+    "decline": Knob(1.0, 0.0, 1.2, (0.5, 1.1), "how far use falls before a member leaves, as a multiple"),
+    "homophily": Knob(1.0, 0.0, 1.5, (0.5, 1.2), "how far invited people resemble who invited them, as a multiple"),
+    "typos": Knob(0.08, 0.0, 0.5, (0.04, 0.12), "share of texts with a slip of the pen"),
+    # Planted effects, as multiples: at 0 the lots are drawn all the same, and nobody answers to them.
+    "note": Knob(1.0, 0.0, 1.4, (0.5, 1.3), "effect of the note against leaving, as a multiple"),
+    "points": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "effect of the points programme, as a multiple"),
+    "month_price": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "answer to the tested prices of the month plan, as a multiple"),
+    "bundle": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "answer to the tested discounts of a pair of courses, as a multiple"),
+    "reworks": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "effect of reworked courses and of the shorter checkout, as a multiple"),
+    "incidents": Knob(1.0, 0.0, 1.2, (0.5, 1.1), "strength of the incidents, as a multiple"),
+    "demand_break": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "visits that the demand break adds, as a multiple"),
+    "campaign_days": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "visits that the day of a campaign adds, as a multiple"),
+    "market_errors": Knob(1.0, 0.0, 5.0, (0.5, 2.0), "scraped prices that are wrong, as a multiple of 6 %"),
 }
 WHOLE = ("courses", "campaigns")
 
@@ -77,6 +98,22 @@ class Setup:
     courses: int
     bots: float
     campaigns: int
+    coupon: float
+    hump: float
+    unpaid: float
+    consent_gaps: float
+    decline: float
+    homophily: float
+    typos: float
+    note: float
+    points: float
+    month_price: float
+    bundle: float
+    reworks: float
+    incidents: float
+    demand_break: float
+    campaign_days: float
+    market_errors: float
 
     @property
     def blocks(self) -> int:
@@ -94,12 +131,13 @@ class Setup:
 
     @property
     def label(self) -> str:
-        """A file-safe name: "small-s0", with the knobs that differ from their defaults."""
-        parts = [f"{self.size}-s{self.seed}"]
+        """A file-safe name: "small-s0", with the knobs that differ from their defaults, or their digest if many."""
+        parts, base = [], f"{self.size}-s{self.seed}"
         for name, knob in KNOBS.items():
             value, default = getattr(self, name), sized(self.size).courses if name == "courses" else knob.default
             parts += [f"{name}{value!r}"] if value != default else []
-        return "-".join(parts)
+        name = "-".join([base, *parts])
+        return name if len(name) <= LONGEST else f"{base}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def sized(size: str) -> Size:
@@ -155,6 +193,7 @@ SEGMENT_TASTE = np.array(
 TASTE_SPREAD = 0.80  # standard deviation of a person around the segment's taste
 
 CHANNELS = ("paid_search", "paid_social", "organic", "referral", "wechat_official", "app_store")
+FLOOR = 0.06  # interest never fades below this share
 PAID = ("paid_search", "paid_social", "app_store")  # channels with a media budget that moves from week to week
 CHANNEL_SHARE = np.array(
     [
@@ -168,30 +207,36 @@ CHANNEL_MEANS = np.array([0.25, -0.45, 0.0, 0.05, 0.15, -0.05])  # how the peopl
 # yuan of media per registration at a budget of level 1
 COST_PER_REGISTRATION = np.array([42.0, 38.0, 0.0, 4.0, 6.0, 26.0])
 AD_ELASTICITY = 0.12  # of registrations by the channel's spend in the same week
-BUDGET_SPREAD = 0.5  # standard deviation of log spend from week to week
+BUDGET_SPREAD = 0.7  # standard deviation of log spend from week to week
 
-REFERRED_RETENTION = 1.12  # interest of invited people lasts longer by this factor, for good ...
-REFERRED_EDGE, REFERRED_EDGE_DAYS = 0.34, 120.0  # ... and they buy a little more easily, which wears off
+WEEKLY_VISITS, VISITS_ENGAGEMENT = 0.58, 0.75  # visits a week when fresh, and how they rise with engagement (log)
+
+REFERRED_EDGE, REFERRED_EDGE_DAYS = 0.15, 120.0  # invited people buy a little more easily, which wears off
 
 CAUSES = ("price", "no_time", "finished", "content", "service", "switched", "payment_failed")
 PLANS = ("vip-month", "vip-year")
 PLAN_PRICE = np.array([38.0, 268.0])  # yuan a period
 PLAN_DAYS = np.array([30, 365])
-YEAR_SHARE = 0.12  # of those who pay after the trial
+YEAR_SHARE = 0.20  # of those who pay after the trial
 TRIAL_DAYS = 7
 CHURN_SIZE = 2.0  # alpha + beta of the monthly plan: 0.88 + 1.12 at the default knob
-YEAR_CHURN = (1.46, 0.54)  # Beta of the yearly plan: 27 % renew
+YEAR_CHURN = (1.50, 0.50)  # Beta of the yearly plan: 25 % renew, before any note
+EARLY = 0.1  # share of those leaving a paid membership who cancel before the last days of the period
 CHURN_LINK = 0.65  # correlation of churn with low engagement (Gaussian copula)
 
 MESSAGE_COST = 0.20  # yuan
 DELIVERED = 0.96
+COUPON, COUPON_CODE = 50.0, "LAMP50"  # yuan off the promoted course, and what one types in for it
 CAMPAIGN_WINDOW_DAYS = 14
 REFERENCE_PRICE = 199.0  # yuan; the logits below are levels at this price
 # Purchase on the logit scale: of the promoted course within the window (BUY), at a visit of its page (VISIT).
-BUY_LEVEL, VISIT_LEVEL = -8.08, -13.8
-BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT, BUY_MEANS = 0.80, 1.8, 0.25, 0.40, 1.85
+BUY_LEVEL, VISIT_LEVEL = -8.0, -13.3
+BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT, BUY_MEANS = 0.80, 1.8, 0.25, 0.55, 1.65
 PERSUADED = float(np.log(2))  # a persuadable: the message at least doubles the odds
-LIFT_PRICE_SENSITIVITY, LIFT_ENGAGEMENT = 0.40, -0.75
+LIFT_PRICE_SENSITIVITY = 0.50
+# The effect is largest at so many visits a week. Quieter people hear less of a message, HEARD of it at the least; more
+# active ones mind it with the square of their distance (log), up to the reach.
+BEST_VISITS, HEARD, MINDED, MINDED_REACH = 0.20, 0.10, 2.2, 1.6
 FATIGUE = 0.05  # each message delivered in the 90 days before takes this off the effect
 CARRY, CARRY_DAYS = 0.10, 20.0  # a message delivered earlier still helps the next purchase a little
 SPILL = 0.15  # on the odds when all others of the study group were written to: people talk

@@ -7,6 +7,8 @@ import pandas as pd
 
 from . import settings as s
 
+GOOD_INVITE = 0.10  # how much more often people with means, and engaged ones, invite (log, per standard deviation)
+ALIKE = 0.42  # correlation of invited people's means and engagement with those of who invited them
 SAME_SEGMENT = 0.7  # share of invited people whose inviter is of their own segment
 GROUP_SIZE = 25
 VAIN = 3.0  # invitations that nobody accepts, for each that somebody does
@@ -15,7 +17,9 @@ VAIN = 3.0  # invitations that nobody accepts, for each that somebody does
 def invitations(c: s.Setup, users: pd.DataFrame) -> np.ndarray:
     """Return each user's inviter as a row index, -1 where there is none; inviters registered earlier."""
     rng = c.stream("invitations")
-    created, segment, social = (users[name].to_numpy() for name in ("created", "segment", "social"))
+    created, segment = users["created"].to_numpy(), users["segment"].to_numpy()
+    good = c.homophily * GOOD_INVITE * (users["means"] + users["engagement"]).to_numpy()
+    social = users["social"].to_numpy() * np.exp(good)
     inviter = np.full(len(users), -1)
     invited = np.flatnonzero(users["channel"].to_numpy() == s.CHANNELS.index("referral"))
     same = rng.random(len(invited)) < SAME_SEGMENT
@@ -39,6 +43,22 @@ def generations(users: pd.DataFrame) -> np.ndarray:
         generation[step] = generation[inviter[step]] + 1
         reached |= step
     return generation
+
+
+def resembling(c: s.Setup, users: pd.DataFrame) -> pd.DataFrame:
+    """Return the users with means and engagement of invited people drawn towards those of who invited them.
+
+    Friends are alike, and good customers invite more often: so invited people are better customers whatever an
+    invitation does. A person's own deviation and the inviter's are mixed so that the spread stays what it was.
+    """
+    alike = min(c.homophily * ALIKE, 0.95)
+    inviter, generation = users["inviter"].to_numpy(), users["generation"].to_numpy()
+    table = {name: users[name].to_numpy().copy() for name in ("means", "engagement")}
+    for step in range(1, int(generation.max(initial=0)) + 1):
+        mine = np.flatnonzero(generation == step)  # their inviters, a generation before, have their values
+        for value in table.values():
+            value[mine] = alike * value[inviter[mine]] + np.sqrt(1 - alike**2) * value[mine]
+    return users.assign(**table)
 
 
 def study_groups(c: s.Setup, users: pd.DataFrame) -> np.ndarray:

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from . import catalogue, choice, demand, marketing, membership
+from . import catalogue, checkout, choice, demand, export, incidents, lots, market, marketing, membership
 from . import settings as s
-from .columns import chosen, labels, numbered, text, yuan
+from .columns import chosen, labels, moments, numbered, text, yuan
 from .company import Block, Company, device_ids
 
 LATENT = ("price_sensitivity", "means", "engagement", "patience", "standards", "social", "weekly_rate", "fade_days",
@@ -59,6 +59,43 @@ def company_tables(company: Company) -> dict[str, pa.Table]:
         "demand": pa.Table.from_pandas(
             days.assign(**{n: np.where(demand.is_weekend(), f, 1.0) for n, f in weekend.items()}), preserve_index=False
         ),
+        **events_of_the_company(company),
+    }
+
+
+def events_of_the_company(company: Company) -> dict[str, pa.Table]:
+    """Return what changed and went wrong on known days: reworks, incidents, and the wrong prices of the market."""
+    c, k = company.setup, company.courses
+    new = np.flatnonzero(np.isfinite(k["reworked"]))
+    n, none = len(new), np.array([-1])
+    fewer = min(catalogue.REWORK_REFUNDS * c.reworks, 1.0), min(checkout.SHORTER_KEEPS * c.reworks, 1.0)
+    went = pd.DataFrame(incidents.incidents(c))
+    r = market.rival_prices(c, k)
+    r = r.assign(metric=export.scraped(r))[r["error"] != ""]
+    return {
+        "reworks": pa.table(
+            {
+                "kind": text(["course"] * n + ["checkout"]),
+                "product_id": chosen(company.product_ids, np.concatenate([new, none])),
+                "reworked_at": moments(np.append(k["reworked"].to_numpy()[new], s.seconds(checkout.SHORTER))),
+                "keep_on": pa.array([catalogue.REWORK_KEEPS * c.reworks] * n + [0.0]),  # logit, from lesson to lesson
+                "fewer": pa.array([fewer[0]] * n + [fewer[1]]),  # share of refunds, or of abandoned checkouts, spared
+            }
+        ),
+        "incidents": pa.table(
+            {
+                "kind": text(went["kind"]),
+                "platform": text(went["platform"], went["platform"] == ""),
+                "start": moments(went["start"]),
+                "end": moments(went["end"]),
+                "strength": pa.array(went["strength"].to_numpy(float)),
+            }
+        ),
+        "market_errors": pa.table(
+            {"date": pa.array(r["month"]), "source": text(np.full(len(r), "price scrape"))}
+            | {name: text(r[name]) for name in ("entity", "metric", "error")}
+            | {"scraped": pa.array(r["value"].to_numpy()), "right": pa.array(r["right"].to_numpy())}
+        ),
     }
 
 
@@ -72,6 +109,7 @@ def block_tables(company: Company, block: Block, spoiled: pd.DataFrame) -> dict[
                 "touch_id": block.touch_ids(t),
                 "p_control": pa.array(t["p_control"]),
                 "p_message": pa.array(t["p_message"]),
+                "p_coupon": pa.array(t["p_coupon"], from_pandas=True),
                 "bought": pa.array(t["bought"]),
             }
         ),
@@ -98,7 +136,9 @@ def block_tables(company: Company, block: Block, spoiled: pd.DataFrame) -> dict[
         ),
         "identity": identity_table(company, block),
         "orders": orders_table(block),
+        "unpaid": unpaid_table(company, block),
         "spoiled": spoiled_table(company, block, spoiled),
+        **lots.truth(company, block),
     }
 
 
@@ -123,6 +163,19 @@ def orders_table(block: Block) -> pa.Table:
             "membership": pa.array((o["course"] < 0).to_numpy()),
             "listed": yuan(o["subtotal"]),
             "leaves": yuan(o["total"] - o[["fee", "commission", "refund"]].sum(axis=1)),
+        }
+    )
+
+
+def unpaid_table(company: Company, block: Block) -> pa.Table:
+    """Return the orders that were placed and never paid."""
+    o = block.unpaid
+    return pa.table(
+        {
+            "order_id": block.order_ids(o["number"]),
+            "user_id": chosen(company.user_ids, o["user"]),
+            "product_id": chosen(company.product_ids, o["course"]),
+            "status": text(o["status"]),
         }
     )
 
@@ -163,8 +216,25 @@ def users_table(company: Company, block: Block) -> pa.Table:
             "fatigue": pa.array(block.fatigue),
             "warmth": pa.array(block.warmth),
             "edge": pa.array(who.edge(who.rows, end)),
+            **{name: pa.array(value) for name, value in expected(block).items()},
         }
     )
+
+
+def expected(block: Block) -> dict[str, np.ndarray]:
+    """Return the purchases that each user's pages let one expect, and how many had nobody been invited.
+
+    An invitation does nothing but the edge; that invited people are better customers otherwise is whom their friends
+    are.
+    """
+    who, user = block.who, block.pages["user"]
+    level = s.VISIT_LEVEL + who.interest(*(block.pages[name] for name in ("user", "course", "time")))
+    edge = who.invited(user, block.pages["time"])
+    local, n = user - who.first, len(who.users)
+    return {
+        "expected_purchases": np.bincount(local, s.logistic(level), n),
+        "expected_uninvited": np.bincount(local, s.logistic(level - edge), n),
+    }
 
 
 def promoted_means(company: Company, block: Block) -> tuple[np.ndarray, np.ndarray]:

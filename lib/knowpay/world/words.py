@@ -1,12 +1,14 @@
 """Words of a simulated company: course reviews, reasons for leaving and service messages, with known truth.
 
 A text is an opening, a core and a closing. The core follows the code that the caller gives, save for the shares below.
+[a/b] in a sentence stands for either; some texts have a slip of the pen.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import product
 
 import numpy as np
 
@@ -77,28 +79,36 @@ REVIEW_CLOSING = {
     ("ironic",): """Sure. Slow clap. Thanks a lot. Well done. Five stars. 呵呵。鼓掌。我谢谢你们。五星好评。""",
 }
 LEAVING = {
-    ("price",): """It costs more than I use it for. Money is tight at the moment. I cannot justify the yearly fee. No
-    discount, so no renewal. The price went up again. Too expensive for me. 会员太贵了，用不回本。最近手头紧，
-    先省一省。一年好几百，实在舍不得。没有优惠就不续了。又涨价了，不划算。算下来每节课都不便宜。""",
-    ("no_time",): """No time to study these weeks. Work has been too busy. We have a new baby, I cannot keep up. I
-    hardly ever opened it. I have exams to prepare. Too much travel, I fell behind. 最近工作太忙，没时间看。
-    孩子刚出生，顾不上学习。每天加班，回家就睡了。开通后没打开过几次。要准备考试，没空听课。出差多，课都落下了。""",
-    ("finished",): """I finished what I came for. I got my certificate. I joined for one course, done. I passed my
-    exam. The column ended and so do I. My study plan is done. 想学的课都学完了。已经拿到证书，目标达成了。
-    就为那一门课，听完了。考试过了，用不上了。专栏更新完了，我也看完了。计划里的内容全部学完。""",
-    ("content",): """Not enough new courses. Nothing new in my field for months. The lessons got thinner. Nothing for
-    advanced learners. My favourite teacher left. It is out of date. 新课太少，质量也下降了。内容越来越水。课程偏入门，
-    没有进阶的。喜欢的老师走了，其他课听不进去。推荐的课都不是我想学的。讲的东西太旧，跟不上行业。""",
-    ("service",): """Support never solved my problem. I reported it several times and nobody acted. It crashes all the
-    time. Questions go unanswered and the study group is deserted. Support passes me from one person to the next. Too
-    many notifications and no way to stop them. 客服态度差，问题没解决。反馈了几次都没人处理。软件老是闪退，影响心情。
-    提问没人答，学习群也没人管。客服推来推去，太累了。推送消息太多，关都关不掉。""",
-    ("switched",): """I moved to another platform. My company pays for a different one. A friend took me elsewhere.
-    Another site has the course I want. I watch short videos now. I joined a classroom course instead. 换到别的平台了。
-    公司给买了另一家的会员。朋友拉我去了另一个平台。别处有我要的课。现在主要靠短视频学。报了线下班，这边先停。""",
-    ("payment_failed",): """The payment failed and I let it go. The charge did not go through. There was not enough in
-    my account. Automatic renewal failed. My card expired. My old card was closed. 扣款失败，会员就断了。银行卡换了，
-    没扣成功。卡里余额不足，续费没过。付款一直报错，就算了。自动续费没成功，懒得再弄。绑定的卡过期了。""",
+    ("price",): """It costs [more than I use it for/too much for what I watch]. Money is tight [at the moment/this
+    year/these months]. I cannot [justify/afford] the [yearly fee/membership fee]. No discount, so no renewal. The
+    price went up again. [Too expensive/Simply too dear/A bit too pricey] for me. 会员[太贵了/有点贵/性价比太低]，
+    用不回本。[最近手头紧/这阵子开销大/今年要省钱]，先省一省。一年好几百，实在[舍不得/划不来]。
+    没有[优惠/折扣/活动]就不续了。又涨价了，不划算。算下来每节课都不便宜。""",
+    ("no_time",): """No time to study [these weeks/at the moment/any more]. Work has been [too busy/crazy/all overtime].
+    We have a new baby, I cannot keep up. I hardly ever opened it. I have exams to prepare. Too much travel, I fell
+    [behind/out of it]. [最近/这段时间/这阵子]工作太忙，[没时间看/没空学/顾不上听]。孩子刚出生，顾不上学习。
+    [每天/天天]加班，回家就睡了。开通后没打开过几次。要准备考试，没空听课。出差多，课都落下了。""",
+    ("finished",): """I finished [what I came for/the course I wanted/everything on my list]. I [got/have] my
+    certificate. I joined for one course, done. I passed my exam. The column ended and so do I. My study plan is
+    [done/complete]. [想学的/感兴趣的]课都学完了。已经拿到证书，目标达成了。就为那一门课，[听完了/学完了]。
+    考试过了，用不上了。专栏更新完了，我也看完了。计划里的内容全部学完。""",
+    ("content",): """Not enough new courses. Nothing new in my field for [months/weeks/half a year]. The lessons got
+    [thinner/shallower]. Nothing for advanced learners. My favourite teacher left. It is out of date. 新课太少，
+    质量也下降了。内容[越来越水/越来越浅/大不如前]。课程偏入门，没有进阶的。喜欢的老师走了，其他课听不进去。
+    推荐的课都不是我[想学/需要]的。讲的东西太旧，跟不上行业。""",
+    ("service",): """Support never [solved/looked at] my problem. I reported it [several times/three times] and nobody
+    acted. It crashes all the time. Questions go unanswered and the study group is deserted. Support
+    passes me from one person to the next. Too many notifications and no way to stop them.
+    客服[态度差/不理人/答非所问]，问题没解决。反馈了[几次/好几遍]都没人处理。软件老是闪退，影响心情。提问没人答，学习群也没人管。客服推来推去，太累了。
+    推送消息太多，关都关不掉。""",
+    ("switched",): """I [moved/switched] to another platform. My company pays for a different one. A friend took me
+    elsewhere. Another site has the [course/teacher] I want. I watch short videos now. I joined a classroom course
+    instead. 换到[别的/另一个]平台了。公司给买了另一家的会员。朋友拉我去了另一个平台。
+    别处有我要的[课/老师]。现在主要靠短视频学。报了线下班，这边先停。""",
+    ("payment_failed",): """The payment [failed/was refused] and I let it go. The charge did not go through. There was
+    not enough in my account. Automatic renewal failed. My card expired. My old card was closed. 银行卡换了，没扣成功。
+    扣款[失败/没成功]，会员就断了。卡里余额不足，续费没过。付款一直报错，就算了。
+    自动续费没成功，懒得再弄。绑定的卡过期了。""",
     ("none",): """Just taking a break. I do not need it any more. No particular reason. Personal reasons. Maybe later.
     It is time to stop. 这次先不续了。不需要了。暂时休息一下。没什么特别的原因。就是想停一停。个人原因。""",
 }
@@ -183,6 +193,37 @@ TICKET_LINK = {
 }
 
 
+SLIPS = {"的": "得", "在": "再", "已": "己", "那": "哪", "做": "作", "像": "象"}  # characters that fingers mistake
+
+
+def either(sentence: str) -> list[str]:
+    """Return the sentences that a template stands for: one for each choice within [a/b]."""
+    parts = re.split(r"\[(.*?)\]", sentence)  # the choices are every second part
+    choices = [part.split("/") if at % 2 else [part] for at, part in enumerate(parts)]
+    return ["".join(chosen) for chosen in product(*choices)]
+
+
+def with_slips(texts: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Return the texts, a share of them with one slip of the pen: a character mistaken, or two letters in turn."""
+    chance, place = rng.random(len(texts)), rng.random(len(texts))
+    slipped = texts.copy()
+    for at in np.flatnonzero(chance < share):
+        slipped[at] = slip(texts[at], place[at])
+    return slipped
+
+
+def slip(text: str, place: float) -> str:
+    """Return a text with one slip, at the first place for one from ``place`` (0-1) on; as it is where there is none."""
+    begin = int(place * len(text))
+    for at in (*range(begin, len(text)), *range(begin)):
+        two = text[at : at + 2]
+        if two[0] in SLIPS:
+            return text[:at] + SLIPS[two[0]] + text[at + 1 :]
+        if two.isascii() and two.isalpha() and two.islower() and two[0] != two[-1]:
+            return text[:at] + two[::-1] + text[at + 2 :]
+    return text
+
+
 class Bank:
     """Sentences in cells; the cells are numbered in the order of their keys, English (0) before Chinese (1)."""
 
@@ -191,7 +232,7 @@ class Bank:
         self.cells: dict[tuple, tuple[str, ...]] = {}
         for key, text in texts.items():
             flat = re.sub(r"(?<=[^ -~]) ", "", " ".join(text.split()))  # no spaces within Chinese
-            found = [part for part in re.split(r"(?<=[.!?]) |(?<=[。！？])|\|", flat) if part]
+            found = [one for part in re.split(r"(?<=[.!?]) |(?<=[。！？])|\|", flat) if part for one in either(part)]
             self.cells[*key, 0] = (*(form.format(part) for part in found if part.isascii()), *[""] * empty)
             self.cells[*key, 1] = (*(part for part in found if not part.isascii()), *[""] * empty)
         self.shape = tuple(len(set(axis)) for axis in zip(*self.cells, strict=True))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from knowpay.world import catalogue, market
+from knowpay.world import catalogue, lots, market
 from knowpay.world import settings as s
 from knowpay.world.company import Company
 
@@ -80,6 +80,19 @@ BANDS = {
        for name in s.SEGMENTS},
     "advertising elasticity": Band(0.05, 0.25, "", "of weekly registrations by weekly spend, paid channels",
         "Sethuraman, Tellis and Briesch 2011: 0.12 in the short run", "P"),
+    "effect of the note against leaving": Band(-14, -5, "points", "truth: mean change of the chance of not renewing, "
+        "members still there five days before", "none usable", "A"),
+    "effect of 28 yuan a month": Band(7, 17, "points", "truth: mean change of trial to paid against 38 yuan",
+        "none usable", "A"),
+    "effect of 48 yuan a month": Band(-13, -4, "points", "the same for 48 yuan", "none usable", "A"),
+    "effect of 25 % off a pair": Band(6, 25, "points", "truth: mean change of the chance of taking the second course "
+        "along, pairs that do not belong together included", "none usable", "A"),
+    "effect of 10 % off a pair": Band(1, 8, "points", "the same for 10 %", "none usable", "A"),
+    "joiners of the points programme": Band(30, 60, "%", "of those invited, share who joined", "none usable", "A"),
+    "effect of the points programme": Band(2, 9, "orders", "truth: course orders added per 100 people invited",
+        "none usable", "A"),
+    "scraped prices that are wrong": Band(3, 10, "%", "of rivals' prices as scraped, share with a planted error",
+        "none usable", "A"),
 }  # fmt: skip
 
 
@@ -91,7 +104,10 @@ def measure(company: Company) -> pd.DataFrame:
     u, forms = company.users, company.courses["form"].to_numpy()
     keep: dict[str, list[pd.DataFrame]] = {n: [] for n in ("orders", "periods", "progress", "touches", "demand")}
     active = np.zeros((u.shape[0], -(-s.DAYS // 30)), dtype=bool)  # visited, by user and 30 days
+    known: dict[str, list[pd.DataFrame]] = {}  # the truth of the trials
     for block in company.blocks():
+        for name, table in lots.truth(company, block).items():
+            known.setdefault(name, []).append(table.to_pandas())
         keep["orders"].append(block.orders)
         keep["periods"].append(block.periods)
         keep["progress"].append(block.progress[block.progress["bought"]])
@@ -111,6 +127,9 @@ def measure(company: Company) -> pd.DataFrame:
         **worth(company, orders),
         **responses(u, touches, pages),
         "advertising elasticity": ad_elasticity(company),
+        **trials({name: pd.concat(parts, ignore_index=True) for name, parts in known.items()}),
+        "scraped prices that are wrong": 100
+        * market.rival_prices(company.setup, company.courses)["error"].ne("").mean(),
     }
     table = pd.DataFrame.from_dict({name: band._asdict() for name, band in BANDS.items()}, orient="index")
     table.insert(0, "measured", pd.Series(found))
@@ -242,3 +261,17 @@ def ad_elasticity(company: Company) -> float:
         return z - z.mean(axis=0) - z.mean(axis=1, keepdims=True) + z.mean()
 
     return float((centred(x) * centred(y)).sum() / (centred(x) ** 2).sum())
+
+
+def trials(known: dict[str, pd.DataFrame]) -> dict[str, float]:
+    """Return the planted effects of the four trials, truth, and who joined; ``known`` are the tables of the truth."""
+    note, price, points, pair = (known[f"{name}_trial"] for name in ("note", "price", "points", "bundle"))
+    told = points[points["invited"]]
+    return {
+        "effect of the note against leaving": 100 * (note["p_note"] - note["p_control"]).mean(),
+        **{f"effect of {k} yuan a month": 100 * (price[f"p_{k}"] - price["p_38"]).mean() for k in (28, 48)},
+        **{f"effect of {k} % off a pair": 100 * (pair[f"p_{k}"] - pair["p_0"]).mean() for k in (25, 10)},
+        "joiners of the points programme": 100 * told["joined"].mean(),
+        "effect of the points programme": 100
+        * ((points["orders_with"] - points["orders_without"]) * points["would_join"]).mean(),
+    }

@@ -66,9 +66,7 @@ def _orders(company: Company, start: float, end: float) -> pa.Table:
     """The payment system's orders of the days, without its faults, in order of time."""
     parts = []
     for block in company.blocks():
-        clean = block.orders.assign(
-            number=np.arange(len(block.orders)), has_id=True, coupon="", label=block.orders["order_type"]
-        )
+        clean = block.orders.assign(number=np.arange(len(block.orders)), has_id=True, label=block.orders["order_type"])
         clean = clean[(clean["time"] >= start) & (clean["time"] < end)]
         parts.append(export.orders_table(company, block, clean.reset_index(drop=True)))
     return pa.concat_tables(parts, promote_options="permissive").sort_by([("timestamp", "ascending")])
