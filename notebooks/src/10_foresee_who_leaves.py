@@ -388,15 +388,16 @@ if truth is not None:
     show.quality("value of the calls", ours, everybody, 100, "% of the best list")
 
 # %% [markdown]
-# Then facts and answers, counted again from the raw tables by other code. A forecast that looked into the future, a
-# shifted month, or an open month taken for a lost one would differ here.
+# Then facts and answers of the rows that the model used, counted again from the raw tables by other code. A forecast
+# that looked into the future, a shifted month, or an open month taken for a lost one would differ here.
 
 # %% tags=["nbval-check-output"]
-recounted = l10.recount(ds, periods)
-same = recounted.sub(periods[recounted.columns]).abs().lt(1e-6)
-same |= recounted.isna() & periods[recounted.columns].isna()
-for name in recounted:
-    show.exact(f"months that differ in {name}", (~same[name]).sum(), 0)
+recounted = l10.recount(ds, periods)  # one row a membership_id
+used = pd.concat([train, test]).set_index("membership_id")
+for name in ("lessons_30", "silent_days", "left"):
+    same = np.isclose(used[name], recounted.loc[used.index, name])
+    show.exact(f"months that differ in {name}", (~same).sum(), 0)
+show.exact("leavers in the life table", left.sum(), recounted["first_year"].sum())
 
 # %% tags=["remove-input"]
 show.say(
