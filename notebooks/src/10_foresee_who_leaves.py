@@ -197,7 +197,7 @@ show.dots(
     estimate.frame(scores["AUC"].to_dict(), "AUC"),
     show.verdict(
         gain,
-        f"Behaviour adds {show.write(gain.value, '%', 1)} to the AUC of the month",
+        f"Behaviour adds {show.write(gain.value, 'points', 1)} to the AUC of the month",
         "Behaviour makes the ranking worse",
         "Behaviour adds nothing that these months can show",
     ),
@@ -233,7 +233,7 @@ show.bars(
     pd.Series(score),
     show.verdict(
         leak,
-        f"Counted to the end of the month the AUC gains {show.write(leak.value, '%', 1)}",
+        f"Counted to the end of the month the AUC gains {show.write(leak.value, 'points', 1)}",
         "Counted to the end of the month the AUC falls",
         "On these labels nobody can see which of the two looked into the future",
     ),
@@ -402,7 +402,7 @@ show.exact("leavers in the life table", left.sum(), recounted["first_year"].sum(
 # %% tags=["remove-input"]
 show.say(
     f"And the leak: judged by the members' own rates, its AUC is {show.write(fair[1], '%', 1)}; the honest forecast has "
-    f"{show.write(fair[0], '%', 1)}. On the labels it had looked {show.write(leak.value, '%', 1, sign=True)} different."
+    f"{show.write(fair[0], '%', 1)}. On the labels it had looked {show.write(leak.value, 'points', 1, sign=True)} apart."
 )
 
 # %% [markdown]
