@@ -197,7 +197,7 @@ show.dots(
     estimate.frame(scores["AUC"].to_dict(), "AUC"),
     show.verdict(
         gain,
-        f"Behaviour adds {show.write(gain.value, '%', 1)} to the AUC of the month",
+        f"Behaviour adds {show.write(gain.value, 'points', 1)} to the AUC of the month",
         "Behaviour makes the ranking worse",
         "Behaviour adds nothing that these months can show",
     ),
@@ -233,7 +233,7 @@ show.bars(
     pd.Series(score),
     show.verdict(
         leak,
-        f"Counted to the end of the month the AUC gains {show.write(leak.value, '%', 1)}",
+        f"Counted to the end of the month the AUC gains {show.write(leak.value, 'points', 1)}",
         "Counted to the end of the month the AUC falls",
         "On these labels nobody can see which of the two looked into the future",
     ),
@@ -388,20 +388,21 @@ if truth is not None:
     show.quality("value of the calls", ours, everybody, 100, "% of the best list")
 
 # %% [markdown]
-# Then facts and answers, counted again from the raw tables by other code. A forecast that looked into the future, a
-# shifted month, or an open month taken for a lost one would differ here.
+# Then facts and answers of the rows that the model used, counted again from the raw tables by other code. A forecast
+# that looked into the future, a shifted month, or an open month taken for a lost one would differ here.
 
 # %% tags=["nbval-check-output"]
-recounted = l10.recount(ds, periods)
-same = recounted.sub(periods[recounted.columns]).abs().lt(1e-6)
-same |= recounted.isna() & periods[recounted.columns].isna()
-for name in recounted:
-    show.exact(f"months that differ in {name}", (~same[name]).sum(), 0)
+recounted = l10.recount(ds, periods)  # one row a membership_id
+used = pd.concat([train, test]).set_index("membership_id")
+for name in ("lessons_30", "silent_days", "left"):
+    same = np.isclose(used[name], recounted.loc[used.index, name])
+    show.exact(f"months that differ in {name}", (~same).sum(), 0)
+show.exact("leavers in the life table", left.sum(), recounted["first_year"].sum())
 
 # %% tags=["remove-input"]
 show.say(
     f"And the leak: judged by the members' own rates, its AUC is {show.write(fair[1], '%', 1)}; the honest forecast has "
-    f"{show.write(fair[0], '%', 1)}. On the labels it had looked {show.write(leak.value, '%', 1, sign=True)} different."
+    f"{show.write(fair[0], '%', 1)}. On the labels it had looked {show.write(leak.value, 'points', 1, sign=True)} apart."
 )
 
 # %% [markdown]

@@ -94,8 +94,8 @@ show.table(scores.map(show.interval), "Months after the cut")
 
 # %% tags=["remove-input"]
 show.say(
-    f"Boosting minus logistic: {show.write(lead.value, '%', 1, sign=True)} AUC, interval "
-    f"{show.write(lead.low, '%', 1, sign=True)} to {show.write(lead.high, '%', 1, sign=True)}, learned from "
+    f"Boosting minus logistic: {show.write(lead.value, 'points', 1, sign=True)} AUC, interval "
+    f"{show.write(lead.low, 'points', 1, sign=True)} to {show.write(lead.high, 'points', 1, sign=True)}, learned from "
     f"{show.write(int(train['left'].sum()))} leavers. Trees need many leavers to find what a straight line cannot draw."
 )
 
@@ -189,7 +189,7 @@ show.say(
         "Here boosting ranks worse than the plain model",
         "Here too, no difference is shown between the two models",
     )
-    + f" ({show.write(ahead.value, '%', 1, sign=True)} AUC). Two features were settled after several versions had been scored on "
+    + f" ({show.write(ahead.value, 'points', 1, sign=True)} AUC). Two features were settled after several versions had been scored on "
     "October 2014, so read these scores as slightly kind."
 )
 

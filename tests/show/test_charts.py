@@ -110,6 +110,7 @@ def test_the_axis_is_written_as_the_text_is(monkeypatch):
         (0.0, {"unit": "%"}, "0 %"),
         (-0.0215, {"unit": "%", "digits": 1, "sign": True}, "−2.1 %"),
         (0.027, {"unit": "%", "digits": 1, "sign": True}, "+2.7 %"),
+        (0.027, {"unit": "points", "digits": 1}, "2.7 points"),
         (1204, {}, "1,204"),
         (np.int64(7), {}, "7"),
         (1935.4, {"unit": "yuan"}, "1,935 yuan"),

@@ -73,7 +73,7 @@ def curve(
 def bars(frame: pd.DataFrame | pd.Series, title: str, x: str, y: str, unit: str = "", alt: str = "") -> None:
     """Draw bars for each row, side by side where the frame has several columns."""
     frame = _wide(frame)
-    said = alt or f"Bars of {y} by {x}: {_ends(frame.stack(), unit, x)}."
+    said = alt or f"Bars of {y} by {x}: {_ends(_together(frame), unit, x)}."
     with figure(title, x, y, said, WIDE) as ax:
         at, width = np.arange(len(frame)), 0.8 / frame.shape[1]
         for i, name in enumerate(frame):
@@ -169,6 +169,11 @@ def _wide(frame: pd.DataFrame | pd.Series) -> pd.DataFrame:
     return frame.to_frame() if isinstance(frame, pd.Series) else frame
 
 
+def _together(frame: pd.DataFrame) -> pd.Series:
+    """All values, by the name of the row, and of the column where there are several."""
+    return frame.stack() if frame.shape[1] > 1 else frame.iloc[:, 0]
+
+
 def _courses(frame: pd.DataFrame, y: str, unit: str) -> str:
     """Say how one series runs, or where several end."""
     if frame.shape[1] == 1:
@@ -213,9 +218,7 @@ def _touching(low: pd.Series, high: pd.Series, against: Any) -> str:
 
 
 def _name(label: Any) -> str:
-    if isinstance(label, tuple):
-        return ", ".join(str(one) for one in label if str(one) not in ("0", ""))
-    return str(label)
+    return " ".join((", ".join(map(str, label)) if isinstance(label, tuple) else str(label)).split())
 
 
 def _listed(names: Any) -> str:

@@ -31,30 +31,36 @@ def _arrivals(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def recount(ds: Dataset, periods: pd.DataFrame) -> pd.DataFrame:
-    """Count facts and answers of `churn.person_periods` again, by plain pandas from the raw tables, row for row.
+    """Count facts and answers of `churn.person_periods` again, by plain pandas from the raw tables.
 
-    Columns: ``lessons_30``, ``silent_days`` and ``left``, as there.
+    One row for each ``membership_id``, in the order of ``periods``: ``lessons_30``, ``silent_days``, ``left`` as there,
+    and ``first_year``: 1 when the member left in one of her first twelve months, and had not left before.
     """
     who, day = periods["user_id"].unique().tolist(), pd.Timedelta(days=1)
     events = ds.events.filter(ds.events.user_id.isin(who)).select("user_id", "event", "timestamp", "received_at")
-    asked = periods[["user_id", "start"]].rename_axis("row").reset_index()
+    asked = periods[["membership_id", "user_id", "start", "end"]]
     known = asked.merge(_arrivals(events.to_pandas()), on="user_id").query("arrived < start")
     known = known.assign(ago=(known["start"] - known["timestamp"]) / day)
     recent = known[(known["event"] == "lesson_completed") & (known["ago"] <= 30)]
     paid = ds.memberships.filter(ds.memberships.interval == "month", ds.memberships.period_no >= 1)
     begun = paid.select("user_id", begun="current_period_start").to_pandas()
-    next_ones = periods[["user_id", "start", "end"]].rename_axis("row").reset_index().merge(begun, on="user_id")
-    users = ds.users.select("user_id", "created_at").to_pandas().set_index("user_id")["created_at"]
-    since = (periods["start"] - periods["user_id"].map(users)) / day  # of whom nothing was known, registration was
-    latest = periods["end"] + 7 * day
-    renewed = next_ones[(next_ones["begun"] > next_ones["start"]) & (next_ones["begun"] <= next_ones["end"] + 7 * day)]
+    pairs = asked.merge(begun, on="user_id")
+    renewed = pairs[(pairs["begun"] > pairs["start"]) & (pairs["begun"] <= pairs["end"] + 7 * day)]
+    rows = periods.set_index("membership_id")
+    created = ds.users.select("user_id", "created_at").to_pandas().drop_duplicates("user_id").set_index("user_id")
+    since = (rows["start"] - rows["user_id"].map(created["created_at"])) / day  # for somebody without an event
+    silent = known.groupby("membership_id")["ago"].min().reindex(rows.index).fillna(since)
+    gone = pd.Series(~rows.index.isin(renewed["membership_id"]), rows.index).astype(float)
+    gone = gone.where(rows["end"] + 7 * day <= ds.observation_end)
+    before = pairs[pairs["begun"] < pairs["start"]].groupby("membership_id").size().reindex(rows.index, fill_value=0)
     return pd.DataFrame(
         {
-            "lessons_30": recent.groupby("row").size().reindex(periods.index, fill_value=0),
-            "silent_days": known.groupby("row")["ago"].min().reindex(periods.index).fillna(since).clip(upper=180),
-            "left": (~periods.index.isin(renewed["row"])).astype(float),
+            "lessons_30": recent.groupby("membership_id").size().reindex(rows.index, fill_value=0),
+            "silent_days": silent.clip(upper=180),
+            "left": gone,
+            "first_year": gone.where(before < 12, 0.0),
         }
-    ).assign(left=lambda rows: rows["left"].where(latest <= ds.observation_end))
+    )
 
 
 def at_day(ds: Dataset, day: int, horizon: int | None = None, keep_gone: bool = False) -> pd.DataFrame:
