@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-from knowpay.show.checks import MIME, Check
+from knowpay.show.checks import MIME, Record
 
 from knowpay_course import ROOT, CourseError
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+    from pydantic import TypeAdapter
 
 
 class Part(NamedTuple):
@@ -91,13 +93,25 @@ def _said(root: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text("utf-8")) if path.exists() else {"parts": [], "lessons": {}}
 
 
-def read_checks(notebook: NotebookNode, lesson: str) -> list[Check]:
+def as_record(fields: dict[str, Any]) -> Record:
+    """A check, a count or a quality from its fields. Raises pydantic.ValidationError for what is none of them."""
+    return _record().validate_python(fields)
+
+
+@cache
+def _record() -> TypeAdapter[Record]:
+    from pydantic import Field, TypeAdapter
+
+    return TypeAdapter(Annotated[Record, Field(discriminator="kind")])
+
+
+def read_checks(notebook: NotebookNode, lesson: str) -> list[Record]:
     """The records of truth checks in the outputs of a notebook, in order, with the name of the lesson.
 
     Raises pydantic.ValidationError for a record that is not one.
     """
     return [
-        Check.model_validate({**output["data"][MIME], "lesson": lesson})
+        as_record({**output["data"][MIME], "lesson": lesson})
         for cell in notebook.cells
         for output in cell.get("outputs", [])
         if MIME in output.get("data", {})

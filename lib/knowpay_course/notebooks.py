@@ -42,11 +42,16 @@ def read_source(path: Path) -> NotebookNode:
 
     Raises CourseError when the file is not there.
     """
-    import jupytext
-
     if not path.exists():
         raise CourseError(f"{path.name} has no source {path.parent.name}/{path.name}.")
-    return normalise(jupytext.read(path, fmt="py:percent"))
+    return read_text(path.read_text("utf-8"))
+
+
+def read_text(text: str) -> NotebookNode:
+    """Return the text of a py:percent file as `read_source` does."""
+    import jupytext
+
+    return normalise(jupytext.reads(text, fmt="py:percent"))
 
 
 def normalise(nb: NotebookNode) -> NotebookNode:

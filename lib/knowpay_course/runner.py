@@ -22,7 +22,7 @@ import knowpay
 from knowpay import doctor
 from knowpay.collect import stored
 
-from knowpay_course import ROOT, CourseError, scorecard
+from knowpay_course import ROOT, CourseError, coverage, scorecard
 from knowpay_course.execute import Task, execute
 from knowpay_course.lesson import Lesson, lessons
 from knowpay_course.notebooks import read_source, write
@@ -80,7 +80,7 @@ def course(
         files = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in sorted(Path(data).rglob("*"))]
     else:
         files = []
-    # Code, the sheet of tolerances and what analyses need; not what runs and binds the lessons.
+    # Code and what analyses need; not what runs and binds the lessons.
     library = [p for p in sorted(LIBRARY.rglob("*")) if p.suffix in (".py", ".csv", ".yml", ".sql")]
     needs = [(lesson.name, lesson.needs) for lesson in everything]  # lesson 00 shows what the data unlock
     given = data, seed, sorted(company.items()), files, needs, sys.version
@@ -114,7 +114,8 @@ def course(
     fresh = {lesson.name for lesson in everything if current(lesson)}
     missing = [one.number for one in everything if one.name not in fresh and not ended(one, "too little")]
     checks = [check for check in scorecard.collect(build / "notebooks") if check.lesson in fresh]
-    (build / "scorecard.md").write_text(scorecard.page(checks), encoding="utf-8", newline="\n")
+    tried = coverage.read(root / coverage.COVERAGE)
+    (build / "scorecard.md").write_text(scorecard.page(checks, tried), encoding="utf-8", newline="\n")
     try:
         if not fresh:
             console.print("There is no book: these data carry none of the lessons.", markup=False)
@@ -125,7 +126,7 @@ def course(
         else:
             _book(build, state, root, digests, console)
     finally:  # a book that does not render takes nothing away from what the lessons found
-        console.print(scorecard.terminal(checks))
+        console.print(scorecard.terminal(checks, tried))
     return 3 if any(ended(lesson, "too little") for lesson in chosen) else 0
 
 

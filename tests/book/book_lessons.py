@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 import nbformat
+from checks_made import check as made
 from knowpay.show.checks import MIME
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -71,15 +72,13 @@ def _code(source: str, tags: tuple[str, ...] = (), **data: object) -> nbformat.N
     return new_code_cell(source, metadata={"tags": list(tags)} if tags else {}, outputs=outputs, execution_count=1)
 
 
-def check(name: str, estimate: float, truth: float, tolerance: float) -> nbformat.NotebookNode:
+def check(name: str, estimate: float, truth: float, error: float) -> nbformat.NotebookNode:
     """Return a cell that holds the record of one truth check."""
-    holds = abs(estimate - truth) <= tolerance
-    record = {"name": name, "estimate": estimate, "truth": truth, "tolerance": tolerance, "unit": "", "holds": holds}
-    word = "✓ holds" if holds else "✗ FAILS"
+    record = made(name, estimate, truth, error, unit="")
     bundle = {
-        MIME: record,
-        "text/html": f'<div class="knowpay-check"><strong>{word}</strong> {name}</div>',
-        "text/plain": f"{word}  {name}",
+        MIME: {key: value for key, value in record.model_dump().items() if key != "lesson"},
+        "text/html": f'<div class="knowpay-check"><strong>{"✓" if record.holds else "✗"} agrees</strong> {name}</div>',
+        "text/plain": record.row(),
     }
     return new_code_cell("show.check(...)", outputs=[new_output("display_data", bundle)], execution_count=1)
 

@@ -28,8 +28,7 @@ def test_every_lesson_and_generated_page_is_there(small_book):
     there = {path.relative_to(small_book).as_posix() for path in pages(small_book)}
     named = (
         "scorecard",
-        "identifiability",
-        "companies",
+        "coverage",
         "glossary",
         "notation",
         "datasets/dictionary",

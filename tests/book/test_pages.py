@@ -10,16 +10,19 @@ import nbformat
 import pandas as pd
 import pytest
 from book_lessons import check
-from knowpay.show.checks import MIME, Check
+from checks_made import check as made
+from checks_made import exact, quality
+from knowpay.show.checks import AGREES, MIME, Check
 from knowpay_course import ROOT
 from knowpay_course.book import article_log, pages, staging
 from knowpay_course.book.pages import Contents
+from knowpay_course.coverage import HEAD
 from knowpay_course.lesson import Lesson, lessons, part_of, parts, read_checks
-from knowpay_course.maintain import sheet
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 NAME = "06_build_profiles"
-CHECK = Check(lesson=NAME, name="share <of all>", estimate=1.0, truth=2.0, tolerance=0.5, unit="%", holds=False)
+ERROR = 0.5 / AGREES  # half a unit from the truth is the end of the band
+CHECK = made("share <of all>", estimate=1.0, truth=2.0, error=ERROR, lesson=NAME, unit="%")
 
 
 def lesson(name=NAME, title="Build profiles"):
@@ -47,7 +50,7 @@ def rows(page: str) -> list[list[str]]:
 
 
 def test_the_checks_of_a_notebook_are_read_with_the_name_of_its_lesson():
-    (found,) = read_checks(new_notebook(cells=[new_markdown_cell("# A"), check("a", 1.0, 1.1, 0.2)]), "00_a")
+    (found,) = read_checks(new_notebook(cells=[new_markdown_cell("# A"), check("a", 1.0, 1.1, 0.1)]), "00_a")
     assert (found.lesson, found.name, found.estimate, found.holds) == ("00_a", "a", 1.0, True)
 
 
@@ -70,14 +73,17 @@ def test_a_damaged_state_is_as_none(tmp_path, text):
 
 
 def test_figures_count_what_is_there():
-    both = replace(contents(CHECK, changed(holds=True), exercises=4, seconds=240), lessons=[lesson(), lesson("00_a")])
+    apart = [exact(), quality(), changed(name="weak", tells=False)]  # counted nowhere here
+    both = replace(
+        contents(CHECK, changed(holds=True), *apart, exercises=4, seconds=240), lessons=[lesson(), lesson("00_a")]
+    )
     assert re.findall(r"<b>(.*?)</b>", pages.figures(both)) == ["2", "1 of 2", "4", "4 min"]
     assert re.findall(r"<b>(.*?)</b>", pages.figures(contents())) == ["1"]
 
 
 def test_chapters_give_question_decision_and_cost():
     text = pages.chapters(contents(CHECK, exercises=1, seconds=12.3))
-    assert "runs in 12 s with 1,450 MB · 0 of 1 truth check hold · 1 exercise<" in text
+    assert "runs in 12 s with 1,450 MB · 0 of 1 check agree with the truth · 1 exercise<" in text
     assert 'href="notebooks/06_build_profiles.html"' in text
     assert "<p>Which &amp; what?</p>" in text
     assert "<b>You decide:</b> That." in text
@@ -93,11 +99,11 @@ def test_chapters_give_question_decision_and_cost():
         ({"estimate": 2.5, "holds": True}, "83.3%", False),
         ({"estimate": 1.5, "holds": True}, "16.7%", False),
         ({"estimate": 99.0}, "100.0%", True),
-        ({"estimate": 2.1, "tolerance": 0.0}, "100.0%", True),
-        ({"estimate": 2.0, "tolerance": 0.0, "holds": True}, "50.0%", False),
+        ({"estimate": 2.1, "error": 0.0}, "100.0%", True),
+        ({"estimate": 2.0, "error": 0.0, "holds": True}, "50.0%", False),
     ],
 )
-def test_a_dot_stands_at_its_error_in_tolerances(changes, left, miss):
+def test_a_dot_stands_at_its_distance_in_bands(changes, left, miss):
     text = pages.truth_plot(contents(changed(**changes)))
     assert f'style="left:{left};' in text
     assert ("dot miss" in text) is miss
@@ -111,6 +117,7 @@ def test_dots_at_the_same_place_do_not_cover_each_other():
 
 def test_no_checks_no_plot():
     assert pages.truth_plot(contents()) == ""
+    assert pages.truth_plot(contents(exact(), changed(tells=False))) == ""
 
 
 def test_entropy_is_the_log_loss_of_the_base_rate():
@@ -159,7 +166,7 @@ def test_the_table_of_contents_lists_what_exists():
     assert [part["caption"].split(" ·")[0] for part in out] == ["Start", "The formula", "Practice", "Reference"]
     assert out[1]["chapters"] == [{"file": "notebooks/12_b", "title": "12 B"}]
     assert out[2]["chapters"][0]["sections"] == [{"file": "notebooks/exercises/12_b"}]
-    practice = [{"file": name} for name in ("exercises", "scorecard", "identifiability", "companies")]
+    practice = [{"file": name} for name in ("exercises", "scorecard", "coverage")]
     assert staging.toc(replace(contents(), lessons=here))["parts"][2]["chapters"] == practice
 
 
@@ -180,7 +187,7 @@ def test_records_of_checks_stay_out_of_the_pages():
     assert MIME not in page.cells[0].outputs[0].data and "text/html" in page.cells[0].outputs[0].data
 
 
-# --- the two pages of `knowpay-course replicate` -----------------------------------------------------------------
+# --- the page of `knowpay-course replicate` -----------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -191,30 +198,24 @@ def knobs(monkeypatch):
     monkeypatch.setattr(knowpay, "world", types.SimpleNamespace(KNOBS={"churn": knob}), raising=False)
 
 
-def test_the_page_of_the_sheet(tmp_path):
-    path = tmp_path / "sheet.csv"
-    found = [["12", "a | b", "yuan", 1, 14120, 12345.0, 1.0, 0.0, 1.0], ["15", "gain", "", 1, 100, 10.0, 0.0, 0.0, 0.0]]
-    sheet.save(pd.DataFrame(found, columns=sheet.SHEET_HEAD), path, ())
-    page = pages.identifiability(path, lessons())
-    assert page.startswith("# What the data can tell\n") and "2.58 standard deviations" in page
-    assert "## 12 Derive the targeting formula\n\nData in the median company: 14,120 drawn touches.\n" in page
-    assert "## 15 Train a course recommender\n\nData in the median company: 100 course pages.\n" in page
-    assert ["a \\| b, yuan", "1", "12,345", "1", "0", "1"] in rows(page)
-    assert ["gain", "1", "10", "0", "0", "0"] in rows(page)
-
-
-def test_the_page_of_the_companies(tmp_path, knobs):
-    path = tmp_path / "companies.csv"
-    rates = pd.DataFrame([["12", "gain", 20, 19, 0.99, 0.18209]], columns=sheet.COMPANIES_HEAD)
-    sheet.save(rates, path, ())
-    page = pages.companies(path, lessons())
-    assert "## 12 Derive the targeting formula\n" in page and ["gain", "19", "20", "0.1821"] in rows(page)
-    assert "**19 of 20** were kept: 95.0%" in page
+def test_the_page_of_the_other_companies(tmp_path, knobs):
+    found = [
+        ["12", "a | b", "check", 40, 1, 2, 0.123, 1.01, 0.0256, 0.5],
+        ["12", "rows", "exact", 40, 0, 0, None, None, 0.0, None],
+        ["15", "gain", "check", 40, 0, 0, 0.9, 1.0, 0.1, 1.0],
+        ["15", "few", "check", 40, 0, 0, 0.45, 1.0, 0.1, 1.0],
+    ]
+    pd.DataFrame(found, columns=HEAD).to_csv(tmp_path / "coverage.csv", index=False)
+    page = pages.coverage(tmp_path / "coverage.csv", lessons())
+    assert page.startswith("# Other companies\n") and "## 12 Derive the targeting formula\n" in page
+    assert "**1 of 3 checks have the right error.**" in page
+    assert ["a \\| b", "40", "1", "2", "0.12", "1.01", "2.6%", "50%", "right"] in rows(page)
+    assert ["gain", "40", "0", "0", "0.90", "1.00", "10.0%", "100%", "wrong"] in rows(page)
+    assert ["few", "40", "0", "0", "0.45", "1.00", "10.0%", "100%", "too few companies to say"] in rows(page)
+    assert ["rows", "exact", "40", "0", "0.0%"] in rows(page)
     assert ["`churn`", "share \\| who leave", "0.44", "0.3 to 0.6", "0.1 to 0.9"] in rows(page)
 
 
-def test_pages_without_a_run_say_so(tmp_path, knobs):
-    for page in (pages.identifiability, pages.companies):
-        text = page(tmp_path / "none.csv", lessons())
-        assert "Nobody has replicated the lessons yet: `knowpay-course replicate`" in text
-    assert "`churn`" in text
+def test_the_page_without_a_run_says_so(tmp_path, knobs):
+    text = pages.coverage(tmp_path / "none.csv", lessons())
+    assert "Nobody has replicated the lessons yet: `knowpay-course replicate`" in text and "`churn`" in text

@@ -140,17 +140,6 @@ def test_a_table_of_the_truth_may_lie_in_parts(truth):
         _ = found.wishes
 
 
-def test_tolerances_of_a_lesson(truth):
-    table = pd.DataFrame({"lesson": ["00", "12", "12"], "check": ["a", "a", "b"], "tolerance": [1.0, 0.5, 0.0]})
-    found = truth(tolerances=table)
-    assert found.tolerances("12") == {"a": 0.5, "b": 0.0} and found.tolerances("00") == {"a": 1.0}
-    assert found.tolerances("18") == {}
-
-
-def test_a_truth_without_tolerances_has_none(truth):
-    assert truth(users=pd.DataFrame({"user_id": ["u1"]})).tolerances("12") == {}
-
-
 def test_unlocks_names_what_is_missing(opened):
     found = opened(orders=None).unlocks().set_index("lesson")
     lessons = {path.stem for path in (ROOT / "notebooks" / "src").glob("[0-9]*.py")}

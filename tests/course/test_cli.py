@@ -63,9 +63,9 @@ def test_our_own_errors_are_one_sentence(capsys):
 
 
 def test_a_value_error_of_ours_is_a_sentence_and_any_other_keeps_its_traceback(capsys):
-    from knowpay.show.checks import record
+    from knowpay import show
 
-    assert cli.run(lambda: record("", 1, 1, 0)) == 2
+    assert cli.run(lambda: show.exact("", 1, 1)) == 2
     assert "needs a name" in capsys.readouterr().err
     with pytest.raises(ValueError, match="invalid literal"):
         cli.run(lambda: int("x"))
@@ -194,9 +194,9 @@ def test_replicate_is_asked_for_what_the_line_says(monkeypatch):
 
     asked = []
     monkeypatch.setattr(replicate, "main", lambda *given: asked.append(given) or 1)
-    assert cli.run(lambda: course.app(["replicate", "12", "--times", "30", "--held-out", "5", "--jobs", "1"])) == 1
+    assert cli.run(lambda: course.app(["replicate", "12", "--companies", "30", "--jobs", "1"])) == 1
     assert cli.run(lambda: course.app(["replicate"])) == 1
-    assert asked == [(["12"], 30, 5, 1), ((), 200, 20, 2)]
+    assert asked == [(["12"], 30, 1), ((), 40, 2)]
 
 
 def test_an_export_is_read_and_its_mended_rows_are_let_in(tmp_path, monkeypatch):

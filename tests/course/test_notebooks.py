@@ -18,7 +18,7 @@ from knowpay import show
 print(os.getcwd(), file=sys.stdout)
 
 # %% tags=["nbval-check-output"]
-show.check("one", 1.001, 1, 0.01)
+show.exact("one", 1, 1)
 
 # %%
 with show.figure("It rises", "day", "members", alt="{ALT}") as ax:

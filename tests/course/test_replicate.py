@@ -10,46 +10,43 @@ import knowpay
 import pytest
 from effort import thorough
 from knowpay_course import CourseError
+from knowpay_course.coverage import COVERAGE, HEAD, read
 from knowpay_course.lesson import lessons
 from knowpay_course.maintain import replicate
-from knowpay_course.tolerances import COMPANIES, SHEET, read
 
 Knob = types.SimpleNamespace
 NOISY = """# %%
 import numpy as np
 from knowpay import show
+from knowpay.estimate import from_error
 
 noise = np.random.default_rng(seed).normal()
-show.check("churn", company["churn"] + noise, company["churn"], {}, "%")
+show.check("churn", from_error(company["churn"] + noise, 1.0, "%"), company["churn"], ("nobody leaves", 0.0))
 """
-EXACT = '# %%\nfrom knowpay import show\nshow.check("rows", company["courses"], company["courses"], 0)'
+EXACT = '# %%\nfrom knowpay import show\nshow.exact("rows", company["courses"], company["courses"])'
 BROKEN = """# %%
 if seed == 1001:
     raise ValueError("no such column\\nsee the manifest")
 from knowpay import show
-show.check("x", 0, 0, 0)
+show.exact("x", 0, 0)
 """
 
 
 @pytest.fixture
 def world(monkeypatch, tmp_path):
-    """A world with two knobs and companies of 7 rows; `opened` lists what was opened, its code lies in `folder`."""
+    """A world with two knobs; `opened` lists what was opened, its code lies in `folder`."""
     fake = types.SimpleNamespace(
         KNOBS={"churn": Knob(default=0.44, usual=(0.3, 0.6)), "courses": Knob(default=None, usual=(80, 160))},
         opened=[],
     )
-
-    def open_company(data, seed=0, **company):
-        fake.opened.append((data, seed, company))
-        answer = types.SimpleNamespace(fetchall=lambda: [(7,)])
-        return types.SimpleNamespace(con=types.SimpleNamespace(con=types.SimpleNamespace(execute=lambda sql: answer)))
 
     fake.folder = tmp_path / "world"
     fake.folder.mkdir()
     monkeypatch.setattr(replicate, "WORLD", fake.folder)
     monkeypatch.setitem(sys.modules, "knowpay.world", fake)
     monkeypatch.setattr(knowpay, "world", fake, raising=False)
-    monkeypatch.setattr(knowpay, "open", open_company)
+    opened = fake.opened
+    monkeypatch.setattr(knowpay, "open", lambda data, seed=0, **company: opened.append((data, seed, company)))
     return fake
 
 
@@ -69,50 +66,7 @@ def only(root: Path) -> Path:
     return source
 
 
-# --- one lesson, one company -------------------------------------------------------------------------------------
-
-
-def test_a_lesson_runs_up_to_its_last_check_and_shows_nothing(school, capsys):
-    cells = """# %%
-from knowpay import show
-
-assert (data, seed, company) == ("world:small", 5, {"churn": 0.5})
-print("a line")
-with show.figure("a title", x="x", y="y", alt="too short") as ax:
-    ax.plot([1]).set_label("x")
-with show.figure("a title", x="x", y="y", alt="too short", panels=2) as (left, right):
-    right.axhline(0)
-show.table(None, "")
-show.say("")
-show.check("a", 1, 2, "no tolerance")
-
-# %% [markdown]
-# Words.
-
-# %%
-show.check("b", 3, 4, {}, "yuan")
-
-# %%
-raise RuntimeError("nobody needs this cell")
-"""
-    found = replicate.run(
-        only(school(**{"00_first": cells})), {"data": "world:small", "seed": 5, "company": {"churn": 0.5}}
-    )
-    assert found == [("a", 1.0, 2.0, ""), ("b", 3.0, 4.0, "yuan")]
-    assert all(type(value) is float for _, *values, _ in found for value in values)
-    assert capsys.readouterr().out == ""
-
-
-@pytest.mark.parametrize(
-    ("cells", "said"),
-    [
-        ('show.check("a", 1, 1, 0)\nshow.check("a", 1, 1, 0)', "two checks are called 'a'"),
-        ('show.check("a", float("nan"), 1, 0)', "estimate is nan"),
-    ],
-)
-def test_a_check_that_cannot_be_told_or_counted_is_an_error(school, cells, said):
-    with pytest.raises(ValueError, match=said):
-        replicate.run(only(school(**{"00_first": f"# %%\nfrom knowpay import show\n{cells}"})), {})
+# --- one company -------------------------------------------------------------------------------------------------
 
 
 def test_a_lesson_is_alone(school, world, tmp_path, monkeypatch):
@@ -133,11 +87,11 @@ for load in (lambda: path("hillstrom"), lambda: path("mooccube"), lambda: open_p
         real += load() is not None
     except DownloadError:
         pass
-show.check("real data", real, 0, 0)
-show.check("cache of its own", cache.parent == Path.cwd(), 1, 0)
+show.exact("real data", real, 0)
+show.exact("cache of its own", cache.parent == Path.cwd(), 1)
 """
     (record,) = replicate.replicate(0, lessons(root=school(**{"00_first": cells})))
-    assert record["error"] == "" and [check[1:3] for check in record["checks"]] == [(0.0, 0.0), (1.0, 1.0)]
+    assert record["error"] == "" and [one["holds"] for one in record["checks"]] == [True, True]
     assert Path.cwd() == tmp_path and not (tmp_path / "campaign.csv").exists()
 
 
@@ -145,7 +99,7 @@ def test_an_error_is_a_record_and_the_other_lessons_go_on(school, world):
     broken, well = replicate.replicate(1, lessons(root=school(**{"00_broken": BROKEN, "01_exact": EXACT})))
     assert (broken["lesson"], broken["checks"]) == ("00", [])
     assert broken["error"] == "00_broken cell 2, line 2: ValueError: no such column"
-    assert (well["lesson"], well["error"], well["n"], len(well["checks"])) == ("01", "", 7, 1)
+    assert (well["lesson"], well["error"], len(well["checks"])) == ("01", "", 1)
     assert len(world.opened) == 1
 
 
@@ -166,20 +120,21 @@ def test_companies_are_drawn_from_the_usual_ranges(world):
 # --- many ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_sheet_and_the_pass_rates_are_written(school, world, here, capsys):
+def test_coverage_is_written(school, world, here, capsys):
     root = school(**{"00_noisy": NOISY, "01_exact": EXACT})
-    assert replicate.main((), 30, 10, 1, root) == 0
-    tolerances, rates = read(root / SHEET), read(root / COMPANIES)
-    assert tolerances[["lesson", "check", "unit", "replications", "n"]].to_numpy().tolist() == [
-        ["00", "churn", "%", 30, 7],
-        ["01", "rows", "", 30, 7],
+    assert replicate.main((), 40, 1, root) == 0
+    found = read(root / COVERAGE)
+    assert list(found) == HEAD
+    assert found[["lesson", "check", "kind", "companies", "missing", "zero"]].to_numpy().tolist() == [
+        ["00", "churn", "check", 40, 0, 0],
+        ["01", "rows", "exact", 40, 0, 0],
     ]
-    noise, exact = tolerances["tolerance"]
-    assert 1.5 < noise < 4 and exact == 0  # 2.58 standard deviations of one
-    assert rates["companies"].tolist() == [10, 10] and rates["held"].iloc[1] == 10
+    noisy, exact = found.iloc[0], found.iloc[1]
+    assert abs(noisy["mean"]) < 0.4 and 0.8 < noisy["spread"] < 1.25 and noisy["outside"] < 0.1 and noisy["tells"] == 0
+    assert exact["outside"] == 0 and exact[["mean", "spread", "tells"]].isna().all()
     assert {(data, seed) for data, seed, _ in world.opened} == {("world:small", 1000 + at) for at in range(40)}
     out = capsys.readouterr().out
-    assert "company 39: seconds of lessons 00 " in out and "What the data can tell" in out and "Held-out" in out
+    assert "company 39: seconds of lessons 00 " in out and "z = (estimate - truth) / error over companies" in out
 
 
 def test_a_stopped_run_goes_on_where_it_stopped(school, world, here, monkeypatch):
@@ -191,17 +146,17 @@ def test_a_stopped_run_goes_on_where_it_stopped(school, world, here, monkeypatch
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(replicate, "_work", stop)
-        replicate.main((), 3, 1, 1, root)
+        replicate.main((), 4, 1, root)
     (log,) = (root / "build" / "replicate").glob("*.jsonl")
     assert len(log.read_text().splitlines()) == 4
     log.write_text(log.read_text() + '{"replication": 2, "less')  # killed while it wrote
     world.opened.clear()
-    replicate.main((), 3, 1, 1, root)
+    replicate.main((), 4, 1, root)
     assert [seed for _, seed, _ in world.opened] == [1002, 1003]
-    before = (root / SHEET).read_bytes()
-    replicate.main((), 3, 1, 1, root)
-    assert len(world.opened) == 2 and (root / SHEET).read_bytes() == before
-    assert read(root / SHEET)["replications"].tolist() == [3, 3]
+    before = (root / COVERAGE).read_bytes()
+    replicate.main((), 4, 1, root)
+    assert len(world.opened) == 2 and (root / COVERAGE).read_bytes() == before
+    assert read(root / COVERAGE)["companies"].tolist() == [4, 4]
 
 
 def test_what_changed_runs_again_and_nothing_else(school, world, here, monkeypatch, tmp_path):
@@ -210,57 +165,94 @@ def test_what_changed_runs_again_and_nothing_else(school, world, here, monkeypat
     cells = {"00_noisy": trace.replace("{}", "00") + NOISY, "01_exact": trace.replace("{}", "01") + EXACT}
     root = school(**cells)
 
-    def ran(times=2):
+    def ran(companies=3):
         (tmp_path / "ran").write_text("")
-        replicate.main((), times, 1, 1, root)
+        replicate.main((), companies, 1, root)
         return (tmp_path / "ran").read_text().splitlines()
 
     everything = [f"{lesson} {seed}" for seed in (1000, 1001, 1002) for lesson in ("00", "01")]
     assert ran() == everything and ran() == []
     school(**cells | {"01_exact": cells["01_exact"] + "\n1"})
     assert ran() == ["01 1000", "01 1001", "01 1002"]
-    assert ran(times=3) == ["00 1003", "01 1003"]
+    assert ran(companies=4) == ["00 1003", "01 1003"]
     (world.folder / "people.py").write_text("MORE = 1")
     assert ran() == everything
-    (world.folder / "identifiability.csv").write_text("lesson,check")  # the sheet itself
-    assert ran() == []
+    own = root / "lib" / "knowpay_course" / "lessons" / "l01.py"
+    own.parent.mkdir(parents=True)
+    own.write_text("MORE = 1")
+    assert ran() == ["01 1000", "01 1001", "01 1002"]
 
 
 def test_errors_are_said_fail_the_command_and_are_tried_again(school, world, here, capsys):
     root = school(**{"00_broken": BROKEN})
-    assert replicate.main((), 3, 1, 1, root) == 1
+    assert replicate.main((), 4, 1, root) == 1
     out = capsys.readouterr().out
     assert (
         "Company 1, lesson 00 stopped: 00_broken cell 2, line 2: ValueError" in out
         and "1 of 4 lessons stopped with an error" in out
     )
-    assert "Lesson 00: 1 of 3 companies lack the check 'x'." in out
     world.opened.clear()
-    assert replicate.main((), 3, 1, 1, root) == 1
+    assert replicate.main((), 4, 1, root) == 1
     assert [seed for _, seed, _ in world.opened] == [1001]
 
 
-def test_a_tolerance_that_does_not_hold_elsewhere_fails_the_command(school, world, here, capsys):
-    worse = NOISY.replace("+ noise,", "+ noise * (100 if seed >= 1020 else 1),")
-    root = school(**{"00_noisy": worse, "01_exact": EXACT})
-    assert replicate.main((), 20, 10, 1, root) == 1
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("+ noise", "+ noise + 1", "Lesson 00: 'churn' has a wrong error: z has mean "),
+        ("+ noise", "+ 3 * noise", "Lesson 00: 'churn' has a wrong error: z has mean "),
+        ("1.0", "3.0", "Lesson 00: 'churn' has a wrong error: z has mean "),
+    ],
+)
+def test_an_error_that_is_wrong_fails_the_command(school, world, here, capsys, old, new, said):
+    assert NOISY.count(old) == 1
+    root = school(**{"00_noisy": NOISY.replace(old, new), "01_exact": EXACT})
+    assert replicate.main((), 40, 1, root) == 1
     out = capsys.readouterr().out
-    assert "Lesson 00: 'churn' held in " in out and "Lesson 01" not in out
+    assert said in out and "Lesson 01" not in out
+
+
+def test_a_count_that_is_unequal_elsewhere_fails_the_command(school, world, here, capsys):
+    root = school(**{"00_noisy": NOISY, "01_exact": EXACT.replace('company["courses"])', "90)")})
+    assert replicate.main((), 4, 1, root) == 1
+    assert "Lesson 01: 'rows' is unequal in 100% of the companies." in capsys.readouterr().out
+
+
+def test_what_is_missing_poor_or_without_an_error_is_listed(school, world, here, capsys):
+    cells = """# %%
+from knowpay import show
+from knowpay.estimate import from_error
+
+show.quality("plan", seed % 2, 0.5, 1.5)
+show.check("exactly", from_error(seed - 1000.5, 0.0 if seed == 1002 else 1.0), 1.0, ("nothing", 0.0))
+if seed != 1001:
+    show.exact("rows", 1, 1)
+"""
+    assert replicate.main((), 4, 1, root := school(**{"00_odd": cells})) == 0
+    out = capsys.readouterr().out
+    for said in (
+        "Lesson 00: 'plan' is poor in 50% of the companies.",
+        "Lesson 00: 'exactly' has an error of 0 in 1 of 4 companies.",
+        "Lesson 00: 'rows' is missing in 1 of 4 companies.",
+    ):
+        assert said in out
+    assert read(root / COVERAGE)["zero"].tolist() == [0, 1, 0]
 
 
 def test_lessons_that_were_not_asked_for_keep_their_rows(school, world, here):
     root = school(**{"00_noisy": NOISY, "01_exact": EXACT})
-    replicate.main((), 5, 2, 1, root)
-    before = (root / SHEET).read_text().splitlines()
-    replicate.main(["00"], 9, 2, 1, root)
-    after = (root / SHEET).read_text().splitlines()
-    assert after[1].startswith("00,churn,%,9,") and after[2] == before[2] and len(after) == 3
-    assert len(read(root / COMPANIES)) == 2
+    replicate.main((), 5, 1, root)
+    before = (root / COVERAGE).read_text().splitlines()
+    replicate.main(["00"], 9, 1, root)
+    after = (root / COVERAGE).read_text().splitlines()
+    assert after[1].startswith("00,churn,check,9,") and after[2] == before[2] and len(after) == 3
 
 
 @thorough
 def test_a_process_that_dies_is_said_in_a_sentence(school):
-    kill = "# %%\nimport os, signal\nfrom knowpay import show\nos.kill(os.getpid(), signal.SIGKILL)\nshow.check"
+    kill = (
+        "# %%\nimport os, signal\nfrom knowpay import show\nos.kill(os.getpid(), signal.SIGKILL)\nshow.exact('x', 1, 1)"
+    )
     root = school(**{"00_kill": kill})
     with pytest.raises(CourseError, match=r"process was killed.*--jobs 1"):
         list(replicate._work({0: lessons(root=root)}, 1))
@@ -275,10 +267,10 @@ import knowpay
 from knowpay import show
 
 ds = knowpay.open(data, seed=seed, **company)
-show.check("users", ds.users.count().to_pandas(), len(ds.truth.users), 0)
-show.check("threads", int(os.environ["OMP_NUM_THREADS"]), 1, 0)
+show.exact("users", ds.users.count().to_pandas(), len(ds.truth.users))
+show.exact("threads", int(os.environ["OMP_NUM_THREADS"]), 1)
 """
     ((record,),) = replicate._work({3: lessons(root=school(**{"06_users": cells}))}, 1)
-    assert record["error"] == "" and record["checks"] == [("users", 2000.0, 2000.0, ""), ("threads", 1.0, 1.0, "")]
-    assert (record["replication"], record["lesson"], record["n"]) == (3, "06", 2000)
-    assert json.loads(json.dumps(record))["checks"][0][0] == "users"
+    assert record["error"] == "" and [one["found"] for one in record["checks"]] == [2000.0, 1.0]
+    assert (record["replication"], record["lesson"]) == (3, "06")
+    assert json.loads(json.dumps(record))["checks"][0]["name"] == "users"

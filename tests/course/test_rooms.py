@@ -31,7 +31,7 @@ def test_the_rooms_keep_their_order():
         ("knowpay/collect/files.py", "from knowpay.collect.adapters import lines"),
         ("knowpay/collect/ingest/load.py", "from knowpay.collect.ingest import merge"),
         ("knowpay_course/runner.py", "from knowpay_course.maintain import bench"),
-        ("knowpay_course/book/pages.py", "from knowpay_course.maintain import sheet"),
+        ("knowpay_course/book/pages.py", "from knowpay_course.maintain import replicate"),
     ],
 )
 def test_an_import_up_the_house_is_found(tmp_path, file, line):

@@ -15,7 +15,7 @@ from effort import thorough
 from knowpay_course import CourseError, execute, runner
 from knowpay_course.lesson import lessons
 
-CHECK = '# %%\nfrom knowpay import show\nshow.check("the answer [of all]", seed + 42, 42, 0.5)'
+CHECK = '# %%\nfrom knowpay import show\nshow.exact("the answer [of all]", seed + 42, 42)'
 BROKEN = '# %%\nraise ValueError("the column price is missing\\nsee the manifest")'
 
 
@@ -66,7 +66,7 @@ def test_a_course_with_a_failing_lesson_goes_on_says_so_and_is_resumed(school, o
     assert "00_first: unchanged since its last run, kept" in out and "01_broken: ok in" in out
     assert (notebooks / "00_first.ipynb").stat().st_mtime_ns == kept
     assert opened[-1] == ["00_first.ipynb", "01_broken.ipynb", "02_last.ipynb"]
-    assert "3 of 3 checks hold" in out and "The book lies at" in out
+    assert "3 of 3 counts equal" in out and "The book lies at" in out
     assert "the answer [of all]" in (root / "build" / "course" / "scorecard.md").read_text()
 
     asked = len(opened)
@@ -87,7 +87,7 @@ def test_data_that_cannot_carry_a_lesson_are_no_failure(school, opened, capsys, 
     assert runner.course(root=root) == 3
     out = capsys.readouterr().out
     assert "01_much: cannot be carried by these data: mine cannot carry lesson 01: add the table users.\n" in out
-    assert "FAILED" not in out and "doctor" not in out and "2 of 2 checks hold" in out
+    assert "FAILED" not in out and "doctor" not in out and "2 of 2 counts equal" in out
     assert opened[-1] == ["00_first.ipynb", "02_last.ipynb"]  # the book of those that ran
     assert not (tmp_path / "later").exists()
     assert state(root)["lessons"]["01_much"]["status"] == "too little"
@@ -111,18 +111,18 @@ def test_another_seed_reaches_the_lesson_and_a_renamed_lesson_does_not_haunt_the
     ghost.write_text("{}")
     assert runner.course(seed=7, only=["00"], root=root) == 0
     out = capsys.readouterr().out
-    assert "0 of 1 checks hold" in out and "FAILS" in out  # seed + 42 is 49 now
+    assert "0 of 1 count equal" in out and "UNEQUAL" in out  # seed + 42 is 49 now
     assert "The book waits for lessons 01" in out
     assert opened == [("world:small", 7)] and not ghost.exists()
 
 
 def test_knobs_reach_the_lesson_and_are_said(school, opened, capsys):
-    cells = '# %%\nfrom knowpay import show\nshow.check("churn", company["churn"], 0.6, 0)'
+    cells = '# %%\nfrom knowpay import show\nshow.exact("churn", company["churn"], 0.6)'
     root = school(**{"00_first": cells})
     assert runner.course(root=root, company={"churn": 0.6}) == 0
     assert opened[0] == ("world:small", 0, ("churn", 0.6))
     out = capsys.readouterr().out
-    assert "1 of 1 checks hold" in out and "world:small, churn 0.6, seed 0: ready" in out
+    assert "1 of 1 count equal" in out and "world:small, churn 0.6, seed 0: ready" in out
     assert state(root)["data"]["name"] == "world:small, churn 0.6"
 
 
@@ -135,8 +135,6 @@ def test_what_changes_a_result_changes_the_digest(school, opened, monkeypatch, t
         return seen
 
     seen = []
-    sheet = tmp_path / "no library" / "world" / "identifiability.csv"
-    sheet.parent.mkdir(parents=True)
     export = tmp_path / "export"
     export.mkdir()
     for change in (
@@ -147,7 +145,6 @@ def test_what_changes_a_result_changes_the_digest(school, opened, monkeypatch, t
         lambda: {"data": "world:standard"},
         lambda: {"data": str(export)},
         lambda: (export / "orders.csv").write_text("order_id") and {"data": str(export)},
-        lambda: sheet.write_text("lesson,check") and {},
         lambda: (root / "requirements.lock").write_text("numpy==3") and {},
         lambda: school(**{"00_first": CHECK + "\n1"}) and {},
     ):

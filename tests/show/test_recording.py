@@ -2,56 +2,69 @@
 
 import pytest
 from knowpay import show
-from knowpay.show.recording import Recorded, records
+from knowpay.estimate import from_error
+from knowpay.show.checks import Check, Exact, Quality
+from knowpay.show.recording import records
 
 ALT = "A line that rises from one to two over two days."
+NOTHING = ("no effect", 0.0)
 
 
 def test_checks_are_collected_in_full_digits_and_nothing_is_shown(capsys):
-    with show.recording() as checks:
+    with show.recording() as found:
         show.say("")
         show.table(None, "")
         with show.figure("a title", x="x", y="y", alt="too short") as ax:
             ax.plot([1]).set_label("x")
         with show.figure("a title", x="x", y="y", alt="too short", panels=2) as (left, right):
             left.axhline(right.ylim)
-        show.check("a", 1.23456789, 2, "no tolerance", "yuan")
-        show.check("b", 3, 4, {})
-    assert checks == [Recorded("a", 1.23456789, 2.0, "yuan"), Recorded("b", 3.0, 4.0, "")]
+        show.check("a", from_error(1.23456789, 0.123456789, "yuan"), 2, NOTHING)
+        show.exact("b", 3, 4, "rows")
+        show.quality("c", 0.123456789, 0, 1)
     assert capsys.readouterr().out == ""
+    check, exact, quality = found
+    assert (check.estimate, check.error, check.truth, check.wrong, check.unit) == (
+        *(1.23456789, 0.123456789, 2.0),
+        *(0.0, "yuan"),
+    )
+    assert isinstance(check, Check) and (check.rival, check.holds, check.tells) == ("no effect", False, True)
+    assert exact == Exact(name="b", found=3.0, expected=4.0, unit="rows", holds=False)
+    assert quality == Quality(name="c", value=0.123456789, low=0.0, high=1.0, holds=True)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("call", "arguments", "said"),
     [
-        (("a", 1, 1, 0), "two checks are called 'a'"),
-        (("b", float("nan"), 1, 0), "estimate is nan"),
-        (("", 1, 1, 0), "needs a name"),
+        (show.check, ("a", from_error(1, 1), 1, NOTHING), "two checks are called 'a'"),
+        (show.exact, (" a", 1, 1), "two checks are called 'a'"),
+        (show.quality, ("a", 1, 0, 1), "two checks are called 'a'"),
+        (show.check, ("b", from_error(float("nan"), 1), 1, NOTHING), "estimate is nan"),
+        (show.exact, ("", 1, 1), "needs a name"),
     ],
 )
-def test_what_cannot_be_counted_is_refused(arguments, said):
-    with show.recording() as checks, pytest.raises(ValueError, match=said):
-        show.check("a", 1, 1, 0)
-        show.check(*arguments)
-    assert len(checks) == 1
+def test_what_cannot_be_counted_is_refused(call, arguments, said):
+    with show.recording() as found, pytest.raises(ValueError, match=said):
+        show.check("a", from_error(1, 1), 1, NOTHING)
+        call(*arguments)
+    assert len(found) == 1
 
 
 def test_afterwards_things_are_shown_again(capsys):
     with pytest.raises(RuntimeError), show.recording():
         raise RuntimeError
     assert records() is None
-    show.check("a", 1, 1, 0)
+    show.exact("a", 1, 1)
     show.say("Said.")
     with pytest.raises(ValueError, match="alt text"), show.figure("a title", "x", "y", alt="too short"):
         pass
     with show.figure("It rises", "day", "members", alt=ALT) as ax:
         ax.plot([1, 2])
-    assert capsys.readouterr().out.splitlines() == ["holds  a: estimate 1.000, truth 1.000, tolerance 0", "Said.", ALT]
+    assert capsys.readouterr().out.splitlines() == ["equal  a: found 1, expected 1", "Said.", ALT]
 
 
 def test_a_recording_inside_another_has_its_own_checks():
     with show.recording() as outer:
         with show.recording() as inner:
-            show.check("a", 1, 1, 0)
-        show.check("a", 2, 2, 0)
-    assert [one.estimate for one in inner] == [1.0] and [one.estimate for one in outer] == [2.0]
+            show.exact("a", 1, 1)
+        show.exact("a", 2, 2)
+    assert [one.found for one in inner] == [1.0] and [one.found for one in outer] == [2.0]

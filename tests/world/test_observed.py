@@ -17,7 +17,6 @@ from knowpay.world import (
     observe,
     people,
 )
-from knowpay.world import truth as secret
 from world_records import off
 
 
@@ -128,13 +127,3 @@ def test_test_accounts_that_are_not_flagged_are_remembered(
 def test_the_policies_of_the_oracle_are_worth_at_least_those_of_everybody(truth: SimpleNamespace) -> None:
     assert (truth.policies["oracle"] >= truth.policies["everybody"].clip(lower=0)).all()
     assert truth.policies["people"].sum() == len(truth.touches)
-
-
-def test_tolerances_shrink_with_the_data_as_far_as_they_are_chance(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    sheet = "lesson,check,tolerance,bias\n01,chance,2.0,0.0\n01,bias,2.0,-2.0\n01,both,2.0,-1.0\n"
-    (tmp_path / "sheet.csv").write_text(sheet)
-    monkeypatch.setattr(secret, "SHEET", tmp_path / "sheet.csv")
-    found = [secret.tolerances(k * secret.SHEET_USERS)["tolerance"].to_pylist() for k in (1, 4)]
-    assert found == [[2.0, 2.0, 2.0], [1.0, 2.0, 1.5]]

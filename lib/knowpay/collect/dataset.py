@@ -97,17 +97,6 @@ class Truth:
             files.setdefault(name, []).append(path)
         return files
 
-    def tolerances(self, lesson: str) -> dict[str, float]:
-        """How far the checks of a lesson, such as "12", may be off in a company of this size, by name of the check.
-
-        Each in the unit of its check, from `knowpay-course replicate`; empty for a lesson that was not replicated.
-        """
-        if "tolerances" not in self._files:
-            return {}
-        table = self._read("tolerances")
-        rows = table[table["lesson"] == lesson]
-        return dict(zip(rows["check"], rows["tolerance"].tolist(), strict=True))
-
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._files]
 

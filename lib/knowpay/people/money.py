@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
 
 
+A_FEN = 0.011  # of a major unit; the rest of the 0.01 is for binary fractions
+
+
 def contributions(ds: Dataset, teacher_share: float) -> Table:
     """Return the paid orders of customers, rows of ``ds.orders``, with ``contribution`` in yuan (Ibis table, lazy).
 
@@ -39,10 +42,12 @@ def course_orders(ds: Dataset, teacher_share: float = 0.0) -> Table:
 def contribution_rate(ds: Dataset, teacher_share: float) -> float:
     """Return what a yuan of list price leaves: the contribution of all course orders by their list prices, 0 to 1.
 
-    So discounts, refunds, fees, commissions and the teachers' share are in it. Multiply a price by it to value an order
-    that has not been placed yet. Raises ValueError when there are no paid orders of courses with a price.
+    So discounts, refunds, fees, commissions and the teachers' share are in it; orders for a fen are not: they test the
+    checkout, and not every test account is flagged. Multiply a price by it to value an order that has not been placed
+    yet. Raises ValueError when there are no paid orders of courses with a price.
     """
     orders = course_orders(ds, teacher_share)
+    orders = orders.filter((orders.total == 0) | (orders.total > A_FEN))
     orders = orders.inner_join(ds.courses.filter(ds.courses.price > 0).select("product_id", "price"), "product_id")
     sums = orders.agg(left=orders.contribution.sum(), listed=orders.price.sum()).to_pandas().iloc[0]
     if not sums["listed"] > 0:

@@ -78,13 +78,13 @@ class Exact(BaseModel):
         """The printed line of the check."""
         unit = f" {self.unit}" if self.unit else ""
         return (
-            f"{'equal' if self.holds else 'UNEQUAL'}  {self.name}: found {number(self.found)}{unit}, "
-            f"expected {number(self.expected)}{unit}"
+            f"{'equal' if self.holds else 'UNEQUAL'}  {self.name}: found {number(self.found, trim=True)}{unit}, "
+            f"expected {number(self.expected, trim=True)}{unit}"
         )
 
 
 class Quality(BaseModel):
-    """How good a result is in truth: a share of the best possible, a gain over the baseline. `holds` within the band."""
+    """How good a result is in truth, such as a share of the best possible: `holds` within the band."""
 
     kind: Literal["quality"] = "quality"
     lesson: str = ""
@@ -111,7 +111,8 @@ def check(name: str, estimate: Estimate, truth: float, rival: tuple[str, float])
     """Print one row that says whether |estimate - truth| <= AGREES errors, and whether the rival would be seen.
 
     `rival` is a wrong method and its answer, in the unit of the estimate: ("no effect", 0.0), ("everybody", 0.31). A
-    check that disagrees is shown so and lets the lesson go on: the scorecard and the tests report it.
+    check that disagrees is shown so and lets the lesson go on: the scorecard and the tests report it. Two checks of a
+    lesson need two names.
 
     Raises:
         ValueError: an empty name, no estimate with an error, no rival, a number that is not finite, an error below 0.
@@ -128,7 +129,8 @@ def check(name: str, estimate: Estimate, truth: float, rival: tuple[str, float])
     if values["error"] < 0:
         raise ValueError(f"show.check {name!r}: the error is negative ({values['error']})")
     holds = abs(values["estimate"] - values["truth"]) <= AGREES * values["error"]
-    tells = abs(values["truth"] - values["wrong"]) >= CAN_TELL * values["error"]
+    gap = abs(values["truth"] - values["wrong"])
+    tells = gap > 0 and gap >= CAN_TELL * values["error"]  # an error of 0 tells a rival only from what it is not
     _keep(Check(name=name.strip(), rival=method, unit=estimate.unit, holds=holds, tells=tells, **values))
 
 

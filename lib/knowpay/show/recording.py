@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-
 if TYPE_CHECKING:
     from knowpay.show.checks import Record
 

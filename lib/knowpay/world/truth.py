@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -13,8 +11,6 @@ from . import settings as s
 from .columns import chosen, labels, numbered, text, yuan
 from .company import Block, Company, device_ids
 
-SHEET = Path(__file__).with_name("identifiability.csv")
-SHEET_USERS = s.SIZES["small"].users  # the errors of the sheet are those of companies of this size
 LATENT = ("price_sensitivity", "means", "engagement", "patience", "standards", "social", "weekly_rate", "fade_days",
           "message_effect", "generation")  # fmt: skip
 MARGIN = 0.65  # yuan of contribution for a yuan paid, in the value of the oracle's policies
@@ -63,27 +59,7 @@ def company_tables(company: Company) -> dict[str, pa.Table]:
         "demand": pa.Table.from_pandas(
             days.assign(**{n: np.where(demand.is_weekend(), f, 1.0) for n, f in weekend.items()}), preserve_index=False
         ),
-        "tolerances": tolerances(c.users),
     }
-
-
-def tolerances(users: int) -> pa.Table:
-    """Return how far an honest estimate of each truth check may be off in a company of so many users.
-
-    From the identifiability sheet, which was made from replications of companies of SHEET_USERS users: chance shrinks
-    with the root of the data, bias does not.
-    """
-    if not SHEET.exists():
-        return pa.table(
-            {name: pa.array([], pa.string()) for name in ("lesson", "check")}
-            | {"tolerance": pa.array([], pa.float64())}
-        )
-    sheet = pd.read_csv(SHEET, dtype={"lesson": str})
-    bias = sheet["bias"].abs()
-    scaled = bias + (sheet["tolerance"] - bias).clip(lower=0) * np.sqrt(SHEET_USERS / users)
-    return pa.table(
-        {"lesson": pa.array(sheet["lesson"]), "check": pa.array(sheet["check"]), "tolerance": pa.array(scaled)}
-    )  # fmt: skip
 
 
 def block_tables(company: Company, block: Block, spoiled: pd.DataFrame) -> dict[str, pa.Table]:

@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knowpay.doctor import installed
+from knowpay.show.checks import AGREES
 
+from knowpay_course.coverage import MEAN, RIGHT, SPREAD, bounds, read, verdict
 from knowpay_course.lesson import Lesson, part_of, parts
-from knowpay_course.markdown import table
-from knowpay_course.tolerances import LEVEL, STATED, WIDTH, read
+from knowpay_course.markdown import table as table_of
+from knowpay_course.scorecard import telling
 
 if TYPE_CHECKING:
     import pandas as pd
     from jinja2 import Environment
-    from knowpay.show.checks import Check
+    from knowpay.show.checks import Check, Record
 
     from knowpay_course.exercises import Sheet
 
@@ -27,7 +29,7 @@ TOOLS = (  # whose versions the page of measurements gives: what the lessons use
     *("duckdb", "ibis-framework", "pandas", "numpy", "scikit-learn", "statsmodels", "keras", "matplotlib"),
     *("jupyter-book", "sphinx", "myst-nb", "sphinx-book-theme", "latex2mathml"),
 )
-RIM = 1.5  # tolerances: a dot further off is drawn there
+RIM = 1.5  # bands of AGREES standard errors: a dot further off is drawn there
 GAP = 3.0  # % of the width of a strip: a dot nearer to the last one of its lane would cover it
 
 
@@ -61,7 +63,7 @@ class Contents:
     """What the generated pages tell of."""
 
     lessons: list[Lesson]
-    checks: dict[str, list[Check]]  # of each lesson, by its name
+    checks: dict[str, list[Record]]  # of each lesson, by its name
     exercises: dict[str, int]  # how many, by name of the lesson; only of those that have some
     data: dict[str, Any]  # name, seed and seconds of the data that the lessons ran on; empty when nobody ran them here
     measured: dict[str, dict[str, float]]  # seconds and memory_mb of each lesson that ran, by its name
@@ -76,10 +78,10 @@ def lesson_table(lessons: list[Lesson]) -> str:
 
 
 def figures(contents: Contents) -> str:
-    """The row of figures under the promise: lessons, checks that hold, exercises, time to run."""
+    """The row of figures under the promise: lessons, checks that can tell and agree, exercises, time to run."""
     rows = [(str(len(contents.lessons)), "lessons that run")]
-    if checks := [check for some in contents.checks.values() for check in some]:
-        rows.append((f"{sum(check.holds for check in checks)} of {len(checks)}", "truth checks hold"))
+    if checks := [check for some in contents.checks.values() for check in telling(some)]:
+        rows.append((f"{sum(check.holds for check in checks)} of {len(checks)}", "checks agree with the truth"))
     if contents.exercises:
         rows.append((str(sum(contents.exercises.values())), "exercises that answer back"))
     if contents.measured:
@@ -95,9 +97,9 @@ def chapters(contents: Contents) -> str:
         costs = []
         if ran := contents.measured.get(lesson.name):
             costs.append(f"runs in {duration(ran['seconds'])} with {ran['memory_mb']:,.0f} MB")
-        if checks := contents.checks[lesson.name]:
+        if checks := telling(contents.checks[lesson.name]):
             held = sum(check.holds for check in checks)
-            costs.append(f"{held} of {counted(len(checks), 'truth check')} hold")
+            costs.append(f"{held} of {counted(len(checks), 'check')} agree with the truth")
         if number := contents.exercises.get(lesson.name):
             costs.append(counted(number, "exercise"))
         return costs
@@ -117,15 +119,15 @@ class Dot:
 
 
 def truth_plot(contents: Contents) -> str:
-    """A strip for each lesson with a dot for each check: its error in units of the tolerance; "" without checks.
+    """A strip for each lesson with a dot for each check that can tell: how far off it is; "" without such checks.
 
     The scorecard holds the same in a table.
     """
     every = parts()
     strips = [
-        (lesson, part_of(lesson.number, every), dots(contents.checks[lesson.name]))
+        (lesson, part_of(lesson.number, every), dots(telling(contents.checks[lesson.name])))
         for lesson in contents.lessons
-        if contents.checks[lesson.name]
+        if telling(contents.checks[lesson.name])
     ]
     checks = [dot.check for _, _, some in strips for dot in some]
     held, total = sum(check.holds for check in checks), counted(len(checks), "estimate")
@@ -133,7 +135,7 @@ def truth_plot(contents: Contents) -> str:
 
 
 def dots(checks: list[Check]) -> list[Dot]:
-    """The dots of a lesson from left to right; those more than RIM tolerances off are drawn at the rim."""
+    """The dots of a lesson from left to right; those more than RIM bands off are drawn at the rim."""
     ends: list[float] = []  # where the last dot of each lane stands
     placed = []
     for check in sorted(checks, key=lambda check: (off(check), check.name)):
@@ -145,11 +147,11 @@ def dots(checks: list[Check]) -> list[Dot]:
 
 
 def off(check: Check) -> float:
-    """How many tolerances an estimate is above the truth; infinity where it should be exact and is not."""
-    error = check.estimate - check.truth
-    if not error:
+    """How many bands of AGREES errors an estimate is above the truth; infinity where it should be exact and is not."""
+    gap = check.estimate - check.truth
+    if not gap:
         return 0.0
-    return error / check.tolerance if check.tolerance else math.copysign(math.inf, error)
+    return gap / (AGREES * check.error) if check.error else math.copysign(math.inf, gap)
 
 
 # --- pages of their own ------------------------------------------------------------------------------------------
@@ -170,8 +172,8 @@ def measurements(contents: Contents) -> str:
         "measurements",
         data=contents.data,
         cores=os.cpu_count(),
-        costs=table(("step", "seconds", "most memory (MB)"), rows, "lrr") if contents.measured else "",
-        versions=table(("part", "version"), versions, "ll"),
+        costs=table_of(("step", "seconds", "most memory (MB)"), rows, "lrr") if contents.measured else "",
+        versions=table_of(("part", "version"), versions, "ll"),
     )
 
 
@@ -190,51 +192,69 @@ def solutions(sheet: Sheet) -> str:
     return from_template("solutions", sheet=sheet)
 
 
-def identifiability(path: Path, lessons: list[Lesson]) -> str:
-    """The page of the tolerances, from the sheet at `path` (see `tolerances.SHEET`)."""
-    from knowpay.collect import needs
-
-    head = ("check", "companies", "mean truth", "bias", "spread", "tolerance")
-    columns = ["check", "unit", "replications", "truth", "bias", "spread", "tolerance"]
-    told = []
-    for lesson, rows in replicated(path, lessons):
-        checks = [
-            (check if unit in check else f"{check}, {unit}", *numbers)
-            for check, unit, *numbers in rows[columns].itertuples(index=False)
-        ]
-        amount = f"{rows['n'].median():,.0f} {needs.analyses()[lesson.needs[0]]['amount']['words']}"
-        told.append((lesson, amount, table(head, checks, "lrrrrr")))
-    return from_template("identifiability", lessons=told, width=WIDTH, stated=f"{STATED:.0%}")
-
-
-def companies(path: Path, lessons: list[Lesson]) -> str:
-    """The page of the held-out companies, from the file at `path` (see `tolerances.COMPANIES`), and of the knobs."""
+def coverage(path: Path, lessons: list[Lesson]) -> str:
+    """The page of the other companies, from the file at `path` (see `coverage.COVERAGE`), and of the knobs."""
     from knowpay import world
 
-    head, columns = ("check", "kept", "of", "probability"), ["check", "held", "companies", "p"]
-    tried = replicated(path, lessons)
-    held, total = (sum(rows[name].sum() for _, rows in tried) for name in ("held", "companies"))
+    rows, told = dict(list(read(path).groupby("lesson"))), []
+    for lesson in lessons:
+        if lesson.number in rows:
+            table = rows[lesson.number]
+            judged = table["kind"] == "check"
+            told.append((lesson, _coverages(table[judged]), _others(table[~judged])))
+    verdicts = [_verdict(row) for table in rows.values() for row in table[table["kind"] == "check"].itertuples()]
+    most, (least, widest) = bounds(40)
     knobs = [
         (f"`{name}`", knob.meaning, _default(knob.default), _range(*knob.usual), _range(knob.low, knob.high))
         for name, knob in world.KNOBS.items()
     ]
     return from_template(
-        "companies",
-        lessons=[(lesson, table(head, rows[columns].itertuples(index=False), "lrrr")) for lesson, rows in tried],
-        kept=f"{held:,} of {total:,}",
-        share=f"{held / total:.1%}" if total else "",
-        stated=f"{STATED:.0%}",
-        level=f"{LEVEL:.0%}",
-        knobs=table(("knob", "meaning", "default", "usual", "possible"), knobs, "lllll"),
+        "coverage",
+        lessons=told,
+        agrees=AGREES,
+        mean=MEAN,
+        low=SPREAD[0],
+        high=SPREAD[1],
+        most=f"{most:.2f}",
+        least=f"{least:.2f}",
+        widest=f"{widest:.2f}",
+        right=verdicts.count(RIGHT),
+        total=len(verdicts),
+        knobs=table_of(("knob", "meaning", "default", "usual", "possible"), knobs, "lllll"),
     )
 
 
-def replicated(path: Path, lessons: list[Lesson]) -> list[tuple[Lesson, pd.DataFrame]]:
-    """The rows of a file of `knowpay-course replicate` for each lesson that has some; none before it was made."""
-    if not path.exists():
-        return []
-    rows = dict(list(read(path).groupby("lesson")))
-    return [(lesson, rows[lesson.number]) for lesson in lessons if lesson.number in rows]
+def _coverages(rows: pd.DataFrame) -> str:
+    """The table of the checks of a lesson; "" without checks."""
+    head = (
+        "check",
+        "companies",
+        "lacking it",
+        "error 0",
+        "mean z",
+        "sd of z",
+        f"outside ±{AGREES}",
+        "can tell",
+        "error",
+    )
+    cells = [
+        (
+            *(row.check, row.companies, row.missing, row.zero, f"{row.mean:.2f}", f"{row.spread:.2f}"),
+            *(f"{row.outside:.1%}", f"{row.tells:.0%}", _verdict(row)),
+        )
+        for row in rows.itertuples()
+    ]
+    return table_of(head, cells, "lrrrrrrrl") if cells else ""
+
+
+def _others(rows: pd.DataFrame) -> str:
+    """The table of the counts and results of a lesson; "" without any."""
+    cells = [(row.check, row.kind, row.companies, row.missing, f"{row.outside:.1%}") for row in rows.itertuples()]
+    return table_of(("count or result", "kind", "companies", "lacking it", "red"), cells, "llrrr") if cells else ""
+
+
+def _verdict(row: Any) -> str:
+    return verdict(row.companies - row.missing - row.zero, row.mean, row.spread)
 
 
 def _default(value: float | None) -> str:

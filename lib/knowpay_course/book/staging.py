@@ -16,16 +16,16 @@ from knowpay.show.checks import MIME
 from knowpay_course import ROOT, CourseError, exercises, scorecard
 from knowpay_course.book import article_log, pages
 from knowpay_course.book.pages import Contents
+from knowpay_course.coverage import COVERAGE
+from knowpay_course.coverage import read as read_coverage
 from knowpay_course.lesson import lessons, part_of, parts, read_checks
 from knowpay_course.notebooks import read, write
-from knowpay_course.tolerances import COMPANIES, SHEET
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 PAGES = ROOT / "book"
 DATASETS = ROOT / "datasets"  # its README and one card per data set are pages; lessons link them as they do here
-REPLICATED = ("identifiability", "companies")  # the pages of `knowpay-course replicate`
 
 
 def stage(notebooks: Path, folder: Path) -> None:
@@ -49,9 +49,8 @@ def stage(notebooks: Path, folder: Path) -> None:
     checks = [check for some in contents.checks.values() for check in some]
     generated = {
         "exercises": pages.exercises(contents),
-        "scorecard": scorecard.page(checks, "notebooks"),
-        "identifiability": pages.identifiability(ROOT / SHEET, lessons()),
-        "companies": pages.companies(ROOT / COMPANIES, lessons()),
+        "scorecard": scorecard.page(checks, read_coverage(ROOT / COVERAGE), "notebooks"),
+        "coverage": pages.coverage(ROOT / COVERAGE, lessons()),
         "datasets/dictionary": dictionary(),
         "measurements": pages.measurements(contents),
         "_generated/figures": pages.figures(contents),
@@ -92,7 +91,7 @@ def toc(contents: Contents) -> dict[str, Any]:
     for lesson in contents.lessons:
         page = {"file": f"notebooks/{lesson.name}", "title": lesson.short}
         out[part_of(lesson.number, every)]["chapters"].append(page)
-    practice: list[dict[str, Any]] = [{"file": name} for name in ("exercises", "scorecard", *REPLICATED)]
+    practice: list[dict[str, Any]] = [{"file": name} for name in ("exercises", "scorecard", "coverage")]
     if contents.exercises:
         practice[0]["sections"] = [{"file": f"notebooks/exercises/{name}"} for name in contents.exercises]
     cards = [page.stem for page in sorted(DATASETS.glob("*.md")) if page.stem not in ("README", "dictionary")]

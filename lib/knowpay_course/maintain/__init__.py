@@ -1,1 +1,1 @@
-"""For those who keep the course: what its runs cost, the tolerances of its checks, the card of its company."""
+"""For those who keep the course: what its runs cost, whether its errors are right, the card of its company."""

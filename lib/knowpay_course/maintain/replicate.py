@@ -1,9 +1,8 @@
-"""`knowpay-course replicate`: every lesson on many simulated companies, to learn how far an honest estimate may be off.
+"""`knowpay-course replicate`: every lesson on other simulated companies, to learn whether its errors are right.
 
-Each company has its own seed and its own knobs. The first ones give the tolerances (the identifiability sheet), the
-others, which the sheet has never seen, try them out. What ran is kept in build/replicate, a line for each company and
+Each company has its own seed and its own knobs. What ran is kept in build/replicate, a line for each company and
 lesson, and is not run again while the lesson's code and the world's stay the same. A change of another room is not
-noticed: delete that folder after one that matters.
+noticed: delete that folder after one that matters. What came out is datasets/coverage.csv.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
-import io
 import json
 import os
 import signal
@@ -19,60 +17,144 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterable, Iterator
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from knowpay.collect import stored
+from knowpay.show.checks import Check
 
-from knowpay_course import ROOT, CourseError
+from knowpay_course import ROOT, CourseError, script
+from knowpay_course.coverage import COVERAGE, HEAD, WRONG, read, verdict
 from knowpay_course.execute import ENVIRONMENT
-from knowpay_course.lesson import Lesson, lessons
-from knowpay_course.maintain import sheet
-from knowpay_course.notebooks import read_source
+from knowpay_course.lesson import Lesson, as_record, lessons
 from knowpay_course.runner import LIBRARY
-from knowpay_course.tolerances import COMPANIES, SHEET
 
 if TYPE_CHECKING:
-    from knowpay.show.recording import Recorded
+    import pandas as pd
     from rich.console import Console
+    from rich.table import Table
 
 WORLD = LIBRARY / "world"
 FIRST_SEED = 1000  # far from the seeds that people choose
 
-Record = dict[str, Any]  # replication, lesson, seconds, n, checks [[name, estimate, truth, unit]], error, key
+Result = dict[str, Any]  # replication, lesson, seconds, checks (fields of records), error, key
 
 
-def main(only: Iterable[str] = (), times: int = 200, held_out: int = 20, jobs: int = 2, root: Path = ROOT) -> int:
-    """Run the lessons on `times` + `held_out` companies, `jobs` at a time; write the sheet and the pass rates.
+def main(only: Iterable[str] = (), companies: int = 40, jobs: int = 2, root: Path = ROOT) -> int:
+    """Run the lessons on so many companies, `jobs` at a time; write the coverage of their checks.
 
-    Returns the exit status: 1 when a check fails on the held-out companies or a lesson raised an error. Raises
+    Returns the exit status: 1 when the error of a check is wrong, a count is unequal or a lesson stopped. Raises
     CourseError for a lesson that does not exist or when a process died.
     """
     from rich.console import Console
 
     console = Console(highlight=False)
     chosen = lessons(only, root)
-    numbers = [lesson.number for lesson in chosen]
-    records = _replicate(chosen, times + held_out, jobs, root / "build" / "replicate", console)
-    errors = [record for record in records if record["error"]]
-    for record in errors:
-        said = f"Company {record['replication']}, lesson {record['lesson']} stopped: {record['error']}"
+    results = _replicate(chosen, companies, jobs, root / "build" / "replicate", console)
+    errors = [result for result in results if result["error"]]
+    for one in errors:
+        said = f"Company {one['replication']}, lesson {one['lesson']} stopped: {one['error']}"
         console.print(said, markup=False, soft_wrap=True)
-
-    first = [record for record in records if record["replication"] < times]
-    tolerances = sheet.save(sheet.identifiability(first), root / SHEET, numbers)
-    tried = sheet.pass_rates([record for record in records if record["replication"] >= times], tolerances)
-    tried = sheet.save(tried, root / COMPANIES, numbers)
-    console.print(sheet.terminal(tolerances, "What the data can tell"))
-    console.print(sheet.terminal(tried, "Held-out companies"))
-    missing, failing = sheet.often_missing(first), sheet.failing(tried)
-    for sentence in [*missing, *failing]:
+    found = summary(results)
+    console.print(terminal(found))
+    wrong, listed = findings(found)
+    for sentence in [*listed, *wrong]:
         console.print(sentence, markup=False, soft_wrap=True)
     if errors:
-        console.print(f"{len(errors)} of {len(records)} lessons stopped with an error; see above.", markup=False)
-    return int(bool(failing or errors))
+        console.print(f"{len(errors)} of {len(results)} lessons stopped with an error; see above.", markup=False)
+    save(found, root / COVERAGE, [lesson.number for lesson in chosen])
+    return int(bool(wrong or errors))
+
+
+# --- from results to coverage ------------------------------------------------------------------------------------
+
+
+def summary(results: Iterable[Result]) -> pd.DataFrame:
+    """Return a row for each check, count and result of each lesson over its companies, with the columns HEAD.
+
+    Lessons that stopped are left out. z needs an error above 0.
+    """
+    import numpy as np
+    import pandas as pd
+
+    ran: dict[str, int] = {}
+    found: dict[tuple[str, str, str], list[Any]] = {}
+    for result in results:
+        if not result["error"]:
+            ran[result["lesson"]] = ran.get(result["lesson"], 0) + 1
+            for one in map(as_record, result["checks"]):
+                found.setdefault((result["lesson"], one.name, one.kind), []).append(one)
+    rows = []
+    for (lesson, name, kind), records in found.items():
+        z = [(one.estimate - one.truth) / one.error for one in records if isinstance(one, Check) and one.error]
+        rows.append(
+            {
+                "lesson": lesson,
+                "check": name,
+                "kind": kind,
+                "companies": ran[lesson],
+                "missing": ran[lesson] - len(records),
+                "zero": sum(isinstance(one, Check) and not one.error for one in records),
+                "mean": float(np.mean(z)) if z else np.nan,
+                "spread": float(np.std(z, ddof=1)) if len(z) > 1 else np.nan,
+                "outside": float(np.mean([not one.holds for one in records])),
+                "tells": float(np.mean([one.tells for one in records])) if kind == "check" else np.nan,
+            }
+        )
+    return pd.DataFrame(rows, columns=HEAD).sort_values("lesson", kind="stable", ignore_index=True)
+
+
+def findings(found: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Say what is wrong (errors, counts), and what a person should look at, as two lists of sentences."""
+    wrong, listed = [], []
+    for row in found.itertuples():
+        name = f"Lesson {row.lesson}: {row.check!r}"
+        if row.kind == "check" and row.companies > row.missing + row.zero:
+            said = verdict(row.companies - row.missing - row.zero, row.mean, row.spread)
+            measured = f"z has mean {row.mean:.2f} and standard deviation {row.spread:.2f}"
+            if said == WRONG:
+                wrong.append(f"{name} has a wrong error: {measured}.")
+        elif row.kind == "exact" and row.outside:
+            wrong.append(f"{name} is unequal in {row.outside:.0%} of the companies.")
+        if row.kind == "quality" and row.outside:
+            listed.append(f"{name} is poor in {row.outside:.0%} of the companies.")
+        if row.missing:
+            listed.append(f"{name} is missing in {row.missing} of {row.companies} companies.")
+        if row.zero:
+            listed.append(f"{name} has an error of 0 in {row.zero} of {row.companies} companies.")
+    return wrong, listed
+
+
+def save(found: pd.DataFrame, path: Path, replaced: Iterable[str]) -> None:
+    """Write the rows with three decimals and keep those of lessons other than `replaced`."""
+    import pandas as pd
+
+    old = read(path)
+    kept = old[~old["lesson"].isin(list(replaced))]
+    whole = pd.concat([kept, found]) if len(kept) else found
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = whole.sort_values("lesson", kind="stable")
+    whole.to_csv(path, index=False, float_format="%.3f", lineterminator="\n")
+
+
+def terminal(found: pd.DataFrame) -> Table:
+    """Return the rows of the checks as a table for the terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="z = (estimate - truth) / error over companies", title_justify="left")
+    for name in ("lesson", "check", "companies", "mean", "sd", "outside", "tells", "error"):
+        table.add_column(name, justify="left" if name in ("lesson", "check", "error") else "right")
+    for row in found[found["kind"] == "check"].itertuples():
+        there = row.companies - row.missing - row.zero
+        cells = f"{row.mean:.2f}", f"{row.spread:.2f}", f"{row.outside:.1%}", f"{row.tells:.0%}"
+        said = verdict(there, row.mean, row.spread)
+        style = "bold red" if said == WRONG else ""
+        table.add_row(row.lesson, Text(row.check), str(there), *cells, Text(said, style=style))
+    return table
+
+
+# --- one company -------------------------------------------------------------------------------------------------
 
 
 def draw(replication: int) -> dict[str, float]:
@@ -91,77 +173,41 @@ def draw(replication: int) -> dict[str, float]:
     return company
 
 
-def replicate(replication: int, chosen: list[Lesson]) -> list[Record]:
-    """Make the company of a replication and run lessons on it, in this process; one record each.
+def replicate(replication: int, chosen: list[Lesson]) -> list[Result]:
+    """Make the company of a replication and run lessons on it, in this process; one result each.
 
-    An error of a lesson, or of the company, is in the record's `error`. Everything written goes to a temporary folder.
+    An error of a lesson, or of the company, is in the result's `error`. Everything written goes to a temporary folder.
     """
     import knowpay
-    from knowpay.collect import needs
 
     seed, company = FIRST_SEED + replication, draw(replication)
-    records = []
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, _alone(Path(folder)):
+    parameters = {"data": "world:small", "seed": seed, "company": company}
+    results = []
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, script.alone(Path(folder)):
+        broken = ""
         try:
-            ds, broken = knowpay.open("world:small", seed=seed, **company), ""
+            knowpay.open("world:small", seed=seed, **company)
         except Exception as error:
-            ds, broken = None, _said(error)
+            broken = _said(error)
         for lesson in chosen:
-            started, n, checks, stopped = time.monotonic(), 0, [], broken
-            if ds is not None:
-                n = needs.amount(ds, lesson.needs[0])
+            started, checks, stopped = time.monotonic(), [], broken
+            if not broken:
                 try:
-                    checks = run(lesson.source, {"data": "world:small", "seed": seed, "company": company})
+                    records = script.run(lesson.source.stem, lesson.source.read_text("utf-8"), parameters)
+                    checks = [one.model_dump() for one in records]
                 except Exception as error:
                     stopped = _said(error)
             seconds = round(time.monotonic() - started, 2)
-            result = {"lesson": lesson.number, "seconds": seconds, "n": n, "checks": checks, "error": stopped}
-            records.append({"replication": replication, **result})
-    return records
+            result = {"lesson": lesson.number, "seconds": seconds, "checks": checks, "error": stopped}
+            results.append({"replication": replication, **result})
+    return results
 
 
-def run(source: Path, parameters: dict[str, Any]) -> list[Recorded]:
-    """Run a lesson's cells up to its last check; return the checks, as `show.recording` collects them.
-
-    Nothing is drawn or printed and tolerances are not looked at. Lets every error of the lesson through.
-    """
-    from knowpay import show
-
-    space: dict[str, Any] = {"__name__": "__main__"}
-    with (
-        show.recording() as checks,
-        contextlib.redirect_stdout(io.StringIO()),
-        contextlib.redirect_stderr(io.StringIO()),
-    ):
-        for code, is_parameters in _cells(source):
-            exec(code, space)
-            if is_parameters:
-                space |= parameters
-    return checks
-
-
-@cache
-def _cells(source: Path) -> list[tuple[Any, bool]]:
-    """The lesson's cells up to its last check, compiled, and whether each is the parameters cell."""
-    return [
-        (compile(cell.source, f"{source.stem} cell {at}", "exec"), "parameters" in cell.metadata.get("tags", []))
-        for at, cell in enumerate(_code(source), 1)
-    ]
-
-
-def _code(source: Path) -> list[Any]:
-    """The lesson's code cells up to its last check; no check rests on those of real data and those tagged `aside`."""
-    cells = [cell for cell in read_source(source).cells if cell.cell_type == "code"]
-    last = max((at for at, cell in enumerate(cells) if "show.check" in cell.source), default=-1)
-    cells = [cell for cell in cells[: last + 1] if not stored.sets(cell)]
-    return [cell for cell in cells if "aside" not in cell.metadata.get("tags", [])]
-
-
-def _key(source: Path) -> str:
+def _key(lesson: Lesson) -> str:
     """A digest of what the numbers of a lesson rest on: its code and the world's, whatever text and comments say."""
-    # Not world.VERSION, which the sheet that we write is part of.
-    code = [cell.source for cell in _code(source)]
-    code += [path.read_text("utf-8") for path in sorted(WORLD.glob("*.py"))]
+    code = [cell.source for cell in script.code(lesson.source.read_text("utf-8"))]
+    own = lesson.root / "lib" / "knowpay_course" / "lessons" / f"l{lesson.number}.py"
+    code += [path.read_text("utf-8") for path in [*sorted(WORLD.glob("*.py")), own] if path.exists()]
     return hashlib.sha256("\0".join(ast.dump(ast.parse(text)) for text in code).encode()).hexdigest()[:16]
 
 
@@ -172,31 +218,14 @@ def _said(error: Exception) -> str:
     return f"{where}{type(error).__name__}: {lines[0] if lines else 'no words'}"
 
 
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep cache and working directory in `folder`, and all real data away: neither found here nor fetched."""
-    from knowpay.collect import DownloadError
-    from knowpay.collect.public import engine
-
-    def refuse(*args: Any, **kwargs: Any) -> NoReturn:
-        raise DownloadError("A replication reads no real data.")
-
-    places = {"KNOWPAY_CACHE": str(folder / "cache"), "KNOWPAY_DATA": str(folder)}
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(mock.patch.dict(os.environ, places))
-        stack.enter_context(mock.patch.object(engine, "fetch", refuse))
-        stack.enter_context(contextlib.chdir(folder))
-        yield
-
-
 # --- many of them ------------------------------------------------------------------------------------------------
 
 
-def _replicate(chosen: list[Lesson], companies: int, jobs: int, folder: Path, console: Console) -> list[Record]:
+def _replicate(chosen: list[Lesson], companies: int, jobs: int, folder: Path, console: Console) -> list[Result]:
     """Run what is not in `folder` yet and add it there; return the records of all companies, by company and lesson."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    keys = {lesson.number: _key(lesson.source) for lesson in chosen}
+    keys = {lesson.number: _key(lesson) for lesson in chosen}
     known = {
         (record["replication"], record["lesson"]): record
         for record in _kept(folder)
@@ -227,7 +256,7 @@ def _replicate(chosen: list[Lesson], companies: int, jobs: int, folder: Path, co
     return [known[place] for place in sorted(known)]
 
 
-def _kept(folder: Path) -> Iterator[Record]:
+def _kept(folder: Path) -> Iterator[Result]:
     """The records of earlier runs, the latest last."""
     for path in sorted(folder.glob("*.jsonl")):
         for line in path.read_text("utf-8").splitlines():
@@ -235,7 +264,7 @@ def _kept(folder: Path) -> Iterator[Record]:
                 yield json.loads(line)
 
 
-def _work(wanted: dict[int, list[Lesson]], jobs: int) -> Iterator[list[Record]]:
+def _work(wanted: dict[int, list[Lesson]], jobs: int) -> Iterator[list[Result]]:
     """Replicate in processes of their own, which live on, so that each imports the heavy packages once."""
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor, as_completed
