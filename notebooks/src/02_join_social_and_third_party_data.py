@@ -278,12 +278,13 @@ print(f"K in {horizon} days: {half_year.value:.3f} ({interval}; {len(brought):,}
 # ## Are invited users better?
 #
 # "Invited users are worth more" is the most common argument for a higher reward. Two measures for the first half year: the
-# contribution in yuan (as in *Start here*, 30 % of the money goes to teachers), and the days on which the user was seen.
+# contribution in yuan (as in *Start here*, 30 % of the money goes to teachers), and the days on which the user looked around.
 
 # %%
 teacher_share = 0.30
 value = economics.cohort_value(ds, teacher_share, horizon=horizon).set_index("user_id")
-value = value.join(l02.active_days(ds, people, horizon))
+looked = people.filter(people.event == "page_viewed")  # lessons are another habit
+value = value.join(l02.active_days(ds, looked, horizon))
 value["invited"] = inviter.reindex(value.index).notna()
 invited, organic = value[value["invited"]], value[value["channel"] == "organic"]
 organic = organic if len(organic) else value[~value["invited"]]  # records without channels
@@ -525,7 +526,8 @@ if truth is not None:
 
 # %%
 if truth is not None:
-    as_they_are, uninvited = l02.days_by_traits(truth, inviter, horizon)
+    local = users.assign(created_at=users["created_at"].dt.tz_convert(ds.timezone))
+    as_they_are, uninvited = l02.days_by_traits(truth, local, pool.index, horizon)
     guests = pool.index[pool["invited"]]
     did = 100 * (as_they_are[guests].mean() / uninvited[guests].mean() - 1)
     real = l02.true_comparisons(as_they_are, pool["favourite"], guests, pool.index[unasked])

@@ -101,13 +101,14 @@ def like_with_like(value: pd.DataFrame, organic: pd.Series) -> dict[str, float]:
     unasked, (users,). *plain*: the invited against organic users as they come. *mix*: what the favourites of the two
     would make of it if nobody were invited. *kind*: the invited against the uninvited with the same favourites.
     """
-    usual = value[~value["invited"]].groupby("favourite")["active"].mean()
-    expected = value["favourite"].map(usual)
-    invited, active = value["invited"], value["active"]
+    invited, organic = value["invited"].to_numpy(dtype=bool), organic.to_numpy(dtype=bool)
+    active, kind = value["active"].to_numpy(dtype=float), pd.factorize(value["favourite"])[0]
+    days, people = (np.bincount(kind[~invited], w, kind.max() + 1) for w in (active[~invited], None))
+    usual = (days / np.maximum(people, 1))[kind]  # of the uninvited of each user's kind, (users,)
     return {
         "plain": active[invited].mean() / active[organic].mean() - 1,
-        "mix": expected[invited].mean() / expected[organic].mean() - 1,
-        "kind": active[invited].mean() / expected[invited].mean() - 1,
+        "mix": usual[invited].mean() / usual[organic].mean() - 1,
+        "kind": active[invited].mean() / usual[invited].mean() - 1,
     }
 
 
@@ -115,10 +116,7 @@ def compared(value: pd.DataFrame, organic: pd.Series, draws: int, seed: int) -> 
     """Return `like_with_like` of people drawn again with replacement, columns of draws: for users like these."""
     rng = np.random.default_rng(seed)
     picks = (rng.integers(len(value), size=len(value)) for _ in range(draws))
-    places = pd.RangeIndex(len(value))
-    return pd.DataFrame(
-        [like_with_like(value.iloc[at].set_index(places), organic.iloc[at].set_axis(places)) for at in picks]
-    )
+    return pd.DataFrame([like_with_like(value.iloc[at], organic.iloc[at]) for at in picks])
 
 
 def same_people(value: pd.DataFrame, organic: pd.Series, draws: int, seed: int) -> pd.Series:
@@ -133,25 +131,28 @@ def same_people(value: pd.DataFrame, organic: pd.Series, draws: int, seed: int) 
     return pd.DataFrame(drawn).std()
 
 
-def expected_days(daily: pd.Series, fade: pd.Series, days: int) -> pd.Series:
-    """Return on how many of the first ``days`` each user is expected to be seen, by user id.
+def days_by_traits(truth: Truth, users: pd.DataFrame, who: pd.Index, days: int) -> tuple[pd.Series, pd.Series]:
+    """Return on how many of the first ``days`` the users ``who`` are expected to be seen: as they are, and uninvited.
 
-    Visits come by chance (Poisson) at ``daily`` a day, which falls by a factor e in ``fade`` days; a day counts once,
-    and the day of the registration is certain.
+    ``users`` as in `k_within`, with times in the zone of the company. Visits come by chance (Poisson) at a person's
+    weekly rate, times what the date makes of it, times an interest that fades; a day counts once, and the day of the
+    registration is certain. An invitation makes interest last longer: among the uninvited that follows from patience.
     """
-    return 1 + sum(1 - np.exp(-daily * np.exp(-(age + 0.5) / fade)) for age in range(1, days))
-
-
-def days_by_traits(truth: Truth, inviter: pd.Series, days: int) -> tuple[pd.Series, pd.Series]:
-    """Return `expected_days` of all users as they are, and had nobody invited them.
-
-    What an invitation does is that interest lasts longer: among the uninvited it follows from patience alone.
-    """
-    traits = truth.users.set_index("user_id")
-    plain = traits[inviter.reindex(traits.index).isna()]
-    fade = np.polyval(np.polyfit(plain["patience"], plain["fade_days"], 1), traits["patience"])
-    daily = traits["weekly_rate"] / 7  # expected visits on the first day
-    return expected_days(daily, traits["fade_days"], days), expected_days(daily, pd.Series(fade, traits.index), days)
+    table = users.set_index("user_id").join(truth.users.set_index("user_id"))
+    plain = table[table["referrer_user_id"].isna()]
+    line = np.polyfit(plain["patience"], plain["fade_days"], 1)
+    table, dates = table.loc[who], truth.demand
+    first = (table["created_at"].dt.tz_localize(None) - pd.Timestamp(dates["date"].iloc[0])).dt.days.to_numpy()
+    age = np.arange(1, days)
+    level = dates.filter(like="weekend_").mul(dates["total"], axis=0)  # (dates, segments)
+    column = level.columns.get_indexer("weekend_" + table["segment"].astype(str))
+    level = level.to_numpy()[np.minimum(first[:, None] + age, len(level) - 1), column[:, None]]  # (users, ages)
+    rate = table["weekly_rate"].to_numpy()[:, None] / 7 * level
+    expected = []
+    for fade in (table["fade_days"].to_numpy(), np.polyval(line, table["patience"])):
+        seen = 1 - np.exp(-rate * np.exp(-age / fade[:, None]))
+        expected.append(pd.Series(1 + seen.sum(axis=1), index=who))
+    return expected[0], expected[1]
 
 
 def same_favourite(truth: Truth, inviter: pd.Series, favourite: pd.Series) -> float:
