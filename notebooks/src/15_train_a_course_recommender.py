@@ -530,8 +530,8 @@ show.say(
 # *Money.* The true chance of each purchase with and without the message is known. The trap: every purchase of those told
 # was earned by the message.
 #
-# *How good?* Two shares of the best possible, with the popular ten as the lower bound. Of the pages that the best ten would
-# hold, how many does each list hold? And the question no log can answer: of the purchases that the best ten would bring, how
+# *How good?* Two shares of the best possible; nine tenths of what item-kNN reaches are the least that we accept. Of the pages
+# that the best ten would hold, how many does each list hold? And the question no log can answer: of the purchases that the best ten would bring, how
 # many does each list bring? 2,000 people are enough to say. *Order:* where two methods differ beyond a 99 % interval, the
 # truth must put the same one first.
 
@@ -579,7 +579,8 @@ if truth is not None:
     show.table(worth.round(1), "What each list is truly worth, in % of the best possible ten")
     for what in worth:
         for name in ("EASE + own", "two-tower"):
-            show.quality(f"{what}, {name}", worth.loc[name, what], worth.loc["popular", what], 100, "%")
+            least = 0.9 * worth.loc["item-kNN", what]
+            show.quality(f"{what}, {name}", worth.loc[name, what], least, 100, "%")
 
 # %% tags=["remove-input"]
 if truth is not None:

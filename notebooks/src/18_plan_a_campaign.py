@@ -36,7 +36,7 @@ company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Other co
 
 # %%
 import knowpay
-from knowpay import show
+from knowpay import estimate, show
 
 ds = knowpay.open(data, seed=seed, **company)
 ds.needs("18")  # stops here, with a sentence, when the data cannot carry this lesson
@@ -490,7 +490,7 @@ claims = {
 
 # %% [markdown]
 # Then the two differences that decide the order, per 1,000 people on the list. The model has a promise of its own: what it
-# predicts for the people whom it puts in place of others.
+# predicts for the people whom it puts in place of others. On average it should predict what a message to all truly earns.
 
 # %%
 swaps = {
@@ -503,9 +503,15 @@ for (name, swap), rival in zip(swaps.items(), wrong, strict=True):
     found = policy.profit(swap, gain_later, judged["user_id"])
     claims[f"{name} minus inactive ones first"] = (found, rival)
 
+# %%
+predicted = models[challenger].fit(assignments).predict(assignments).mean() * rate - cost
+predicted = estimate.from_error(predicted, mean.error, "yuan")
+claims["gain that the model predicts"] = (predicted, ("all purchases after a message", booked))
+
 # %% [markdown]
 # Last the plan: nobody on it has said no, nobody has the course, and it earns more than as many messages sent at random about
-# one course for all. The best possible plan knows every probability.
+# one course for all. The best possible plan knows every probability. The model's list of the later campaigns should earn more
+# than a list of that length drawn at random, whether the model has proved itself or not.
 
 # %%
 refused = ds.users.filter(ds.users.personalization_opt_out | (ds.users.consent_marketing == "denied"))
@@ -529,6 +535,11 @@ else:
     plans = l18.true_plans(truth, people, lists, shelf.products, prices, teacher_share)
     shares = 100 * plans / plans["oracle"]
     show.quality("plan", shares["our plan"], shares.iloc[0], 100, "% of the oracle's profit")
+
+# %% tags=["nbval-check-output"]
+if truth is not None:
+    ours, by_chance = l18.best_list(truth, judged, chosen[challenger], teacher_share)
+    show.quality("list of the model", ours, by_chance, 100, "% of the best list's profit")
 
 # %% tags=["remove-input"]
 if truth is not None:

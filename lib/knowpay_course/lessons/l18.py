@@ -143,6 +143,24 @@ def contaminated(customers: pd.DataFrame) -> pd.Series:
     )
 
 
+def true_gain(known: Truth, rows: pd.DataFrame, teacher_share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the true effect of a message on each touch, and the yuan that it adds after its cost, (touches,)."""
+    p = known.touches.set_index("touch_id").loc[rows["touch_id"]]
+    effect = (p["p_message"] - p["p_control"]).to_numpy()
+    rate = world.contribution_rate(known, teacher_share)
+    return effect, effect * rows["price"].to_numpy() * rate - known.info["message_cost"]
+
+
+def best_list(known: Truth, rows: pd.DataFrame, sent: np.ndarray, teacher_share: float) -> tuple[float, float]:
+    """Return what a list truly earns, and one of its length drawn at random, in % of the best list of that length.
+
+    ``sent`` is 1 for the touches on the list, (touches,).
+    """
+    gain, length = true_gain(known, rows, teacher_share)[1], int(sent.sum())
+    best = np.sort(gain)[-length:].sum() / 100
+    return float((gain * sent).sum() / best), float(gain.mean() * length / best)
+
+
 def truths(
     known: Truth,
     assignments: pd.DataFrame,
@@ -155,18 +173,13 @@ def truths(
 
     ``past`` marks the replayed touches, (touches,); ``chosen`` are the lists of the ``judged`` touches, (judged,).
     """
-    p = known.touches.set_index("touch_id")
-    effect = p["p_message"] - p["p_control"]  # by touch
-    rate, cost = world.contribution_rate(known, teacher_share), known.info["message_cost"]
-
-    def gain(rows: pd.DataFrame) -> np.ndarray:
-        return effect.loc[rows["touch_id"]].to_numpy() * rows["price"].to_numpy() * rate - cost
-
-    every, late = gain(assignments), gain(judged)
+    effect, every = true_gain(known, assignments, teacher_share)
+    _, late = true_gain(known, judged, teacher_share)
     found = {
-        "effect of the message": 100 * effect.loc[assignments["touch_id"]].mean(),
+        "effect of the message": 100 * effect.mean(),
         "gain per doubling of the place": np.polyfit(np.log2(assignments["place"]), every, 1)[0],
         "gain of one course for all": every.mean(),
+        "gain that the model predicts": every.mean(),
         "gain of a replayed message": every[past].mean(),
     }
     for name in ("T-learner", "best customers first"):
