@@ -17,7 +17,7 @@ from .people import tastes
 
 QUALITY_PULL = 0.4  # of quality on the choice of a page
 PAGES = 1.0  # course pages a visit, on average
-UPGRADE, UPGRADE_DAYS = 0.025, 21.0  # share of taster buyers who then buy a full course of the topic, and how soon
+UPGRADE, UPGRADE_DAYS = 0.035, 21.0  # share of taster buyers who then buy a full course of the topic, and how soon
 BUY_AFTER = 35  # seconds from the page to the order
 
 
@@ -77,13 +77,17 @@ class Chooser:
     def edge(self, user: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Return how much more easily people buy at a time than their traits say (logit).
 
-        Those who were invited, which wears off with the time since they registered, and those who have joined points.
+        Those who were invited (`invited`), and those who have joined points.
         """
+        return self.invited(user, time) + self.trait("points_effect", user) * (self.trait("points_from", user) <= time)
+
+    def invited(self, user: np.ndarray, time: np.ndarray) -> np.ndarray:
+        """Return what having been invited adds (logit): it wears off with the time since the registration."""
         edge = np.zeros(len(user))
         invited = np.flatnonzero(self.trait("channel", user) == s.CHANNELS.index("referral"))
         age = np.maximum(time[invited] - self.trait("created", user[invited]), 0) / s.DAY
         edge[invited] = s.REFERRED_EDGE * np.exp(-age / s.REFERRED_EDGE_DAYS)
-        return edge + self.trait("points_effect", user) * (self.trait("points_from", user) <= time)
+        return edge
 
 
 def chooser(users: pd.DataFrame, courses: pd.DataFrame, prices: np.ndarray, first: int, last: int) -> Chooser:

@@ -50,7 +50,7 @@ def memberships(
     rng = c.stream("membership", block)
     part = users.iloc[rows[0] : rows[-1] + 1]
     keen = 0.5 * part["engagement"].to_numpy() + 1.0 * part["means"].to_numpy()
-    starts = rng.random(len(part)) < s.logistic(-2.45 + keen)
+    starts = rng.random(len(part)) < s.logistic(-2.52 + keen)
     created = part["created"].to_numpy() / s.DAY
     wait = rng.exponential(np.where(created < 0, OLD_DAYS, NEW_DAYS))
     day = demand.waking(part["segment"].to_numpy(), (np.maximum(created, 0) + wait) * s.DAY) / s.DAY
@@ -58,7 +58,7 @@ def memberships(
     local = np.flatnonzero(starts & (day < s.DAYS - s.TRIAL_DAYS) & ~(part["is_staff"] | part["is_test"]).to_numpy())
     day, person = day[local], part.iloc[local]
     n = len(local)
-    level, wish = -1.3 + 0.5 * keen[local], rng.random(n)
+    level, wish = -1.38 + 0.5 * keen[local], rng.random(n)
     plan = (rng.random(n) < s.YEAR_SHARE).astype(int)
     price = trials.month_prices(c, person, day, plan, block)
     paid, usually = wish < s.logistic(level + price["shift"].to_numpy()), wish < s.logistic(level)

@@ -253,7 +253,7 @@ def expected(block: Block) -> dict[str, np.ndarray]:
     """
     who, user = block.who, block.pages["user"]
     level = s.VISIT_LEVEL + who.interest(*(block.pages[name] for name in ("user", "course", "time")))
-    edge = who.edge(user, block.pages["time"])
+    edge = who.invited(user, block.pages["time"])
     local, n = user - who.first, len(who.users)
     return {
         "expected_purchases": np.bincount(local, s.logistic(level), n),
