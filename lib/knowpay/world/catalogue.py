@@ -69,7 +69,7 @@ SUBJECTS = {  # topic: (Chinese, English) subjects
 # form: (title, English title, product_type, price points in yuan, lessons from-to)
 FORMS = (
     ("入门课", "foundations", "course", (129, 199, 249), (12, 30)),
-    ("训练营", "camp", "camp", (399, 499, 699), (14, 28)),
+    ("训练营", "camp", "camp", (399, 499, 699), (18, 24)),
     ("专栏", "column", "column", (199, 249, 299), (30, 80)),
     ("音频精讲", "in audio", "audiobook", (29, 39, 49), (8, 20)),
     ("体验课", "taster class", "course", (9.9,), (3, 5)),
