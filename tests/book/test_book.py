@@ -37,6 +37,7 @@ def test_every_lesson_and_generated_page_is_there(small_book):
         "references",
         "scale",
         "measurements",
+        "company",
         "article-errors",
     )
     assert there >= {"index.html", "search.html", *(f"{name}.html" for name in named)}

@@ -474,6 +474,6 @@ def test_the_cost_of_companies_is_a_line_for_each_and_a_slope(monkeypatch):
 
     monkeypatch.setattr(bench, "measure", measure)
     lines = bench.company_table(["small", "standard"]).splitlines()
-    wanted = "| world:standard | 50,000 | 5,000,000 | 2.0 | 6.0 | 2.5 M | 0.8 M | 321 |"
+    wanted = "| world:standard | 24,000 | 5,000,000 | 2.0 | 6.0 | 2.5 M | 0.8 M | 321 |"
     assert " ".join(lines[3].split()) == wanted
     assert lines[-1] == "A million events more, written, cost 1.00 s from world:small to world:standard."

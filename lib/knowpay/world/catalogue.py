@@ -69,13 +69,13 @@ SUBJECTS = {  # topic: (Chinese, English) subjects
 # form: (title, English title, product_type, price points in yuan, lessons from-to)
 FORMS = (
     ("入门课", "foundations", "course", (129, 199, 249), (12, 30)),
-    ("训练营", "camp", "camp", (399, 499, 699), (14, 28)),
+    ("训练营", "camp", "camp", (399, 499, 699), (18, 24)),
     ("专栏", "column", "column", (199, 249, 299), (30, 80)),
     ("音频精讲", "in audio", "audiobook", (29, 39, 49), (8, 20)),
     ("体验课", "taster class", "course", (9.9,), (3, 5)),
 )
 FORM_SHARE = np.array([0.34, 0.12, 0.22, 0.22, 0.10])
-FORM_APPEAL = np.array([0.0, 4.6, 0.2, -2.2, -1.75])  # purchase logit at equal price: what a form is worth to people
+FORM_APPEAL = np.array([0.0, 5.0, 0.2, -2.2, -1.7])  # purchase logit at equal price: what a form is worth to people
 FORM_MEANS = np.array([1.0, 1.0, 1.0, 0.8, 0.0])  # how much a person's means matter: anybody can pay for a taster
 CAMP, TASTER = 1, 4
 FULL = (0, 1, 2)  # the forms that teach a subject whole: neither audio nor taster

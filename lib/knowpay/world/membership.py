@@ -22,7 +22,7 @@ FIRST_DAY_CANCELS = 0.5  # share of those who leave a trial and say so on its fi
 USE_LOST = {"price": 0.3, "no_time": 0.9, "finished": 0.75, "content": 0.75, "service": 0.4, "switched": 0.9,
             "payment_failed": 0.0}  # fmt: skip
 FALL_DAYS, FINISHED_DAYS = 28, (4, 24)
-NEW_DAYS, OLD_DAYS = 30, 150  # mean wait for a trial: of newcomers, of those who were there when the records begin
+NEW_DAYS, OLD_DAYS = 30, 100  # mean wait for a trial: of newcomers, of those who were there when the records begin
 
 
 def churn_beta(c: s.Setup) -> tuple[float, float]:
@@ -50,7 +50,7 @@ def memberships(
     rng = c.stream("membership", block)
     part = users.iloc[rows[0] : rows[-1] + 1]
     keen = 0.5 * part["engagement"].to_numpy() + 1.0 * part["means"].to_numpy()
-    starts = rng.random(len(part)) < s.logistic(-2.52 + keen)
+    starts = rng.random(len(part)) < s.logistic(-2.60 + keen)
     created = part["created"].to_numpy() / s.DAY
     wait = rng.exponential(np.where(created < 0, OLD_DAYS, NEW_DAYS))
     day = demand.waking(part["segment"].to_numpy(), (np.maximum(created, 0) + wait) * s.DAY) / s.DAY

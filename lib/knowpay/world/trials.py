@@ -13,6 +13,7 @@ from . import demand
 from . import settings as s
 
 END = s.DAYS * s.DAY
+TO = "2025-12-01"  # the end of the trials that went on: nobody is drawn for them from then on
 # The note against leaving: to members who are still there five days before their period ends, to half of them by lot.
 NOTE_FROM, NOTE_DAYS = "2025-02-01", 5
 # Share of those leaving for a cause whom a delivered note keeps, by s.CAUSES: it offers a pause and a cheaper month.
@@ -45,7 +46,7 @@ def month_prices(c: s.Setup, person: pd.DataFrame, day: np.ndarray, plan: np.nda
     """
     rng = c.stream("month price", block)
     arm = rng.integers(0, len(MONTH_PRICES), len(person))
-    tested = (day >= s.seconds(PRICE_FROM) / s.DAY) & (plan == 0)
+    tested = (day >= s.seconds(PRICE_FROM) / s.DAY) & (day < s.seconds(TO) / s.DAY) & (plan == 0)
     price = np.where(tested, MONTH_PRICES[arm], s.PLAN_PRICE[plan])
     return pd.DataFrame({"price": price, "tested": tested, "shift": price_shift(c, person, price, s.PLAN_PRICE[plan])})
 
@@ -74,7 +75,8 @@ def notes(
     n, most = len(person), int(np.ceil(s.DAYS / s.PLAN_DAYS.min())) + 1
     sent, arrives = rng.random((n, most)) < 0.5, rng.random((n, most)) < s.DELIVERED
     moment = first_paid[:, None] + np.arange(1, most + 1) * life["length"].to_numpy()[:, None] - NOTE_DAYS
-    tested = (moment >= s.seconds(NOTE_FROM) / s.DAY) & (moment < s.DAYS) & life["paid"].to_numpy()[:, None]
+    inside = (moment >= s.seconds(NOTE_FROM) / s.DAY) & (moment < s.seconds(TO) / s.DAY)
+    tested = inside & life["paid"].to_numpy()[:, None]
     tested &= may_be_asked(person, moment.T * s.DAY).T
     works = tested & sent & arrives
     life, keeps = life.copy(), np.clip(c.note * KEPT, 0, 1)
@@ -151,7 +153,8 @@ def bundles(c: s.Setup, who, pairs: pd.DataFrame, block: int) -> tuple[np.ndarra
     """
     rng = c.stream("bundles", block)
     user, first, second, time = (pairs[name].to_numpy() for name in ("user", "course", "consequent", "time"))
-    asked = may_be_asked(who.users.iloc[user - who.first], time) & (time >= s.seconds(BUNDLE_FROM))
+    inside = (time >= s.seconds(BUNDLE_FROM)) & (time < s.seconds(TO))
+    asked = may_be_asked(who.users.iloc[user - who.first], time) & inside
     arm = np.where(asked, rng.integers(0, len(BUNDLE_OFF), len(pairs)), -1)
     prices = [who.prices[course, s.day_of(time)] for course in (first, second)]
     off = np.round(np.minimum(BUNDLE_OFF * (prices[0] + prices[1])[:, None], 0.9 * prices[1][:, None]), 1)

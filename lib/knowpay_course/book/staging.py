@@ -99,7 +99,8 @@ def toc(contents: Contents) -> dict[str, Any]:
     if contents.exercises:
         practice[0]["sections"] = [{"file": f"notebooks/exercises/{name}"} for name in contents.exercises]
     cards = [page.stem for page in sorted(DATASETS.glob("*.md")) if page.stem not in ("README", "dictionary")]
-    names = ("article-errors", "notation", "glossary", "ingest", "datasets/dictionary", "datasets/README", "references")
+    about = ("company", "article-errors", "notation", "glossary", "ingest")
+    names = (*about, "datasets/dictionary", "datasets/README", "references")
     reference: list[dict[str, Any]] = [{"file": name} for name in (*names, "scale", "measurements")]
     reference[names.index("datasets/README")]["sections"] = [{"file": f"datasets/{card}"} for card in cards]
     out = [part for part in out if part["chapters"]]
