@@ -60,8 +60,8 @@ def featured_share(pages: pd.DataFrame, group: pd.Series, train: pd.DataFrame) -
 def page_error(pages: pd.DataFrame, first: pd.Series, second: pd.Series) -> float:
     """Return the standard error of the mean over users of: share of ``pages`` in ``first``, less that in ``second``.
 
-    pages: users by categories; first, second: a category for each user. The users are these; what chance decided is which
-    pages they happened to open: the variance of one page, 1[first] - 1[second], over the pages of each user.
+    pages: users by categories; first, second: a category for each user. The users are these;
+    chance decided which pages they opened: the variance of one page, 1[first] - 1[second], over the pages of each user.
     """
     pages = pages.loc[first.index]
     number = pages.sum(axis=1)
@@ -115,7 +115,7 @@ def true_worth(ds: Dataset, truth: Truth, teacher_share: float) -> float:
 
 
 def visits_a_month(ds: Dataset, users: pd.Index, start: pd.Timestamp) -> float:
-    """Return the visits of ``users`` in 30 days, from ``start`` on: events half an hour after the one before, counted."""
+    """Return the visits of ``users`` in 30 days, from ``start`` on: events half an hour after the last one."""
     events = ds.events.select("user_id", "timestamp").to_pandas()
     events = events[events["user_id"].isin(users)].sort_values(["user_id", "timestamp"])
     gap = events.groupby("user_id")["timestamp"].diff()
