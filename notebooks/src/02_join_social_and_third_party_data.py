@@ -570,7 +570,7 @@ show.say(
     f"**Decision.** One more accepted invitation may cost at most **{cap:.2f} yuan** (90 % interval {cap_low:.2f} to {cap_high:.2f}), and an "
     f"invitation sent **{cap * rate:.2f} yuan** ({cap_low * rate:.2f} to {cap_high * rate:.2f}), if all who accept are extra. "
     f"{verdict}. That invited users are worth {more_value:+.0%} is no argument for more: it says neither what the "
-    "invitation did nor who would have come anyway. **What would change it:** a lottery in which half of the inviters are offered no reward for a month tells the "
+    "invitation did nor who would have come anyway. **What would change it:** an A/B test in which half of the inviters are offered no reward for a month tells the "
     "share that is extra; a longer horizon raises the ceiling."
 )
 
@@ -588,7 +588,7 @@ show.say(
 #   are broken, and a merge is a row that can be taken back. Keep the main user of a device beside them: for counting, such a
 #   dull rule may miss less.
 # - K is accepted invitations per *user*. Below 1 it multiplies users by $1/(1-K)$, and the rewards with them.
-# - Invited users are another kind of people. Compare like with like, then ask for a lottery.
+# - Invited users are another kind of people. Compare like with like, then ask for an A/B test.
 # - A figure from outside has a source, a date and a grade, or it does not enter.
 #
 # ## References
