@@ -29,7 +29,7 @@
 # %% tags=["parameters"]
 data: str = "world:small"
 seed: int = 0
-company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty companies" lists the knobs
+company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Other companies" lists the knobs
 
 # %%
 import knowpay
@@ -480,7 +480,7 @@ if truth is not None:
     linked = unknown["person_by"] == "interval"
     show.quality("stitched events that are right", 100 * right[linked].mean(), 99, 100, "%")
     show.quality("events without login that were stitched rightly", 100 * right.mean(), 98, 100, "%")
-    against = l02.given_against_a_login(rows[rows["anonymous_id"].isin(shared["anonymous_id"])])
+    against = l02.given_against_a_login(rows)
     show.exact("events given to one between two logins of another", against, 0)
 
 # %% tags=["remove-input"]
@@ -508,11 +508,11 @@ if truth is not None:
 if truth is not None:
     for number, true_k in enumerate(truth.info["k_factor"][:3]):
         show.exact(f"K of generation {number}", by_generation["k"].round(4).get(number, 0.0), true_k)
-    accepted_in_time = l02.acceptances_within(ds, brought.index, horizon)
-    show.exact(f"invitations accepted within {horizon} days", brought.sum(), accepted_in_time)
-    booked = l02.booked(ds, truth.orders, invited.index, horizon, teacher_share)
-    show.exact("contribution of the invited", round(invited["value"].sum()), round(booked), "yuan")
-    true_cap = l02.chain_value(booked / len(invited), now, accepted_in_time / len(brought))
+    in_time, watched = l02.accepted_by_watched(ds, horizon)
+    show.exact(f"K in {horizon} days", round(half_year.value, 6), round(in_time / watched, 6))
+    booked = l02.booked(ds, truth, value.index, horizon, teacher_share)
+    show.exact("contribution of an invited user", round(worth.value, 2), round(booked, 2), "yuan")
+    true_cap = l02.chain_value(booked, now, in_time / watched)
     show.exact("ceiling of an accepted invitation", round(cap, 2), round(true_cap, 2), "yuan")
 
 # %% [markdown]
@@ -528,7 +528,8 @@ if truth is not None:
 if truth is not None:
     local = users.assign(created_at=users["created_at"].dt.tz_convert(ds.timezone))
     as_they_are, uninvited = l02.days_by_traits(truth, local, pool.index, horizon)
-    guests = pool.index[pool["invited"]]
+    came_by = truth.users.set_index("user_id")["generation"].loc[pool.index]
+    guests = pool.index[came_by > 0]
     did = 100 * (as_they_are[guests].mean() / uninvited[guests].mean() - 1)
     real = l02.true_comparisons(as_they_are, pool["favourite"], guests, pool.index[unasked])
     chance = l02.same_people(pool, unasked, draws=200, seed=seed)
@@ -569,7 +570,7 @@ show.say(
     f"**Decision.** One more accepted invitation may cost at most **{cap:.2f} yuan** (90 % interval {cap_low:.2f} to {cap_high:.2f}), and an "
     f"invitation sent **{cap * rate:.2f} yuan** ({cap_low * rate:.2f} to {cap_high * rate:.2f}), if all who accept are extra. "
     f"{verdict}. That invited users are worth {more_value:+.0%} is no argument for more: it says neither what the "
-    "invitation did nor who would have come anyway. **What would change it:** a lottery in which half of the inviters are offered no reward for a month tells the "
+    "invitation did nor who would have come anyway. **What would change it:** an A/B test in which half of the inviters are offered no reward for a month tells the "
     "share that is extra; a longer horizon raises the ceiling."
 )
 
@@ -587,7 +588,7 @@ show.say(
 #   are broken, and a merge is a row that can be taken back. Keep the main user of a device beside them: for counting, such a
 #   dull rule may miss less.
 # - K is accepted invitations per *user*. Below 1 it multiplies users by $1/(1-K)$, and the rewards with them.
-# - Invited users are another kind of people. Compare like with like, then ask for a lottery.
+# - Invited users are another kind of people. Compare like with like, then ask for an A/B test.
 # - A figure from outside has a source, a date and a grade, or it does not enter.
 #
 # ## References

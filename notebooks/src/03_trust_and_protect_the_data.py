@@ -30,7 +30,7 @@
 # %% tags=["parameters"]
 data: str = "world:small"
 seed: int = 0
-company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty companies" lists the knobs
+company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Other companies" lists the knobs
 
 # %%
 import knowpay
@@ -551,9 +551,11 @@ if truth is not None and len(assignments):
     gains = l03.true_gains(assignments, truth, world.contribution_rate(truth, teacher_share))
     added = effect.scaled(1_000, "per 1,000")
     show.check("purchases that a message adds", added, 1_000 * gains["bought"], ("no effect", 0))
+    year_of = l03.campaigns_of_a_year(ds)
+    show.exact("campaigns of a year", campaigns, year_of, "campaigns")
     at_list_price = gains["bought"] * assignments["price"].mean() - assignments["cost"].max()
-    rival = ("orders at list price", at_list_price * refused * campaigns)
-    show.check("what the refusals cost in a year", cost, gains["yuan"] * refused * campaigns, rival)
+    rival = ("orders at list price", at_list_price * refused * year_of)
+    show.check("what the refusals cost in a year", cost, gains["yuan"] * refused * year_of, rival)
 
 # %% tags=["remove-input"]
 if truth is not None and len(assignments):

@@ -183,16 +183,18 @@ def true_comparisons(days: pd.Series, favourite: pd.Series, invited: pd.Index, o
     }
 
 
-def acceptances_within(ds: Dataset, watched: pd.Index, days: int) -> int:
-    """Return how many invitations of the users in ``watched`` were accepted within ``days`` of their registering.
+def accepted_by_watched(ds: Dataset, days: int) -> tuple[int, int]:
+    """Return how many invitations were accepted within ``days`` of the inviter's registering, and of how many inviters.
 
-    Counted from the acceptances themselves (`interactions`), where `k_within` reads the users' inviters.
+    Counted from the acceptances themselves (`interactions`), where `k_within` reads the users' inviters; of all users
+    who registered in the records and were watched for the ``days``.
     """
-    a, u = ds.interactions, ds.users
-    joined = a.filter(a.action == "invite_accepted").join(u, a.target_user_id == u.user_id)
-    rows = joined.select("target_user_id", "timestamp", "created_at").to_pandas()
-    rows = rows[rows["target_user_id"].isin(watched)]
-    return int(((rows["timestamp"] - rows["created_at"]) < pd.Timedelta(days=days)).sum())
+    users = ds.users.select("user_id", "created_at").to_pandas()
+    rows = ds.interactions.filter(ds.interactions.action == "invite_accepted").to_pandas()
+    last = ds.observation_end - pd.Timedelta(days=days)
+    watched = users[(users["created_at"] >= ds.observation_start) & (users["created_at"] <= last)]
+    rows = rows.merge(watched, left_on="target_user_id", right_on="user_id")
+    return int((rows["timestamp"] - rows["created_at"] < pd.Timedelta(days=days)).sum()), len(watched)
 
 
 def chain_value(worth: float, reward: float, k: float) -> float:
@@ -209,10 +211,12 @@ def chain_value(worth: float, reward: float, k: float) -> float:
 def given_against_a_login(events: pd.DataFrame) -> int:
     """Return how many events without a login went to one person between two logins of another on the device.
 
-    ``events``: ``anonymous_id, timestamp, user_id, person_id, person_by`` of one device or many. Between two logins of
-    one user only that user or nobody is right; where two users meet, nobody.
+    ``events``: ``anonymous_id, timestamp, user_id, person_id, person_by``; those of devices with several users matter.
+    Between two logins of one user only that user or nobody is right; where two users meet, nobody.
     """
-    rows = events.dropna(subset=["anonymous_id"]).sort_values(["anonymous_id", "timestamp"], kind="stable")
+    several = events.groupby("anonymous_id")["user_id"].nunique()
+    rows = events[events["anonymous_id"].isin(several.index[several > 1])]
+    rows = rows.sort_values(["anonymous_id", "timestamp"], kind="stable")
     device = rows["anonymous_id"]
     before, after = rows.groupby(device)["user_id"].ffill(), rows.groupby(device)["user_id"].bfill()
     given = rows["user_id"].isna() & (rows["person_by"] == "interval") & before.notna() & after.notna()
@@ -232,14 +236,17 @@ def given_rightly(events: pd.DataFrame, truth: Truth) -> tuple[pd.Series, pd.Ser
     return (events["person_by"] == "interval") & (by_owner != borrowed), borrowed
 
 
-def booked(ds: Dataset, orders: pd.DataFrame, users: pd.Index, days: int, teacher_share: float) -> float:
-    """Return what orders of ``users`` within ``days`` of registering left by the simulator's books, yuan.
+def booked(ds: Dataset, truth: Truth, users: pd.Index, days: int, teacher_share: float) -> float:
+    """Return what an invited user's orders within ``days`` of registering left, yuan, by the simulator's books.
 
-    ``orders`` is the truth: what an order ``leaves`` before the teachers' share. Who ordered, and when, is exported.
+    The mean over those of ``users`` who were invited by the truth. Who ordered, and when, is exported; what an order
+    left is in the books.
     """
+    generation = truth.users.set_index("user_id")["generation"]
+    guests = users[generation[users] > 0]
     rows = ds.orders.select("order_id", "user_id", "timestamp").to_pandas()
-    rows = rows[rows["user_id"].isin(users)]
+    rows = rows[rows["user_id"].isin(guests)]
     created = ds.users.select("user_id", "created_at").to_pandas().set_index("user_id")["created_at"]
     early = rows["timestamp"] - rows["user_id"].map(created) < pd.Timedelta(days=days)
-    leaves = orders.set_index("order_id")["leaves"].astype(float)
-    return float((1 - teacher_share) * leaves.reindex(rows.loc[early, "order_id"]).sum())
+    leaves = truth.orders.set_index("order_id")["leaves"].astype(float)
+    return float((1 - teacher_share) * leaves.reindex(rows.loc[early, "order_id"]).sum() / len(guests))

@@ -54,3 +54,9 @@ def refusers_over_others(truth: Truth, refusers: pd.Index, others: pd.Series) ->
     """Return the true effect of a first message on ``refusers``, as a multiple of that on ``others`` (user ids)."""
     lift = truth.users.set_index("user_id").eval("p_message_mean - p_control_mean")
     return float(lift[refusers].mean() / lift[others].mean())
+
+
+def campaigns_of_a_year(ds: Dataset) -> int:
+    """Return how many campaigns began in the last 365 days of the records."""
+    began = ds.touches.select("campaign_id", "assigned_at").to_pandas().groupby("campaign_id")["assigned_at"].min()
+    return int((ds.observation_end - began < pd.Timedelta(days=365)).sum())

@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from knowpay import estimate
 from knowpay.analyse import economics
 from knowpay.world.choice import QUALITY_PULL
 
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset, Truth
-    from knowpay.estimate import Estimate
 
 
 def stability(x: np.ndarray, k: int, draws: int) -> float:
@@ -59,19 +57,18 @@ def featured_share(pages: pd.DataFrame, group: pd.Series, train: pd.DataFrame) -
     return share_in(pages, featured(group, train))
 
 
-def shares_apart(pages: pd.DataFrame, first: pd.Series, second: pd.Series) -> Estimate:
-    """Return by how much the share of ``pages`` in category ``first`` beats that in ``second``, mean over users.
+def page_error(pages: pd.DataFrame, first: pd.Series, second: pd.Series) -> float:
+    """Return the standard error of the mean over users of: share of ``pages`` in ``first``, less that in ``second``.
 
-    pages: users by categories; first, second: a category for each user. The users are these; the error is that of which
-    pages they happened to open: the variance of one page, 1[first] - 1[second], over the pages of each user.
+    pages: users by categories; first, second: a category for each user. The users are these;
+    chance decided which pages they opened: the variance of one page, 1[first] - 1[second], over the pages of each user.
     """
     pages = pages.loc[first.index]
     number = pages.sum(axis=1)
     a, b = share_in(pages, first), share_in(pages, second)
     apart, several = first != second, number > 1  # one category twice differs by nothing, whatever is opened
     variance = ((a + b - (a - b) ** 2) * number / (number - 1))[apart & several].mean()
-    error = np.sqrt((variance / number[apart]).sum()) / len(number)
-    return estimate.from_error((a - b).mean(), error)
+    return float(np.sqrt((variance / number[apart]).sum()) / len(number))
 
 
 def on_sale(courses: pd.DataFrame, start: pd.Timestamp, end: pd.Timestamp) -> pd.Series:
@@ -115,6 +112,15 @@ def true_worth(ds: Dataset, truth: Truth, teacher_share: float) -> float:
     orders = orders[orders["user_id"].isin(economics.customers(ds)["user_id"])]
     books = truth.orders[~truth.orders["membership"]].set_index("order_id")["leaves"].astype(float)
     return float((1 - teacher_share) * books.reindex(orders["order_id"]).sum())
+
+
+def visits_a_month(ds: Dataset, users: pd.Index, start: pd.Timestamp) -> float:
+    """Return the visits of ``users`` in 30 days, from ``start`` on: events half an hour after the last one."""
+    events = ds.events.select("user_id", "timestamp").to_pandas()
+    events = events[events["user_id"].isin(users)].sort_values(["user_id", "timestamp"])
+    gap = events.groupby("user_id")["timestamp"].diff()
+    began = (gap.isna() | (gap > pd.Timedelta(minutes=30))) & (events["timestamp"] >= start)
+    return float(began.sum() / ((ds.observation_end - start) / pd.Timedelta(days=30)))
 
 
 def customers(lines: pd.DataFrame) -> pd.DataFrame:
