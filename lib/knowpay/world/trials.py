@@ -82,7 +82,7 @@ def notes(
     tested &= may_be_asked(person, moment.T * s.DAY).T
     works = tested & sent & arrives
     life, keeps = life.copy(), np.clip(c.note * KEPT, 0, 1)
-    left, kept = np.ones(n, dtype=bool), []
+    left, kept = np.ones(n, dtype=bool), [life[:0].assign(member=np.empty(0, dtype=int), until=np.empty(0))]
     while left.any():  # one more exit of everybody whom a note has kept; the others' draws are not looked at
         draw = rng.random((5, n))
         at = np.minimum(life["lifetime"].to_numpy() - 1, most - 1)
