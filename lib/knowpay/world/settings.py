@@ -203,7 +203,7 @@ CHANNEL_SHARE = np.array(
         [0.08, 0.20, 0.16, 0.26, 0.22, 0.08],
     ]
 )
-CHANNEL_MEANS = np.array([0.25, -0.45, 0.0, 0.02, 0.15, -0.05])  # how the people of a channel differ in means
+CHANNEL_MEANS = np.array([0.25, -0.45, 0.0, 0.005, 0.15, -0.05])  # how the people of a channel differ in means
 # yuan of media per registration at a budget of level 1
 COST_PER_REGISTRATION = np.array([42.0, 38.0, 0.0, 4.0, 6.0, 26.0])
 AD_ELASTICITY = 0.12  # of registrations by the channel's spend in the same week
@@ -230,8 +230,8 @@ COUPON, COUPON_CODE = 50.0, "LAMP50"  # yuan off the promoted course, and what o
 CAMPAIGN_WINDOW_DAYS = 14
 REFERENCE_PRICE = 199.0  # yuan; the logits below are levels at this price
 # Purchase on the logit scale: of the promoted course within the window (BUY), at a visit of its page (VISIT).
-BUY_LEVEL, VISIT_LEVEL = -7.9, -13.3
-BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT, BUY_MEANS = 0.80, 1.8, 0.25, 0.55, 1.65
+BUY_LEVEL, VISIT_LEVEL = -7.85, -13.3
+BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT, BUY_MEANS = 0.80, 1.8, 0.25, 0.55, 1.6
 PERSUADED = float(np.log(2))  # a persuadable: the message at least doubles the odds
 LIFT_PRICE_SENSITIVITY = 0.50
 # The effect is largest at so many visits a week. Quieter people hear less of a message, HEARD of it at the least; more
