@@ -102,7 +102,7 @@ def test_the_rule_writes_to_a_third_of_the_list_in_each_block(many: SimpleNamesp
 
 def test_those_whom_the_rule_writes_to_would_buy_more_anyway(many: SimpleNamespace) -> None:
     t = many.touches[many.touches["design"] == "rule"]
-    yes, no = (t.loc[t["message"] == arm, "p_control"] for arm in (True, False))
+    yes, no = (special.logit(t.loc[t["message"] == arm, "p_control"]) for arm in (True, False))
     assert yes.mean() - no.mean() > 4 * np.sqrt(yes.var() / len(yes) + no.var() / len(no))
 
 

@@ -19,11 +19,9 @@ NOTE_FROM, NOTE_DAYS = "2025-02-01", 5
 # Share of those leaving for a cause whom a delivered note keeps, by s.CAUSES: it offers a pause and a cheaper month.
 KEPT = np.array([0.90, 0.85, 0.0, 0.12, 0.10, 0.10, 0.05])
 # The price of the first paid month, by lot among those who begin a trial of the month plan.
-PRICE_SLOPE = (
-    2.2  # of the logit of going on to pay by the log of the price: a month is easier to do without than a course
-)
+# Of the logit of going on to pay by the log of the price: a month is easier to do without than a course.
+PRICE_SLOPE = 2.2
 PRICE_FROM, MONTH_PRICES = "2024-10-01", np.array([28.0, 38.0, 48.0])
-MONTH_SLOPE = 2.0  # of the logit of going on to pay by the log of the month's price, times a person's sensitivity
 # The points programme: half of the users of that day were invited to it by lot; who joins is up to them.
 POINTS_FROM, POINTS_EFFECT = "2025-02-10", 0.5  # on the logit of every purchase after joining
 JOINS_LEVEL, JOINS_ENGAGEMENT, JOINS_MEANS, JOINS_DAYS = 0.0, 0.6, 0.6, 6.0

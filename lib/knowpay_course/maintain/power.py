@@ -157,7 +157,7 @@ def campaigns(r: Records) -> list[Check]:
 
 
 def spared(r: Records) -> Check:
-    """Return the check of lesson 18: what it earns to leave alone those whom a message puts off, yuan per 100 people."""
+    """Return the check of lesson 18: what it earns to leave alone those whom a message puts off, by the true signs."""
     t = r.touches[r.touches["design"].isin(["even", "ninety", "stratified"])]
     worth = secret.MARGIN * s.REFERENCE_PRICE
     gain = (t["p_message"] - t["p_control"]) * worth - s.MESSAGE_COST
