@@ -90,6 +90,14 @@ def calibrate() -> None:
 
 
 @app.command()
+def power() -> None:
+    """Measure whether the deciding check of each lesson can tell the truth from a wrong answer; write book/power.md."""
+    from knowpay_course.maintain import power
+
+    typer.echo(f"{power.write()} is written")
+
+
+@app.command()
 def world(
     size: Annotated[str, typer.Argument(help="How large a company: small, standard or large.")],
     out: Annotated[Path, typer.Option(help="A new folder; the export goes to data/, what is true to truth/.")],

@@ -78,8 +78,7 @@ show.table(status["status"].value_counts().rename("people"), "Everybody register
 
 # %%
 allowed = status.loc[status["status"] == "personal", "user_id"]
-campaigns = ds.touches.filter(ds.touches.creative.notnull())
-last = campaigns.filter(campaigns.assigned_at == campaigns.assigned_at.max())
+last = ds.touches.filter(ds.touches.assigned_at == ds.touches.assigned_at.max())
 before = int(last.filter(last.variation_id != "control").count().to_pandas())
 budget = min(before, len(allowed) // 2)
 share = budget / max(len(allowed), 1)
@@ -330,7 +329,7 @@ people["score"] = order(people)
 # %% tags=["nbval-check-output"]
 import os
 
-campaign_id = f"k{campaigns.campaign_id.nunique().to_pandas() + 1:02d}"
+campaign_id = f"k{ds.touches.campaign_id.nunique().to_pandas() + 1:02d}"
 key = os.environ.get("KNOWPAY_KEY", "for this lesson only")
 sending = {"campaign_id": campaign_id, "send_at": send_at, "channel": "wechat_official", "key": key}
 days = people["active_days"].astype(int).astype(str)

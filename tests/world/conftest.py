@@ -58,7 +58,7 @@ def used(block: company.Block) -> pd.DataFrame:
 @pytest.fixture(scope="session")
 def many(standard: company.Company) -> SimpleNamespace:
     """What all blocks of the standard company did, table by table."""
-    names = ("touches", "purchases", "members", "periods", "orders", "unpaid", "bundles", "used")
+    names = ("touches", "purchases", "members", "periods", "spells", "orders", "unpaid", "bundles", "used")
     parts = [[getattr(block, name) for name in names[:-1]] + [used(block)] for block in standard.blocks()]
     return SimpleNamespace(
         **{name: pd.concat(tables, ignore_index=True) for name, *tables in zip(names, *parts, strict=True)}

@@ -40,7 +40,7 @@ def test_purchases_know_their_orders(block_size: int, monkeypatch: pytest.Monkey
     With smaller blocks the company has three of them, which are put together.
     """
     monkeypatch.setattr(s, "BLOCK", block_size)
-    tables = forms.days("small", 0, "2024-10-01", 30).tables
+    tables = forms.days("small", 0, "2024-10-01", 60).tables
     events = tables["events"].to_pandas()
     bought = events[events["event"] == "order_completed"]
     same = ["order_id", "user_id", "product_id", "timestamp", "total", "currency"]

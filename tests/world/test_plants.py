@@ -18,7 +18,9 @@ from world_records import off, profiles
 @pytest.fixture(scope="module")
 def without() -> company.Company:
     """The small company with all of these knobs at 0."""
-    return company.found("small", hump=0.0, unpaid=0.0, consent_gaps=0.0, decline=0.0, homophily=0.0, typos=0.0)
+    return company.found(
+        "small", hump=0.0, unpaid=0.0, consent_gaps=0.0, decline=0.0, homophily=0.0, typos=0.0, incidents=0.0
+    )
 
 
 @pytest.fixture(scope="module")
@@ -145,10 +147,15 @@ def test_without_its_knob_activity_changes_no_effect(without: company.Company) -
 # Use that falls
 
 
+def gone_for_good(spells: pd.DataFrame, *causes: str) -> pd.DataFrame:
+    """Return the times at which members leave for these causes, and no note keeps them."""
+    return spells[spells["leaving"].isin([s.CAUSES.index(cause) for cause in causes]) & np.isinf(spells["until"])]
+
+
 def fallen(many: SimpleNamespace, causes: tuple[str, ...], table: pd.DataFrame) -> float:
     """Return the events a day in the last ten days of leavers for a cause, by those 40 to 70 days before the end."""
-    m = many.members[many.members["leaving"].isin([s.CAUSES.index(cause) for cause in causes])]
-    gone = m[(m["leaves"] < s.DAYS * s.DAY) & (m["plan"] == 0)]
+    m = gone_for_good(many.spells, *causes)
+    gone = m[m["leaves"] < s.DAYS * s.DAY]
     found = table.merge(gone[["user", "leaves"]], on="user")
     days = (found["leaves"] - found["time"]) / s.DAY
     return days.between(0, 10).sum() / 10 / (days.between(40, 70).sum() / 30)
@@ -164,10 +171,10 @@ def test_use_falls_before_a_member_leaves_and_not_when_a_payment_fails(many: Sim
 
 
 def test_the_share_lost_is_that_of_the_cause_and_the_day(first: company.Block, standard: company.Company) -> None:
-    m = first.members[first.members["leaving"] >= 0]
+    m = first.spells[np.isinf(first.spells["until"]) & ~first.spells["user"].duplicated(keep=False)]
     user = m["user"].to_numpy()
     most = np.array([membership.USE_LOST[name] for name in s.CAUSES])[m["leaving"]]
-    lost = [membership.lost(standard.setup, first.who, first.members, user, m["leaves"].to_numpy() - day * s.DAY)
+    lost = [membership.lost(standard.setup, first.who, first.spells, user, m["leaves"].to_numpy() - day * s.DAY)
             for day in (0, 14, 28.001)]  # fmt: skip
     slowly = (m["leaving"] != s.CAUSES.index("finished")).to_numpy()
     assert np.allclose(lost[0], most) and np.allclose(lost[1][slowly], most[slowly] / 2) and not lost[2].any()
@@ -176,7 +183,7 @@ def test_the_share_lost_is_that_of_the_cause_and_the_day(first: company.Block, s
 def test_those_who_finished_complete_a_course_when_their_use_falls(
     many: SimpleNamespace, standard: company.Company
 ) -> None:
-    m = many.members[many.members["leaving"] == s.CAUSES.index("finished")]
+    m = gone_for_good(many.spells, "finished")
     last = many.used["lesson"] == standard.courses["lessons"].to_numpy()[many.used["course"]]
     done = many.used[last & (many.used["event"] == behaviour.CODE["lesson_completed"])]
     done = done.merge(m[["user", "falls"]], on="user")
@@ -186,9 +193,9 @@ def test_those_who_finished_complete_a_course_when_their_use_falls(
 
 
 def test_without_its_knob_nobody_uses_less(plain: company.Block, without: company.Company) -> None:
-    m = plain.members[plain.members["leaving"] >= 0]
+    m = plain.spells
     assert (
-        len(m) and not membership.lost(without.setup, plain.who, plain.members, m["user"].to_numpy(), m["leaves"]).any()
+        len(m) and not membership.lost(without.setup, plain.who, plain.spells, m["user"].to_numpy(), m["leaves"]).any()
     )
 
 

@@ -11,7 +11,9 @@ from .choice import Chooser
 from .people import DEVICES
 
 CARTED, ASKED = 0.027, 0.5  # of course pages: put into the cart; of these: on to the checkout
-SHORTER, SHORTER_KEEPS = "2025-03-17", 0.6  # the checkout has fewer steps; share of the abandoned ones that it spares
+# From then on the checkout has fewer steps. Share of the abandoned ones that it spares: such people now see the whole
+# price before they begin.
+SHORTER, SHORTER_KEEPS = "2025-03-17", 0.6
 CLOSED = 0.6  # of unpaid orders: closed by the shop; the others still wait
 ASKED_AFTER, PLACED_AFTER = 19, 30  # seconds from the page to the checkout, and to the order
 NUMBERS = 5 * 10**6  # unpaid orders of a block are numbered from here
@@ -41,6 +43,8 @@ def checkouts(
         first.reindex(pd.MultiIndex.from_frame(carts[["user", "course"]])).to_numpy() <= carts["time"].to_numpy() + 60
     )
     asked, left = rng.random(len(page)) < ASKED, rng.random(len(page))
+    spares = min(SHORTER_KEEPS * c.reworks, 1.0) * (carts["time"] >= s.seconds(SHORTER)).to_numpy()
+    asked &= c.stream("shorter checkout", block).random(len(page)) >= spares
     able = asked & ~owned & ~(who.trait("is_staff", carts["user"]) | who.trait("is_test", carts["user"]))
     share = c.unpaid * (len(purchases) + asked.sum()) / max(able.sum(), 1)
     step = incidents.failures(

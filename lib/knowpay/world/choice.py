@@ -17,7 +17,7 @@ from .people import tastes
 
 QUALITY_PULL = 0.4  # of quality on the choice of a page
 PAGES = 1.0  # course pages a visit, on average
-UPGRADE, UPGRADE_DAYS = 0.035, 21.0  # share of taster buyers who then buy a full course of the topic, and how soon
+UPGRADE, UPGRADE_DAYS = 0.037, 21.0  # share of taster buyers who then buy a full course of the topic, and how soon
 BUY_AFTER = 35  # seconds from the page to the order
 
 

@@ -86,6 +86,7 @@ class Company:
             who=who,
             members=members,
             periods=periods,
+            spells=spells,
             visits=visits,
             pages=pages,
             touches=touches,
@@ -111,6 +112,7 @@ class Block:
     who: choice.Chooser
     members: pd.DataFrame
     periods: pd.DataFrame
+    spells: pd.DataFrame
     visits: dict[str, np.ndarray]
     pages: dict[str, np.ndarray]
     touches: pd.DataFrame

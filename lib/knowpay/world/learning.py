@@ -10,7 +10,7 @@ from . import settings as s
 from .choice import Chooser
 
 STARTED = 0.95  # logit of starting a course that one may study
-KEEP_ON, PATIENCE, QUALITY, CAMP = 1.88, 2.2, 0.35, 1.18  # logit of going on to the next lesson
+KEEP_ON, PATIENCE, QUALITY, CAMP = 1.88, 2.2, 0.35, 1.26  # logit of going on to the next lesson
 DONE = 0.8  # share of the lessons that completes a course
 GOAL_DAYS = 3  # a course begun later is nobody's goal
 GAP_DAYS = 1.6  # between two lessons, on average

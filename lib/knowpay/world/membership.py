@@ -50,7 +50,7 @@ def memberships(
     rng = c.stream("membership", block)
     part = users.iloc[rows[0] : rows[-1] + 1]
     keen = 0.5 * part["engagement"].to_numpy() + 1.0 * part["means"].to_numpy()
-    starts = rng.random(len(part)) < s.logistic(-2.60 + keen)
+    starts = rng.random(len(part)) < s.logistic(-2.45 + keen)
     created = part["created"].to_numpy() / s.DAY
     wait = rng.exponential(np.where(created < 0, OLD_DAYS, NEW_DAYS))
     day = demand.waking(part["segment"].to_numpy(), (np.maximum(created, 0) + wait) * s.DAY) / s.DAY

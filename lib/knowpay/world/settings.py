@@ -54,7 +54,7 @@ class Knob(NamedTuple):
 KNOBS = {
     "price_level": Knob(1.0, 0.25, 4.0, (0.8, 1.25), "list prices of courses and plans, as a multiple"),
     "persuadables": Knob(
-        0.40, 0.02, 0.95, (0.30, 0.50), "share of users whose odds of buying at least double with a message"
+        0.44, 0.02, 0.95, (0.34, 0.54), "share of users whose odds of buying at least double with a message"
     ),
     "season": Knob(1.0, 0.0, 3.0, (0.5, 1.5), "strength of the season, terms and festivals, as a multiple"),
     "churn": Knob(0.44, 0.05, 0.95, (0.36, 0.52), "mean probability of leaving after the first paid month"),
@@ -203,7 +203,7 @@ CHANNEL_SHARE = np.array(
         [0.08, 0.20, 0.16, 0.26, 0.22, 0.08],
     ]
 )
-CHANNEL_MEANS = np.array([0.25, -0.45, 0.0, 0.05, 0.15, -0.05])  # how the people of a channel differ in means
+CHANNEL_MEANS = np.array([0.25, -0.45, 0.0, 0.005, 0.15, -0.05])  # how the people of a channel differ in means
 # yuan of media per registration at a budget of level 1
 COST_PER_REGISTRATION = np.array([42.0, 38.0, 0.0, 4.0, 6.0, 26.0])
 AD_ELASTICITY = 0.12  # of registrations by the channel's spend in the same week
@@ -220,7 +220,7 @@ PLAN_DAYS = np.array([30, 365])
 YEAR_SHARE = 0.28  # of those who pay after the trial
 TRIAL_DAYS = 7
 CHURN_SIZE = 2.0  # alpha + beta of the monthly plan: 0.88 + 1.12 at the default knob
-YEAR_CHURN = (1.56, 0.44)  # Beta of the yearly plan: 22 % renew, before any note
+YEAR_CHURN = (1.60, 0.40)  # Beta of the yearly plan: 20 % renew, before any note
 EARLY = 0.1  # share of those leaving a paid membership who cancel before the last days of the period
 CHURN_LINK = 0.65  # correlation of churn with low engagement (Gaussian copula)
 
@@ -230,13 +230,13 @@ COUPON, COUPON_CODE = 50.0, "LAMP50"  # yuan off the promoted course, and what o
 CAMPAIGN_WINDOW_DAYS = 14
 REFERENCE_PRICE = 199.0  # yuan; the logits below are levels at this price
 # Purchase on the logit scale: of the promoted course within the window (BUY), at a visit of its page (VISIT).
-BUY_LEVEL, VISIT_LEVEL = -8.0, -13.4
-BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT, BUY_MEANS = 0.80, 1.8, 0.25, 0.55, 1.65
+BUY_LEVEL, VISIT_LEVEL = -7.85, -13.3
+BUY_TASTE, BUY_PRICE, BUY_QUALITY, BUY_ENGAGEMENT, BUY_MEANS = 0.80, 1.8, 0.25, 0.55, 1.6
 PERSUADED = float(np.log(2))  # a persuadable: the message at least doubles the odds
 LIFT_PRICE_SENSITIVITY = 0.50
 # The effect is largest at so many visits a week. Quieter people hear less of a message, HEARD of it at the least; more
 # active ones mind it with the square of their distance (log), up to the reach.
-BEST_VISITS, HEARD, MINDED, MINDED_REACH = 0.20, 0.10, 2.2, 1.6
+BEST_VISITS, HEARD, MINDED, MINDED_REACH = 0.14, 0.05, 2.6, 1.6
 FATIGUE = 0.05  # each message delivered in the 90 days before takes this off the effect
 CARRY, CARRY_DAYS = 0.10, 20.0  # a message delivered earlier still helps the next purchase a little
 SPILL = 0.15  # on the odds when all others of the study group were written to: people talk

@@ -7,8 +7,8 @@ import pandas as pd
 
 from . import settings as s
 
-GOOD_INVITE = 0.10  # how much more often people with means, and engaged ones, invite (log, per standard deviation)
-ALIKE = 0.42  # correlation of invited people's means and engagement with those of who invited them
+GOOD_INVITE = {"means": 0.0, "engagement": 0.5}  # how much more often such people invite (log, per unit)
+ALIKE = 0.45  # correlation of invited people's means and engagement with those of who invited them
 SAME_SEGMENT = 0.7  # share of invited people whose inviter is of their own segment
 GROUP_SIZE = 25
 VAIN = 3.0  # invitations that nobody accepts, for each that somebody does
@@ -18,7 +18,7 @@ def invitations(c: s.Setup, users: pd.DataFrame) -> np.ndarray:
     """Return each user's inviter as a row index, -1 where there is none; inviters registered earlier."""
     rng = c.stream("invitations")
     created, segment = users["created"].to_numpy(), users["segment"].to_numpy()
-    good = c.homophily * GOOD_INVITE * (users["means"] + users["engagement"]).to_numpy()
+    good = c.homophily * sum(share * users[name].to_numpy() for name, share in GOOD_INVITE.items())
     social = users["social"].to_numpy() * np.exp(good)
     inviter = np.full(len(users), -1)
     invited = np.flatnonzero(users["channel"].to_numpy() == s.CHANNELS.index("referral"))
@@ -53,7 +53,7 @@ def resembling(c: s.Setup, users: pd.DataFrame) -> pd.DataFrame:
     """
     alike = min(c.homophily * ALIKE, 0.95)
     inviter, generation = users["inviter"].to_numpy(), users["generation"].to_numpy()
-    table = {name: users[name].to_numpy().copy() for name in ("means", "engagement")}
+    table = {name: users[name].to_numpy().copy() for name in GOOD_INVITE}
     for step in range(1, int(generation.max(initial=0)) + 1):
         mine = np.flatnonzero(generation == step)  # their inviters, a generation before, have their values
         for value in table.values():

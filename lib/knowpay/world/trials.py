@@ -17,10 +17,11 @@ TO = "2025-12-01"  # the end of the trials that went on: nobody is drawn for the
 # The note against leaving: to members who are still there five days before their period ends, to half of them by lot.
 NOTE_FROM, NOTE_DAYS = "2025-02-01", 5
 # Share of those leaving for a cause whom a delivered note keeps, by s.CAUSES: it offers a pause and a cheaper month.
-KEPT = np.array([0.85, 0.80, 0.0, 0.12, 0.10, 0.10, 0.05])
+KEPT = np.array([0.90, 0.85, 0.0, 0.12, 0.10, 0.10, 0.05])
 # The price of the first paid month, by lot among those who begin a trial of the month plan.
+# Of the logit of going on to pay by the log of the price: a month is easier to do without than a course.
+PRICE_SLOPE = 2.2
 PRICE_FROM, MONTH_PRICES = "2024-10-01", np.array([28.0, 38.0, 48.0])
-MONTH_SLOPE = 2.0  # of the logit of going on to pay by the log of the month's price, times a person's sensitivity
 # The points programme: half of the users of that day were invited to it by lot; who joins is up to them.
 POINTS_FROM, POINTS_EFFECT = "2025-02-10", 0.5  # on the logit of every purchase after joining
 JOINS_LEVEL, JOINS_ENGAGEMENT, JOINS_MEANS, JOINS_DAYS = 0.0, 0.6, 0.6, 6.0
@@ -41,8 +42,8 @@ def may_be_asked(users: pd.DataFrame, time: np.ndarray | float) -> np.ndarray:
 def month_prices(c: s.Setup, person: pd.DataFrame, day: np.ndarray, plan: np.ndarray, block: int) -> pd.DataFrame:
     """Return what the month costs whom, one row per trial: ``price`` (yuan), ``shift``, ``tested``.
 
-    ``shift`` is what the price adds to the logit of going on to pay. ``day`` is when the trial begins: the
-    price is told then, and holds for the first paid period.
+    ``shift`` is what the price adds to the logit of going on to pay, by PRICE_SLOPE. ``day`` is
+    when the trial begins: the price is told then, and holds for the first paid period.
     """
     rng = c.stream("month price", block)
     arm = rng.integers(0, len(MONTH_PRICES), len(person))
@@ -53,7 +54,7 @@ def month_prices(c: s.Setup, person: pd.DataFrame, day: np.ndarray, plan: np.nda
 
 def price_shift(c: s.Setup, person: pd.DataFrame, price: np.ndarray, usual: np.ndarray) -> np.ndarray:
     """Return what a price adds to the logit of going on to pay, against the ``usual`` one."""
-    return -c.month_price * MONTH_SLOPE * person["price_sensitivity"].to_numpy() * np.log(price / usual)
+    return -c.month_price * PRICE_SLOPE * person["price_sensitivity"].to_numpy() * np.log(price / usual)
 
 
 # The note against leaving
@@ -80,7 +81,7 @@ def notes(
     tested &= may_be_asked(person, moment.T * s.DAY).T
     works = tested & sent & arrives
     life, keeps = life.copy(), np.clip(c.note * KEPT, 0, 1)
-    left, kept = np.ones(n, dtype=bool), []
+    left, kept = np.ones(n, dtype=bool), [life[:0].assign(member=np.empty(0, dtype=int), until=np.empty(0))]
     while left.any():  # one more exit of everybody whom a note has kept; the others' draws are not looked at
         draw = rng.random((5, n))
         at = np.minimum(life["lifetime"].to_numpy() - 1, most - 1)
