@@ -31,7 +31,9 @@ Jobs = Annotated[int, typer.Option(min=0, help="Lessons run at a time; 0 means t
 
 @app.command()
 def course(
-    data: Annotated[str, typer.Option(help="What knowpay.open takes: world:small, oulad, a folder.")] = "world:small",
+    data: Annotated[
+        str, typer.Option(help="What knowpay.open takes: world:standard, oulad, a folder.")
+    ] = "world:standard",
     seed: Seed = 0,
     only: Annotated[list[str] | None, typer.Option(help="Run these lessons only: 12 or 12,15.")] = None,
     jobs: Jobs = 0,

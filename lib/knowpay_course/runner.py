@@ -36,7 +36,7 @@ TYPES = {"str": str, "int": int, "float": float, "bool": bool, "dict": dict}
 
 
 def course(
-    data: str = "world:small",
+    data: str = "world:standard",
     seed: int = 0,
     only: Iterable[str] = (),
     jobs: int = 0,

@@ -27,7 +27,7 @@
 # > - **Data:** the simulated company; OULAD where it is at hand. **Memory:** 1 GB.
 
 # %% tags=["parameters"]
-data: str = "world:small"
+data: str = "world:standard"
 seed: int = 0
 company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Other companies" lists the knobs
 

@@ -28,7 +28,7 @@
 # :::
 
 # %% tags=["parameters"]
-data: str = "world:small"
+data: str = "world:standard"
 seed: int = 0
 company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Other companies" lists the knobs
 

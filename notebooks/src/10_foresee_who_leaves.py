@@ -19,7 +19,7 @@
 # first morning of the month.
 
 # %% tags=["parameters", "remove-input"]
-data: str = "world:small"
+data: str = "world:standard"
 seed: int = 0
 company: dict = {}  # other companies: {"churn": 0.6}
 

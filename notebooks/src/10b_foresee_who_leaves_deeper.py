@@ -18,7 +18,7 @@
 # model help? And where does 0.91 come from? The picture is the answer of the company's own later months.
 
 # %% tags=["parameters", "remove-input"]
-data: str = "world:small"
+data: str = "world:standard"
 seed: int = 0
 company: dict = {}  # other companies: {"churn": 0.6}
 

@@ -85,7 +85,9 @@ def test_a_run_without_the_data_shows_the_stored_outputs_and_goes_on(school, dat
     silent, shown, after = pairs.read(out).cells[-3:]
     assert "This cell prints nothing." in silent.outputs[0].data["text/plain"]
     mark, printed, words = shown.outputs
-    assert mark.data["text/plain"].startswith("As run on ") and "is world:small with seed 0" in mark.data["text/plain"]
+    assert (
+        mark.data["text/plain"].startswith("As run on ") and "is world:standard with seed 0" in mark.data["text/plain"]
+    )
     assert printed.text == "17 rows\n" and words.data["text/markdown"] == "*words*"
     assert after.outputs[0].text == "after\n"
 

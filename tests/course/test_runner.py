@@ -54,7 +54,7 @@ def test_a_course_with_a_failing_lesson_goes_on_says_so_and_is_resumed(school, o
         "02_last": "ok",
     }
     assert all(entry["seconds"] > 0 and 30 < entry["memory_mb"] < 2000 for entry in known.values())
-    assert opened == [("world:small", 0)]  # no book from broken lessons
+    assert opened == [("world:standard", 0)]  # no book from broken lessons
     notebooks = root / "build" / "course" / "notebooks"
     assert not (notebooks / "01_broken.ipynb").exists()
     assert (notebooks.parent / "failed" / "01_broken.ipynb").exists()
@@ -71,7 +71,7 @@ def test_a_course_with_a_failing_lesson_goes_on_says_so_and_is_resumed(school, o
 
     asked = len(opened)
     assert runner.course(root=root) == 0  # nothing changed: no lesson and no book again
-    assert opened[asked:] == [("world:small", 0)] and "ok in" not in capsys.readouterr().out
+    assert opened[asked:] == [("world:standard", 0)] and "ok in" not in capsys.readouterr().out
 
 
 TOO_LITTLE = """# %%
@@ -101,7 +101,7 @@ def test_data_that_carry_nothing_make_no_book(school, opened, capsys):
     root = school(**{"01_much": TOO_LITTLE})
     assert runner.course(root=root) == 3
     assert "There is no book: these data carry none of the lessons." in capsys.readouterr().out
-    assert opened == [("world:small", 0)]
+    assert opened == [("world:standard", 0)]
 
 
 def test_another_seed_reaches_the_lesson_and_a_renamed_lesson_does_not_haunt_the_book(school, opened, capsys):
@@ -113,17 +113,17 @@ def test_another_seed_reaches_the_lesson_and_a_renamed_lesson_does_not_haunt_the
     out = capsys.readouterr().out
     assert "0 of 1 count equal" in out and "UNEQUAL" in out  # seed + 42 is 49 now
     assert "The book waits for lessons 01" in out
-    assert opened == [("world:small", 7)] and not ghost.exists()
+    assert opened == [("world:standard", 7)] and not ghost.exists()
 
 
 def test_knobs_reach_the_lesson_and_are_said(school, opened, capsys):
     cells = '# %%\nfrom knowpay import show\nshow.exact("churn", company["churn"], 0.6)'
     root = school(**{"00_first": cells})
     assert runner.course(root=root, company={"churn": 0.6}) == 0
-    assert opened[0] == ("world:small", 0, ("churn", 0.6))
+    assert opened[0] == ("world:standard", 0, ("churn", 0.6))
     out = capsys.readouterr().out
-    assert "1 of 1 count equal" in out and "world:small, churn 0.6, seed 0: ready" in out
-    assert state(root)["data"]["name"] == "world:small, churn 0.6"
+    assert "1 of 1 count equal" in out and "world:standard, churn 0.6, seed 0: ready" in out
+    assert state(root)["data"]["name"] == "world:standard, churn 0.6"
 
 
 def test_what_changes_a_result_changes_the_digest(school, opened, monkeypatch, tmp_path):
@@ -173,9 +173,9 @@ def test_bad_parameters_are_refused_before_anything_runs(school, cells, wanted, 
 
 def test_parameters_that_equal_the_defaults_are_not_passed(school):
     lesson = lessons((), school(**{"00_first": ""}))[0]
-    assert runner.parameters(lesson, {"data": "world:small", "seed": 0, "company": {}}) == {}
+    assert runner.parameters(lesson, {"data": "world:standard", "seed": 0, "company": {}}) == {}
     turned = {"seed": 3, "company": {"churn": 0.6}}
-    assert runner.parameters(lesson, {"data": "world:small", **turned}) == turned
+    assert runner.parameters(lesson, {"data": "world:standard", **turned}) == turned
 
 
 def test_a_full_disk_and_an_empty_course_are_said_in_a_sentence(school, opened, monkeypatch):

@@ -105,10 +105,10 @@ def show(source: str) -> None:
     from IPython import get_ipython
     from IPython.display import display
 
-    own = {"data": "world:small", "seed": 0, "company": {}}
+    own = {"data": "world:standard", "seed": 0, "company": {}}
     mine = get_ipython().user_ns
     other = any(mine.get(name, value) != value for name, value in own.items())
-    note = " Where it shows the company, that is world:small with seed 0, not yours." if other else ""
+    note = " Where it shows the company, that is world:standard with seed 0, not yours." if other else ""
     for output in shown(_cells(Path.cwd(), os.environ.get(RUNNING, ""))[source], note):
         if output["output_type"] == "stream":
             print("".join(output["text"]), end="", file=getattr(sys, output["name"]))

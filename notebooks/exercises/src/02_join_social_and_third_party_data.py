@@ -17,7 +17,7 @@
 # from the top; each check says what it thinks of your answer and why.
 
 # %% tags=["parameters"]
-data: str = "world:small"
+data: str = "world:standard"
 seed: int = 0
 
 # %% [markdown] tags=["exercise"]

@@ -17,14 +17,12 @@
 # cells from the top; each check says what it thinks of your answer and why. `exercises.solution("10", 1)` shows a solution.
 
 # %% tags=["parameters"]
-data: str = "world:small"
+data: str = "world:standard"
 seed: int = 0
 
 # %%
 import knowpay
-import numpy as np
-import pandas as pd
-from knowpay.analyse import churn, churn_models
+from knowpay.analyse import churn
 
 ds = knowpay.open(data, seed=seed)
 periods = churn.person_periods(ds)

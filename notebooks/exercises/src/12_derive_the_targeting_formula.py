@@ -16,7 +16,7 @@
 # Two exercises on lesson 12. The first is code on the five users, the second is judgement.
 
 # %% tags=["parameters"]
-data: str = "world:small"
+data: str = "world:standard"
 seed: int = 0
 
 # %% [markdown] tags=["exercise"]

@@ -6,7 +6,9 @@ CHURN, MODELS = "lib/knowpay/analyse/churn.py", "lib/knowpay/analyse/churn_model
 SNAPSHOT = "lib/knowpay/people/snapshot.py"
 MEMBERS = Company(size="8000")
 MUTATIONS = [
-    Mutation("sign", "lesson", 'save * test["stake"] - cost', 'cost - save * test["stake"]', "value of the calls", MEMBERS),
+    Mutation(
+        "sign", "lesson", 'save * test["stake"] - cost', 'cost - save * test["stake"]', "value of the calls", MEMBERS
+    ),
     Mutation(
         "zero",  # members do not differ: the rate never falls
         MODELS,
@@ -52,7 +54,9 @@ MUTATIONS = [
         "months that differ in silent_days",
         MEMBERS,
     ),
-    Mutation("order", "lesson", "model.predict_proba(test)[:, 1]", "model.predict_proba(test)[:, 0]", "at stake", MEMBERS),
+    Mutation(
+        "order", "lesson", "model.predict_proba(test)[:, 1]", "model.predict_proba(test)[:, 0]", "at stake", MEMBERS
+    ),
     Mutation(  # the lesson's own: the model learns from months counted to their end
         "trap",
         "lesson",
@@ -70,7 +74,12 @@ MUTATIONS = [
         MEMBERS,
     ),
     Mutation(  # open months counted as lost
-        "trap", CHURN, "over = latest <= observation_end", "over = latest > paid['start']", "months that differ in left", MEMBERS
+        "trap",
+        CHURN,
+        "over = latest <= observation_end",
+        "over = latest > paid['start']",
+        "months that differ in left",
+        MEMBERS,
     ),
     Mutation(  # whoever is kept is taken for an average member of her month
         "trap",
