@@ -17,7 +17,8 @@ def write(value: float | Estimate, unit: str = "", digits: int | None = None, si
     """Write a number: 44 %, 3.4 %, 1,204, −2.15, 1,935 yuan; an estimate with its interval: 44 % (41 to 47).
 
     ``unit`` "%" takes shares: 0.44 is 44 %; "points" takes their differences: 0.02 is 2.0 points. Whole numbers stay
-    whole; else ``digits`` decimals, without it as many as leave two or three digits that mean something. ``sign`` writes the + of a difference. Missing gives a dash.
+    whole; else ``digits`` decimals, without it as many as leave two or three digits that mean something. ``sign``
+    writes the + of a difference. Missing gives a dash.
     """
     if hasattr(value, "low"):
         unit = unit or value.unit
