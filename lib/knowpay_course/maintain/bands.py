@@ -86,8 +86,8 @@ BANDS = {
     "consent to marketing taken back": Band(1, 5, "%", "of users", "none usable", "A"),
     "effect of a coupon over a message": Band(0.35, 0.6, "", "truth: mean difference on the logit, campaigns with both",
         "none usable", "A"),
-    "middle over quiet and active": Band(1.3, 4, "", "truth: effect of a message on people who make 0.1 to 0.4 visits a "
-        "week, as a multiple of that on all others", "none usable", "A"),
+    "middle over quiet and active": Band(2, 15, "", "truth: effect of a message on people who make 0.1 to 0.4 "
+        "visits a week, as a multiple of that on all others", "none usable", "A"),
     "use lost by leavers": Band(35, 75, "%", "truth: mean share of their use that members have lost when they leave",
         "none usable", "A"),
     "likeness of friends": Band(0.3, 0.6, "", "correlation of engagement between invited people and their inviters",
