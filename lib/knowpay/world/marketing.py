@@ -183,7 +183,9 @@ def arms(
     return arm, np.take_along_axis(odds, arm[:, None].astype(int), axis=1)[:, 0], stratum
 
 
-def coupon_lift(c: s.Setup, who: Chooser, user: np.ndarray, course: int, time: float) -> np.ndarray:
+def coupon_lift(
+    c: s.Setup, who: Chooser, user: np.ndarray, course: int | np.ndarray, time: float | np.ndarray
+) -> np.ndarray:
     """Return what a coupon adds to a message on the logit: what the lower price does, times the knob."""
     price = who.prices[course, s.day_of(time)]
     off = np.log(1 - s.COUPON * c.price_level / price)

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from knowpay.world import catalogue, lots, market
+from knowpay.world import behaviour, catalogue, lots, market, marketing, membership
 from knowpay.world import settings as s
-from knowpay.world.company import Company
+from knowpay.world.company import Block, Company
 
 YEAR, QUARTER, MONTH = 365 * s.DAY, 90 * s.DAY, 30 * s.DAY
 END = s.DAYS * s.DAY
@@ -80,6 +80,18 @@ BANDS = {
        for name in s.SEGMENTS},
     "advertising elasticity": Band(0.05, 0.25, "", "of weekly registrations by weekly spend, paid channels",
         "Sethuraman, Tellis and Briesch 2011: 0.12 in the short run", "P"),
+    "checkouts left at the payment page": Band(8, 18, "%", "orders placed and never paid, of all checkouts",
+        "none usable", "A"),
+    "consent to marketing unknown": Band(3, 9, "%", "of users", "none usable", "A"),
+    "consent to marketing taken back": Band(1, 5, "%", "of users", "none usable", "A"),
+    "effect of a coupon over a message": Band(0.35, 0.6, "", "truth: mean difference on the logit, campaigns with both",
+        "none usable", "A"),
+    "middle over quiet and active": Band(2, 15, "", "truth: effect of a message on people who make 0.1 to 0.4 "
+        "visits a week, as a multiple of that on all others", "none usable", "A"),
+    "use lost by leavers": Band(35, 75, "%", "truth: mean share of their use that members have lost when they leave",
+        "none usable", "A"),
+    "likeness of friends": Band(0.3, 0.6, "", "correlation of engagement between invited people and their inviters",
+        "none usable", "A"),
     "effect of the note against leaving": Band(-14, -5, "points", "truth: mean change of the chance of not renewing, "
         "members still there five days before", "none usable", "A"),
     "effect of 28 yuan a month": Band(7, 17, "points", "truth: mean change of trial to paid against 38 yuan",
@@ -102,7 +114,9 @@ def measure(company: Company) -> pd.DataFrame:
     The index is the quantity. One pass over the blocks; nothing but counts and small tables is kept.
     """
     u, forms = company.users, company.courses["form"].to_numpy()
-    keep: dict[str, list[pd.DataFrame]] = {n: [] for n in ("orders", "periods", "progress", "touches", "demand")}
+    keep: dict[str, list[pd.DataFrame]] = {
+        n: [] for n in ("orders", "periods", "progress", "touches", "demand", "plants")
+    }
     active = np.zeros((u.shape[0], -(-s.DAYS // 30)), dtype=bool)  # visited, by user and 30 days
     known: dict[str, list[pd.DataFrame]] = {}  # the truth of the trials
     for block in company.blocks():
@@ -113,12 +127,13 @@ def measure(company: Company) -> pd.DataFrame:
         keep["progress"].append(block.progress[block.progress["bought"]])
         t = block.touches
         keep["touches"].append(t[["p_control", "p_message", "clicked", "bought"]][t["design"] == "even"])
+        keep["plants"].append(planted(company, block))
         active[block.visits["user"], (block.visits["start"] // MONTH).astype(int)] = True
         p = s.logistic(s.VISIT_LEVEL + block.who.interest(*(block.pages[n] for n in ("user", "course", "time"))))
         slope = -s.BUY_PRICE * block.who.trait("price_sensitivity", block.pages["user"])
         segment = block.who.trait("segment", block.pages["user"])
         keep["demand"].append(pd.DataFrame({"segment": segment, "p": p, "bend": p * (1 - p) * slope}))
-    orders, periods, progress, touches, pages = (pd.concat(parts, ignore_index=True) for parts in keep.values())
+    orders, periods, progress, touches, pages, plants = (pd.concat(parts, ignore_index=True) for parts in keep.values())
     found = {
         **paying(u, orders, periods, active),
         **conversion(u, orders, periods, touches, forms),
@@ -127,6 +142,8 @@ def measure(company: Company) -> pd.DataFrame:
         **worth(company, orders),
         **responses(u, touches, pages),
         "advertising elasticity": ad_elasticity(company),
+        **plants.groupby("name")[["sum", "rows"]].sum().pipe(lambda t: t["sum"] / t["rows"]),
+        **friends(u),
         **trials({name: pd.concat(parts, ignore_index=True) for name, parts in known.items()}),
         "scraped prices that are wrong": 100
         * market.rival_prices(company.setup, company.courses)["error"].ne("").mean(),
@@ -246,6 +263,34 @@ def responses(u: pd.DataFrame, touches: pd.DataFrame, pages: pd.DataFrame) -> di
         "people whom a message puts off": 100 * (u["message_effect"] < 0).mean(),
         **{f"price elasticity, {name}": by["bend"][k] / by["p"][k] for k, name in enumerate(s.SEGMENTS)},
     }
+
+
+def planted(company: Company, block: Block) -> pd.DataFrame:
+    """Return what is planted beside the trials, as sums and numbers of rows of a block: ``name, sum, rows``."""
+    t, u, lost = block.touches, block.who.users, membership.share_lost(company.setup, block.spells)
+    asked = (block.events["event"] == behaviour.CODE["checkout_started"]).sum()
+    offers = t[t["design"].isin(marketing.OFFERS)]
+    gain = marketing.coupon_lift(company.setup, block.who, *(offers[n].to_numpy() for n in ("user", "course", "time")))
+    age = np.maximum(t["time"].to_numpy() - block.who.trait("created", t["user"].to_numpy()), 0) / s.DAY
+    fade = np.maximum(np.exp(-age / block.who.trait("fade_days", t["user"].to_numpy())), s.FLOOR)
+    middle = np.abs(np.log(block.who.trait("weekly_rate", t["user"].to_numpy()) * fade / 0.2)) < np.log(2)
+    effect = (t["p_message"] - t["p_control"]).to_numpy()
+    sums = {
+        "checkouts left at the payment page": (100 * len(block.unpaid), asked),
+        "consent to marketing unknown": (100 * u["marketing_unknown"].sum(), len(u)),
+        "consent to marketing taken back": (100 * np.isfinite(u["marketing_withdrawn"]).sum(), len(u)),
+        "effect of a coupon over a message": (gain.sum(), len(gain)),
+        "middle over quiet and active": (effect[middle].mean() / effect[~middle].mean() if len(t) else np.nan, 1),
+        "use lost by leavers": (100 * lost.sum(), len(lost)),
+    }
+    return pd.DataFrame([(name, *pair) for name, pair in sums.items()], columns=["name", "sum", "rows"])
+
+
+def friends(u: pd.DataFrame) -> dict[str, float]:
+    """Return how far invited people resemble who invited them."""
+    guest = u[u["inviter"] >= 0]
+    host = u["engagement"].to_numpy()[guest["inviter"]]
+    return {"likeness of friends": float(np.corrcoef(guest["engagement"], host)[0, 1])}
 
 
 def ad_elasticity(company: Company) -> float:
