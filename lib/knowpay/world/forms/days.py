@@ -21,7 +21,8 @@ from ..people import DEVICES
 class Days:
     """What happened on some days: the manifest's declarations and the tables users, courses, events and orders.
 
-    Users are those of the events and orders and whoever invited them. An event that completes an order carries
+    Users are those of the events and orders and whoever invited them, as their profiles stand at the end of the
+    records; of courses nothing is told of when they were reworked. An event that completes an order carries
     ``order_id``, ``total`` (yuan) and ``currency`` beside the canonical columns.
     """
 
@@ -38,17 +39,23 @@ def days(size: str, seed: int, first: str, number: int, **knobs: float) -> Days:
     company = found(size, seed, **knobs)
     orders = _orders(company, start, end)
     events = _with_orders(_events(company, start, end), orders)
-    users = export.users_table(company)
+    users = _now(export.users_table(company))
     named = set(events["user_id"].dropna()) | set(orders["user_id"].to_pylist())
     window = [(s.START + pd.Timedelta(seconds=t)).isoformat() for t in (start, end)]
     tables = {
         "users": users.filter(pc.is_in(users["user_id"], pa.array(sorted(_and_inviters(users, named))))),
-        "courses": export.courses_table(company),
+        "courses": export.courses_table(company).drop_columns("reworked_at"),
         "events": _events_table(events),
         "orders": orders,
     }
     declared = dict(zip(("observation_start", "observation_end"), window, strict=True))
     return Days(export.manifest(company) | declared, tables)
+
+
+def _now(users: pa.Table) -> pa.Table:
+    """The last row of each user, without its time: a tracker's profile holds no history."""
+    last = {user: at for at, user in enumerate(users["user_id"].to_pylist())}
+    return users.take(pa.array(sorted(last.values()))).drop_columns("updated_at")
 
 
 def _window(first: str, number: int) -> tuple[float, float]:

@@ -25,7 +25,7 @@ WORDS = {
     "users": {
         "channel": {"paid_search": "搜索推广", "paid_social": "信息流", "referral": "老带新", "organic": "自然流量"}
     },
-    "orders": {"status": {"paid": "已支付", "refunded": "已退款"}},
+    "orders": {"status": {"paid": "已支付", "refunded": "已退款", "created": "待支付", "cancelled": "已取消"}},
 }
 
 
