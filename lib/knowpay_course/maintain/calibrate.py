@@ -29,8 +29,8 @@ and one agency hands over only the people it wrote to. Beside them run four tria
 price of the month, a points programme, and discounts of pairs. Courses are made anew and the checkout gets shorter on
 known days, and there are four incidents. Observation comes second: it takes the clean records and spoils rows as real
 trackers do. The same size, seed and knobs give the same bytes, on any number of cores, with the packages of the lock
-file and the same kind of processor. [The company's story](../book/company.md) is told once; [what it can
-tell](../book/power.md) is measured.
+file and the same kind of processor. The book has the company's story
+(`book/company.md`) and a table of what it can tell (`book/power.md`).
 
 This page is written by `knowpay-course calibrate`.
 """
