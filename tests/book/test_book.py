@@ -38,6 +38,7 @@ def test_every_lesson_and_generated_page_is_there(small_book):
         "scale",
         "measurements",
         "company",
+        "power",
         "article-errors",
     )
     assert there >= {"index.html", "search.html", *(f"{name}.html" for name in named)}

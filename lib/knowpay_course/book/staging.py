@@ -101,7 +101,7 @@ def toc(contents: Contents) -> dict[str, Any]:
     cards = [page.stem for page in sorted(DATASETS.glob("*.md")) if page.stem not in ("README", "dictionary")]
     about = ("company", "article-errors", "notation", "glossary", "ingest")
     names = (*about, "datasets/dictionary", "datasets/README", "references")
-    reference: list[dict[str, Any]] = [{"file": name} for name in (*names, "scale", "measurements")]
+    reference: list[dict[str, Any]] = [{"file": name} for name in (*names, "power", "scale", "measurements")]
     reference[names.index("datasets/README")]["sections"] = [{"file": f"datasets/{card}"} for card in cards]
     out = [part for part in out if part["chapters"]]
     out += [

@@ -23,10 +23,14 @@ truth lies in another folder, opened only in the last section of a lesson. It is
 about a real company.
 
 Behaviour comes first: people with tastes, means and patience visit, choose pages by a multinomial logit, buy by a logit
-in taste, price, quality and means, learn, invite, subscribe and leave for one of seven causes. Campaigns draw lots in
-four ways, write by a rule in a fifth, and one agency hands over only the people it wrote to. Observation comes second:
-it takes the clean records and spoils rows as real trackers do. The same size, seed and knobs give the same bytes, on
-any number of cores, with the packages of the lock file and the same kind of processor.
+in taste, price, quality and means, learn, invite, subscribe and leave for one of seven causes; their use falls before
+they leave. Campaigns draw lots in six ways, a third of them with a coupon among the arms, write by a rule in another,
+and one agency hands over only the people it wrote to. Beside them run four trials by lot: a note against leaving, the
+price of the month, a points programme, and discounts of pairs. Courses are made anew and the checkout gets shorter on
+known days, and there are four incidents. Observation comes second: it takes the clean records and spoils rows as real
+trackers do. The same size, seed and knobs give the same bytes, on any number of cores, with the packages of the lock
+file and the same kind of processor. The book has the company's story
+(`book/company.md`) and a table of what it can tell (`book/power.md`).
 
 This page is written by `knowpay-course calibrate`.
 """
@@ -44,13 +48,15 @@ GRADES = {
 SIMPLER = """## Where it is simpler than life
 
 - Nobody's taste changes, and people of one segment differ by chance only; real tastes drift and have more dimensions.
-- Each person keeps one churn probability for life. A bad week or a new job would move a real one. Prices of plans move
-  neither trials nor renewals.
+- Each person keeps one churn probability for life. A bad week or a new job would move a real one. The price of the
+  first month moves who goes on to pay, and no renewal.
 - Sales are drawn by lot, but for those of the festivals; few companies do that. It makes the effect of price learnable.
 - A message works through the odds of one purchase in 14 days, with fatigue, a little warmth afterwards and some talk in
   the study group. It does not teach, and nobody is offended for good. Most course orders come in the 14 days in which a
   course is on the front page, written to or not; between campaigns the catalogue sells little.
-- Rivals have prices and do not react. There is no group buying and there are no points.
+- Rivals have prices and do not react. There is no group buying.
+- How much somebody hears of a message, or minds it, follows from the visits that he or she makes; moods have no part in
+  it. Use that falls before a member leaves does so on the same curve for all who leave for one cause.
 - Nobody is a member when the records begin. People are seen before they register, but those who never do are not.
 - New courses appear through the months, so more of the pages that people look for exist at the end than at the start.
 - Texts are put together from sentences: a model that has seen all sentences does better on them than it would on life.

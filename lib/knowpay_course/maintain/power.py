@@ -140,7 +140,8 @@ def campaigns(r: Records) -> list[Check]:
     found = [Check("00", "a message sells more, points", effect, 0.0, error)]
     for third in ("quiet", "active"):
         mine = arms(r.touches[r.touches["third"] == third], 1, 0)
-        found.append(Check("12", f"effect in the {third} third, points", mine[0], 0.0, mine[1]))
+        rival = 0.0 if third == "quiet" else effect  # nobody there, or that all answer alike
+        found.append(Check("12", f"effect in the {third} third, points", mine[0], rival, mine[1]))
     middle = arms(r.touches[r.touches["third"] == "middle"], 1, 0)
     found.append(
         Check(
