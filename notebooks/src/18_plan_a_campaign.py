@@ -491,6 +491,7 @@ claims = {
 # %% [markdown]
 # Then the two differences that decide the order, per 1,000 people on the list. The model has a promise of its own: what it
 # predicts for the people whom it puts in place of others. On average it should predict what a message to all truly earns.
+# And are the best customers moved less than the others?
 
 # %%
 swaps = {
@@ -507,6 +508,12 @@ for (name, swap), rival in zip(swaps.items(), wrong, strict=True):
 predicted = models[challenger].fit(assignments).predict(assignments).mean() * rate - cost
 predicted = estimate.from_error(predicted, mean.error, "yuan")
 claims["gain that the model predicts"] = (predicted, ("all purchases after a message", booked))
+groups = judged[~busy], judged[busy]
+others, best = (touches.difference(rows, "bought") for rows in groups)
+moved_more = estimate.from_error(others.value - best.value, np.hypot(others.error, best.error))
+anyway = -np.diff([touches.rate(rows, "bought", message=False) for rows in groups])[0]
+rival = ("what they buy anyway", 100 * anyway)
+claims["effect, the others minus best customers"] = (moved_more.scaled(100, "points"), rival)
 
 # %% [markdown]
 # Last the plan: nobody on it has said no, nobody has the course, and it earns more than as many messages sent at random about

@@ -174,13 +174,15 @@ def truths(
     ``past`` marks the replayed touches, (touches,); ``chosen`` are the lists of the ``judged`` touches, (judged,).
     """
     effect, every = true_gain(known, assignments, teacher_share)
-    _, late = true_gain(known, judged, teacher_share)
+    moved, late = true_gain(known, judged, teacher_share)
+    busy = chosen["best customers first"] == 1
     found = {
         "effect of the message": 100 * effect.mean(),
         "gain per doubling of the place": np.polyfit(np.log2(assignments["place"]), every, 1)[0],
         "gain of one course for all": every.mean(),
         "gain that the model predicts": every.mean(),
         "gain of a replayed message": every[past].mean(),
+        "effect, the others minus best customers": 100 * (moved[~busy].mean() - moved[busy].mean()),
     }
     for name in ("T-learner", "best customers first"):
         swap = chosen[name] - chosen["inactive ones first"]

@@ -97,6 +97,7 @@ def test_true_answers_by_hand():
     assert found["effect of the message"] == pytest.approx(10)
     assert (found["gain of one course for all"], found["gain of a replayed message"]) == pytest.approx((3, 5))
     assert found["gain per doubling of the place"] == pytest.approx(-4)
+    assert found["effect, the others minus best customers"] == pytest.approx(20)
     assert found["T-learner minus inactive ones first"] == pytest.approx(1000 * (0.5 + 3.5) / 2)
     assert found["best customers first minus inactive ones first"] == pytest.approx(-2000)
 
