@@ -327,8 +327,6 @@ ties["host"] = inviter.dropna().map(favourite).to_numpy()
 ties = ties.assign(inviter=inviter.dropna().to_numpy()).dropna()
 ties["same"] = ties["guest"] == ties["host"]
 at_random = (favourite.value_counts(normalize=True) ** 2).sum()
-
-# %% tags=["nbval-check-output"]
 tied = estimate.bootstrap(lambda n: np.average(ties["same"], weights=n), ties["inviter"], seed=seed)
 alike = estimate.from_draws(ties["same"].mean(), tied)
 print(f"same favourite category: {alike.value:.1%} of {len(ties)} pairs of inviter and invited")
@@ -549,8 +547,8 @@ if truth is not None:
 if truth is not None:
     show.say(
         f"The invitation truly adds **{did:+.1f} %** to the days of these users. The invited come on {100 * real['plain']:+.1f} % days against "
-        f"organic users, and on {100 * real['kind']:+.1f} % against others of their kind. The rest is what friends have in common: "
-        f"the favourite category shows {100 * real['mix']:+.1f} % of it, and no column of the records shows all."
+        f"organic users, and on {100 * real['kind']:+.1f} % against others of their kind. The rest is who they are: their favourite "
+        f"categories account for {100 * real['mix']:+.1f} %, and no column of the records shows all of it."
     )
 
 # %% [markdown]
