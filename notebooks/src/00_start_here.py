@@ -388,10 +388,12 @@ show.say(
 
 # %%
 from knowpay.collect import faults
+from knowpay.collect.schema import PAID
 
 truth = getattr(ds, "truth", None)
 waiting = len(faults.waiting(ds))
-counted = ds.orders.filter(ds.orders.total > 0.05).count().to_pandas() - len(faults.reloads(ds))
+bought = ds.orders.filter(ds.orders.status.isin(PAID) & (ds.orders.total > 0.05))
+counted = bought.count().to_pandas() - len(faults.reloads(ds))
 ended = periods[(periods["period_no"] > 0) & periods["status"].isin(["expired", "canceled"])]
 all_renewals = 100 * (ended["status"] == "expired").mean()
 

@@ -438,11 +438,13 @@ show.say(
 # The same five numbers: duplicates, bots and reloads are out, orders in the wrong unit or without an id wait for their owner,
 # and a device is a visitor when it came back or logged in. (On your own records some of those seen once were real.) Two more
 # repairs hardly move the money. An order for a fen, 0.01 yuan, is somebody's test of the checkout, and is out. And where list price
-# less discount differs from the total by one fen, binary fractions lost it, and it is put back. Revenue is what was paid,
-# before refunds.
+# less discount differs from the total by one fen, binary fractions lost it, and it is put back. An order that was never paid
+# is no order; the raw files count it. Revenue is what was paid, before refunds.
 
 # %%
-sold = ds.orders.filter(ds.orders.total > 0.05)
+from knowpay.collect.schema import PAID
+
+sold = ds.orders.filter(ds.orders.status.isin(PAID) & (ds.orders.total > 0.05))
 exact = sold.subtotal - sold.discount
 revenue = ((exact - sold.total).abs() < 0.015).fill_null(False).ifelse(exact, sold.total).sum().to_pandas()
 

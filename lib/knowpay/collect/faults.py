@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from knowpay.collect import compact
+from knowpay.collect.schema import UNPAID
 
 if TYPE_CHECKING:
     from ibis.expr.types import Table
@@ -158,7 +159,7 @@ def wrong_money(ds: Dataset) -> pd.DataFrame:
 
 def reloads(ds: Dataset) -> pd.DataFrame:
     """Return orders of a product that the person had ordered, under another id, in the `RELOAD_SECONDS` before."""
-    raw = exported(ds, "orders", ["order_id", "user_id", "product_id", "timestamp", "total"])
+    raw = _paid(exported(ds, "orders", ["order_id", "user_id", "product_id", "timestamp", "total", "status"]))
     raw["timestamp"] = pd.to_datetime(raw["timestamp"], utc=True, format="ISO8601", errors="coerce")
     paid = raw[(pd.to_numeric(raw["total"], errors="coerce") > 0) & raw["product_id"].notna()]
     copy = paid["order_id"].notna() & paid.duplicated("order_id")  # the same id twice is no second order
@@ -171,13 +172,18 @@ def waiting(ds: Dataset) -> pd.DataFrame:
     """Return the orders that wait in quarantine and their money: ``source_file, source_row, amount`` (major units).
 
     An amount that the door took for fen is divided by 100. Rows without a positive total (a refund sent as an order)
-    are no orders and are left out.
+    are no orders and are left out, and so are those that nobody paid.
     """
     held = ds.quarantine.filter(ds.quarantine["table"] == "orders").select(*ROW, "rule").to_pandas()
     held = held.assign(fen=held["rule"] == "money_unit").groupby(ROW, as_index=False)["fen"].any()
-    rows = held.merge(exported(ds, "orders", ["total"]), on=ROW)
+    rows = held.merge(_paid(exported(ds, "orders", ["total", "status"])), on=ROW)
     amount = pd.to_numeric(rows["total"], errors="coerce") / declared_unit(ds) / rows["fen"].map({True: 100, False: 1})
     return rows.assign(amount=amount.astype(float))[[*ROW, "amount"]][amount > 0].reset_index(drop=True)
+
+
+def _paid(orders: pd.DataFrame) -> pd.DataFrame:
+    """Return the exported orders but for those whose status, in the canonical words, says that nobody paid."""
+    return orders[~orders["status"].isin(UNPAID)]
 
 
 def grade(found: pd.DataFrame, planted: pd.DataFrame) -> pd.DataFrame:

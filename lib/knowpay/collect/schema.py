@@ -67,7 +67,7 @@ QUARANTINE = {
 }
 
 # Orders that were paid; what was given back is in refund_total. `created` waits for payment, `cancelled` never came.
-PAID = ("paid", "partially_refunded", "refunded")
+PAID, UNPAID = ("paid", "partially_refunded", "refunded"), ("created", "cancelled")
 
 # ISO 4217, active national currencies.
 CURRENCIES = frozenset(
