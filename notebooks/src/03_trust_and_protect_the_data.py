@@ -508,38 +508,33 @@ if truth is None:
 else:
     right = l03.named_rightly(named, hashed.unique(), truth.users["user_id"])
     show.exact("people re-identified from plain hashes", right, seen["user_id"].nunique(), "people")
+    for e in (0.1, 1):
+        rival = ("noise for twice the epsilon", l03.stated_error(2 * e))
+        show.check(f"mean error at epsilon {e:g}", means[e].scaled(1, "people"), l03.stated_error(e), rival)
 
 # %% [markdown]
+# The mean size of 2,000 draws of noise has a standard error. Its rival is the noise that somebody takes who forgets that one
+# person may be in two counts: half as much as was promised.
+#
 # A third of the test accounts was planted without a flag. And whoever denied analytics must not be in a study. The column that
 # the gate reads cannot prove that, and the rows of these people bear no user id; but the simulator knows which rows they are.
 # A sign-up among them falls within a fifth of a second of one account's making, and that is who it was. (Yes, that is one
 # more way to name people in rows without ids.)
 #
-# The mean size of 2,000 draws of noise has a standard error. Its rival is the noise that somebody takes who forgets that one
-# person may be in two counts: half as much as was promised.
+# What a message adds is known of each person, and what an order brings stands in the simulator's own books. So the number that
+# decides has a truth: what the refusals cost if those who refused are people like the others.
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
-    spoiled = truth.spoiled
-    hiding = set(spoiled.loc[spoiled["fault"] == "test_account", "id"])
-    show.exact("test accounts found", len((tests | flagged) & (hiding | flagged)), len(hiding | flagged), "accounts")
-    show.exact("others taken for test accounts", len(tests - hiding - flagged), 0, "accounts")
-    for e in (0.1, 1):
-        rival = ("noise for twice the epsilon", l03.stated_error(2 * e))
-        show.check(f"mean error at epsilon {e:g}", means[e].scaled(1, "people"), l03.stated_error(e), rival)
-
-# %% tags=["nbval-check-output"]
-if truth is not None:
-    who = l03.who_signed_up(ds, set(spoiled.loc[spoiled["fault"] == "consent", "id"]))
-    print(f"sign-ups without an id that were traced to a person who denied analysis: {len(who)}")
+    planted = {fault: set(rows["id"]) for fault, rows in truth.spoiled.groupby("fault")}
+    hiding = flagged | planted.get("test_account", set())
+    show.exact("test accounts found", len((tests | flagged) & hiding), len(hiding), "accounts")
+    show.exact("others taken for test accounts", len(tests - hiding), 0, "accounts")
+    who = l03.who_signed_up(ds, planted.get("consent", set()))
     show.exact("people who denied analysis and are let in", (who.map(why["analysis"]) == "").sum(), 0, "people")
     show.exact("people who denied analysis in the table", coarse["user_id"].isin(who).sum(), 0, "people")
     smallest = coarse.groupby(quasi, observed=True).size().min()
     show.quality("people in the smallest class of the table", smallest, 10, len(coarse), "people")
-
-# %% [markdown]
-# What a message adds is known of each person, and what an order brings stands in the simulator's own books. So the number that
-# decides has a truth: what the refusals cost if those who refused are people like the others.
 
 # %% tags=["nbval-check-output"]
 if truth is not None and len(assignments):
