@@ -38,7 +38,7 @@ def days(size: str, seed: int, first: str, number: int, **knobs: float) -> Days:
     company = found(size, seed, **knobs)
     orders = _orders(company, start, end)
     events = _with_orders(_events(company, start, end), orders)
-    users = export.users_table(company)
+    users = _known(export.users_table(company), end)
     named = set(events["user_id"].dropna()) | set(orders["user_id"].to_pylist())
     window = [(s.START + pd.Timedelta(seconds=t)).isoformat() for t in (start, end)]
     tables = {
@@ -104,6 +104,13 @@ def _with_orders(events: pd.DataFrame, orders: pa.Table) -> pd.DataFrame:
     bought["ms"] = orders["timestamp"].cast(pa.timestamp("ms", "UTC")).cast(pa.int64()).to_numpy()
     bought = bought.drop_duplicates(same).assign(event="order_completed")
     return events.merge(bought, "left", ["event", *same])
+
+
+def _known(users: pa.Table, end: float) -> pa.Table:
+    """One row per user: the last word on consent by the end of the days."""
+    since = pc.cast(users["updated_at"], pa.int64()).to_numpy() / 1_000_000 - s.START.timestamp()
+    at = pd.Series(users["user_id"].to_pandas())[since < end].drop_duplicates(keep="last").index
+    return users.take(pa.array(at.to_numpy())).drop_columns("updated_at")
 
 
 def _and_inviters(users: pa.Table, named: set[str]) -> set[str]:
