@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -137,12 +139,17 @@ def courses_table(company: Company) -> pa.Table:
         "duration_seconds": pa.array([*(k["lessons"] * k["lesson_seconds"]).astype(float), *[None] * plans]),
         "level": [*(catalogue.LEVELS[j] for j in k["level"]), *[None] * plans],
         "published_at": moments([*k["published"], *[-400 * s.DAY] * plans]),
-        "reworked_at": moments([*k["reworked"].replace(np.inf, np.nan), *[np.nan] * plans]),
+        "reworked_on": [*(str(dates(t)) if np.isfinite(t) else None for t in k["reworked"]), *[None] * plans],
         "title_en": [*k["title_en"], "Monthly membership", "Yearly membership"],
         "abstract": [*k["abstract_zh"], *[None] * plans],
         "abstract_en": [*k["abstract_en"], *[None] * plans],
     }
     return pa.table(columns)
+
+
+def dates(seconds: float) -> date:
+    """Return the date of a time in seconds, in the company's time zone."""
+    return (s.START + pd.Timedelta(seconds=seconds)).date()
 
 
 def events_table(company: Company, block: Block, e: dict[str, np.ndarray], numbers: np.ndarray) -> pa.Table:

@@ -21,8 +21,7 @@ from ..people import DEVICES
 class Days:
     """What happened on some days: the manifest's declarations and the tables users, courses, events and orders.
 
-    Users are those of the events and orders and whoever invited them, as their profiles stand at the end of the
-    records; of courses nothing is told of when they were reworked. An event that completes an order carries
+    Users are those of the events and orders and whoever invited them. An event that completes an order carries
     ``order_id``, ``total`` (yuan) and ``currency`` beside the canonical columns.
     """
 
@@ -39,23 +38,17 @@ def days(size: str, seed: int, first: str, number: int, **knobs: float) -> Days:
     company = found(size, seed, **knobs)
     orders = _orders(company, start, end)
     events = _with_orders(_events(company, start, end), orders)
-    users = _now(export.users_table(company))
+    users = _known(export.users_table(company), end)
     named = set(events["user_id"].dropna()) | set(orders["user_id"].to_pylist())
     window = [(s.START + pd.Timedelta(seconds=t)).isoformat() for t in (start, end)]
     tables = {
         "users": users.filter(pc.is_in(users["user_id"], pa.array(sorted(_and_inviters(users, named))))),
-        "courses": export.courses_table(company).drop_columns("reworked_at"),
+        "courses": export.courses_table(company),
         "events": _events_table(events),
         "orders": orders,
     }
     declared = dict(zip(("observation_start", "observation_end"), window, strict=True))
     return Days(export.manifest(company) | declared, tables)
-
-
-def _now(users: pa.Table) -> pa.Table:
-    """The last row of each user, without its time: a tracker's profile holds no history."""
-    last = {user: at for at, user in enumerate(users["user_id"].to_pylist())}
-    return users.take(pa.array(sorted(last.values()))).drop_columns("updated_at")
 
 
 def _window(first: str, number: int) -> tuple[float, float]:
@@ -111,6 +104,13 @@ def _with_orders(events: pd.DataFrame, orders: pa.Table) -> pd.DataFrame:
     bought["ms"] = orders["timestamp"].cast(pa.timestamp("ms", "UTC")).cast(pa.int64()).to_numpy()
     bought = bought.drop_duplicates(same).assign(event="order_completed")
     return events.merge(bought, "left", ["event", *same])
+
+
+def _known(users: pa.Table, end: float) -> pa.Table:
+    """One row per user: the last word on consent by the end of the days."""
+    since = pc.cast(users["updated_at"], pa.int64()).to_numpy() / 1_000_000 - s.START.timestamp()
+    at = pd.Series(users["user_id"].to_pandas())[since < end].drop_duplicates(keep="last").index
+    return users.take(pa.array(at.to_numpy())).drop_columns("updated_at")
 
 
 def _and_inviters(users: pa.Table, named: set[str]) -> set[str]:
