@@ -23,9 +23,9 @@ seed: int = 0
 # %% [markdown] tags=["exercise"]
 # ## Exercise 1 · Put a grouping to the test (10 minutes)
 #
-# A colleague wants to choose the category on the home page **by device**. Give the idea the lesson's decision test: for
-# each device, feature the category its users opened most *before* the line; take, for each user, the share of the pages
-# *after* the line that falls into it. Set `answer` to the mean of these shares over users, as a fraction.
+# A colleague wants to choose the category on the home page **by the day of registration**: who came on one day saw one
+# advertisement. Give the idea the lesson's decision test: for each of these days, feature the category its users opened
+# most *before* the line; take, for each user, the share of the pages *after* the line that falls into it. Set `answer` to the mean of these shares over users, as a fraction.
 
 # %% tags=["given"]
 import knowpay
@@ -37,23 +37,24 @@ ds = knowpay.open(data, seed=seed)
 line = ds.observation_end - pd.Timedelta(days=120)
 before = profiles.pages_by_category(ds, until=line)
 after = profiles.pages_by_category(ds, start=line)
-device = ds.users.select("user_id", "device_os").to_pandas().set_index("user_id")["device_os"]
-device = device.loc[device.index.intersection(before.index)]
+users = ds.users.select("user_id", "created_at").to_pandas().set_index("user_id")
+came = users["created_at"].dt.strftime("%Y-%m-%d")
+came = came.loc[came.index.intersection(before.index)]
 
 # %% tags=["solution"]
-answer = l06.featured_share(after, device, train=before).mean()
+answer = l06.featured_share(after, came, train=before).mean()
 
 # %% tags=["wrong"]
 # hint: You chose the category from the pages you then count. Choose before the line, count after it.
-answer = l06.featured_share(after, device, train=after).mean()
+answer = l06.featured_share(after, came, train=after).mean()
 
 # %% tags=["wrong"]
 # hint: You counted the pages before the line. A grouping must prove itself on behaviour it has not seen.
-answer = l06.featured_share(before, device, train=before).mean()
+answer = l06.featured_share(before, came, train=before).mean()
 
 # %% tags=["wrong"]
 # hint: You weighted users by their pages, so the busiest decide. The mean is over users.
-shares = l06.featured_share(after, device, train=before)
+shares = l06.featured_share(after, came, train=before)
 weight = after.loc[shares.index].sum(axis=1)
 answer = (shares * weight).sum() / weight.sum()
 

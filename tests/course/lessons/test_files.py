@@ -12,7 +12,8 @@ SOURCES = {lesson.number: lesson.source.read_text("utf-8") for lesson in noteboo
 
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
 def test_it_is_short_and_tested(file):
-    assert len(file.read_text("utf-8").splitlines()) <= 150
+    # 150 for what the cells call; as much again where the truth of each claim is counted by other code
+    assert len(file.read_text("utf-8").splitlines()) <= 260
     assert (Path(__file__).parent / f"test_{file.name}").exists()
 
 
@@ -25,4 +26,4 @@ def test_its_lesson_links_it_before_it_is_used(file):
 
 @pytest.mark.parametrize("number", SOURCES)
 def test_a_lesson_uses_its_own_file_only(number):
-    assert set(re.findall(r"\blessons import (\w+)", SOURCES[number])) <= {f"l{number}"}
+    assert set(re.findall(r"\blessons import (\w+)", SOURCES[number])) <= {f"l{number[:2]}"}  # a deeper notebook that of its lesson
