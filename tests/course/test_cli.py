@@ -28,7 +28,7 @@ def test_help_imports_nothing_heavy():
     ("command", "names"),
     [
         (cli, "doctor ingest replay subject purge data"),
-        (course, "course notebooks exercises book world bench calibrate replicate"),
+        (course, "course notebooks exercises book world bench calibrate power replicate"),
     ],
 )
 def test_help_names_every_command(command, names):
