@@ -49,7 +49,8 @@ def among(rows: pd.DataFrame, keep: pd.Series) -> pd.DataFrame:
     With two arms or more kept, P(arm | kept) = P(arm) / sum of P over the kept arms of campaign and stratum.
     """
     kept = rows[keep].reset_index(drop=True)
-    by = [kept["campaign_id"], kept["stratum"].fillna("")]
+    stratum = kept["stratum"].fillna("") if "stratum" in kept else pd.Series("", kept.index)
+    by = [kept["campaign_id"], stratum]
     odds = kept["propensity"].groupby([*by, kept["arm"]]).mean()
     total = odds.groupby(level=[0, 1]).sum()
     some = ~keep.groupby(rows["campaign_id"]).all()  # campaigns that lose an arm; the others stay as they are

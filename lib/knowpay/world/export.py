@@ -98,10 +98,9 @@ def users_table(company: Company) -> pa.Table:
         "under_14": flags(u["under_14"]),
         "study_group": numbered("g", u["group"], 5),
     }
-    consents = {f"consent_{name}": consent(u, name, row, since) for name in people.CONSENT_GAPS}
     rows = pa.table(table).take(pa.array(row)).append_column("updated_at", moments(since))
-    for name, column in consents.items():
-        rows = rows.append_column(name, column)
+    for name in people.CONSENT_GAPS:
+        rows = rows.append_column(f"consent_{name}", consent(u, name, row, since))
     return rows
 
 
