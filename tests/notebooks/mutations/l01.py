@@ -42,7 +42,6 @@ MUTATIONS = [
     # One decimal place too few when fen are made yuan.
     Mutation("period", FAULTS, "{True: 100, False: 1}", "{True: 10, False: 1}", MONEY),
     Mutation("window", "lib/knowpay/collect/sessions.py", "GAP_SECONDS = 1_800", "GAP_SECONDS = 3_600", "sessions"),
-    Mutation("window", FAULTS, "RELOAD_SECONDS = 600", "RELOAD_SECONDS = 300", "reloaded_order rows found"),
     # The first arrival is called the copy.
     Mutation(
         "order",
