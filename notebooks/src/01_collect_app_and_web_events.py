@@ -29,7 +29,7 @@
 # %% tags=["parameters"]
 data: str = "world:small"
 seed: int = 0
-company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Twenty companies" lists the knobs
+company: dict = {}  # other companies: {"churn": 0.6}; the book's page "Other companies" lists the knobs
 
 # %%
 import knowpay

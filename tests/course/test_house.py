@@ -282,9 +282,10 @@ def test_the_workflow_runs_both_commands_on_each_system_and_python():
     lowest, highest = preflight.OLDEST[1], preflight.NEWEST[1]
     assert matrix["python"] == [f"3.{minor}" for minor in range(lowest, highest + 1)]
     assert {name.split("-")[0] for name in matrix["os"]} == {"ubuntu", "macos", "windows"}
-    for job in jobs.values():
-        steps = " ; ".join(step.get("run", "") for step in job["steps"])
-        assert "make course" in steps and "make test" in steps
+    steps = {name: " ; ".join(step.get("run", "") for step in job["steps"]) for name, job in jobs.items()}
+    for name in ("locked", "newest"):
+        assert "make course" in steps[name] and "make test" in steps[name]
+    assert "knowpay-course replicate" in steps["checks"] and "test_mutations.py" in steps["checks"]
 
 
 def test_bug_reports_ask_for_the_doctors_report():

@@ -24,6 +24,8 @@ class Bench:
     def __init__(self, name: str, text: str, folder: Path) -> None:
         self.name, self.text, self.folder = name, text, folder
         shutil.copytree(ROOT / "lib", folder / "lib")
+        (folder / "notebooks").mkdir()
+        shutil.copy2(ROOT / "notebooks" / "lessons.yml", folder / "notebooks")  # what `ds.needs` reads of the lessons
         (folder / "alone").mkdir()
 
     def survivors(self, company: Company, mutations: Iterable[Mutation]) -> list[str]:

@@ -117,5 +117,5 @@ def test_the_odds_of_the_lots_do_not_pass_for_an_effect():
     found = protocol.by_group(sent, {"all": np.ones(n, dtype=bool)}).loc["all"]
     assert found["caused, yuan per 1,000"] == pytest.approx(500, abs=4 * found["standard error"])
     assert found["not told, bought %"] == pytest.approx(15, abs=2)
-    direct = protocol.earned(sent, draws=100).loc["direct"]
-    assert abs(direct["yuan"]) < direct["high"] - direct["low"]  # on and off the list the effect is the same
+    direct = protocol.earned(sent, draws=100)["direct"]
+    assert abs(direct.value) < direct.high - direct.low  # on and off the list the effect is the same

@@ -107,7 +107,7 @@ def by_group(sent: pd.DataFrame, groups: Mapping[str, np.ndarray]) -> pd.DataFra
     """What the message did in each group: purchase rates in %, and yuan caused per 1,000 messages, with its error.
 
     sent: `places` plus `gain` (yuan, cost taken off); groups: name -> bool, (rows,). Rates and yuan are weighted for
-    the odds of the lots (`analyse.touches.rate`); the standard error takes touches of one person together. nan where a
+    the propensities (`analyse.touches.rate`); the standard error takes touches of one person together. nan where a
     group lacks an arm.
     """
     rows = {}
@@ -122,16 +122,16 @@ def by_group(sent: pd.DataFrame, groups: Mapping[str, np.ndarray]) -> pd.DataFra
     return pd.DataFrame(rows, index=columns).T
 
 
-def earned(sent: pd.DataFrame, draws: int = 400, seed: int = 0) -> pd.DataFrame:
-    """Yuan per 1,000 messages that the own list earns over everybody: rows `direct` and `shared`, with 90 % intervals.
+def earned(sent: pd.DataFrame, draws: int = 400, seed: int = 0) -> dict[str, Estimate]:
+    """Yuan per 1,000 messages that the own list earns over everybody: `direct` and `shared`, with 90 % intervals.
 
     sent: `places` plus `gain` (yuan, cost taken off). direct: caused on the own ten minus caused among all, arm against
     arm. shared: the lead in what was bought by those told, times the share of purchases that a message causes among
-    all; right when that share is the same on and off the list. All means are weighted for the odds of the lots;
+    all; right when that share is the same on and off the list. All means are weighted for the propensities;
     intervals resample people. nan where an arm is empty or nobody told has bought.
     """
     if sent.empty:
-        return pd.DataFrame(np.nan, index=["direct", "shared"], columns=["yuan", "low", "high"])
+        return dict.fromkeys(("direct", "shared"), Estimate(*[np.nan] * 4, "yuan"))
     own, told = sent["own"].to_numpy() <= 10, sent["message"].to_numpy(dtype=bool)
     gain, bought = sent["gain"].to_numpy(), sent["bought"].to_numpy(dtype=float)
     stands_for = touches.stands_for(sent)
@@ -149,5 +149,5 @@ def earned(sent: pd.DataFrame, draws: int = 400, seed: int = 0) -> pd.DataFrame:
         return 1000 * (lead - mean(gain, own & ~told) + mean(gain, ~told)), 1000 * share * lead
 
     values, drawn = both(np.ones(len(sent))), estimate.bootstrap(both, sent["user_id"], draws, seed)
-    rows = {n: estimate.from_draws(values[k], drawn[:, k]) for k, n in enumerate(("direct", "shared"))}
-    return estimate.frame(rows, "yuan")
+    names = ("direct", "shared")
+    return {name: estimate.from_draws(values[k], drawn[:, k], unit="yuan") for k, name in enumerate(names)}

@@ -1,4 +1,4 @@
-"""Lesson 04: how like are two sets of people? Measures that any data set has, and their distance.
+"""Lesson 04: how like are two sets of people? Measures that any data set has, their distance, and their truth.
 
 Each measure is one number per person, over the same span from the person's first day, and only of people who were
 watched for the whole span: else the data set that was watched longer looks busier.
@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from knowpay import estimate
+from knowpay.analyse import touches
 from knowpay.estimate import Estimate
+from knowpay.people.audience import audience
+from knowpay.people.money import A_FEN
 
 if TYPE_CHECKING:
-    from knowpay.collect.dataset import Dataset
+    from knowpay.collect.dataset import Dataset, Truth
 
 
 def learning(ds: Dataset, event: str) -> pd.DataFrame:
@@ -26,10 +29,10 @@ def learning(ds: Dataset, event: str) -> pd.DataFrame:
 def buying(ds: Dataset) -> pd.DataFrame:
     """Person-days with a paid order: ``user_id, day``, each pair once.
 
-    Several orders on one day are one purchase, as in the published fits of CDNOW. Memberships, orders for nothing,
-    and those that were cancelled or refunded in full are left out.
+    Several orders on one day are one purchase, as in the published fits of CDNOW. Memberships, orders for nothing or
+    for a fen (tests of the checkout), and those that were cancelled or refunded in full are left out.
     """
-    where = """status <> 'refunded' AND total > 0
+    where = f"""status <> 'refunded' AND total > {A_FEN}
         AND coalesce(product_id, '') NOT IN (SELECT product_id FROM courses WHERE product_type = 'membership')"""
     return _days(ds, "paid_orders", where, {})
 
@@ -93,12 +96,56 @@ def distance(one: pd.Series, other: pd.Series, resamples: int = 1_000, seed: int
     return row | {"w": w.value, "w_low": w.low, "w_high": w.high}
 
 
-def risk_ratio(hits: int, of: int, hits_control: int, of_control: int) -> Estimate:
+def arms(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return ``sum`` (buyers) and ``size`` (people) without and with the message, of rows of `touches.contrast`.
+
+    People count by the probabilities of their assignment: the numbers are those of an even one that is as sure.
+    """
+    size = dict(zip((True, False), touches.effective(rows), strict=True))
+    rates = {message: touches.rate(rows, "bought", message=message) for message in (False, True)}
+    return pd.DataFrame({"sum": {m: rates[m] * size[m] for m in rates}, "size": {m: size[m] for m in rates}})
+
+
+def log_ratio(rows: pd.DataFrame) -> Estimate:
+    """Return the logarithm of how many times as often people buy with the message, of rows of `touches.contrast`."""
+    ratio = risk_ratio(*arms(rows).iloc[::-1].to_numpy().ravel())
+    return estimate.from_error(math.log(ratio.value), ratio.error / ratio.value)
+
+
+def planted(truth: Truth, listed: pd.DataFrame, first: pd.DataFrame) -> dict[str, float]:
+    """Return the truth of each claim by the name of its check: of all touches ``listed``, and ``first`` paid months."""
+    chances = listed[["touch_id"]].merge(truth.touches, on="touch_id", validate="one_to_one")
+    hidden, shown = chances["p_control"].mean(), chances["p_message"].mean()
+    hazard = truth.memberships.set_index("membership_id")["hazard"].reindex(first["membership_id"])
+    return {
+        "effect of a message": 100 * (shown - hidden),
+        "log of how many times as often": math.log(shown / hidden) if len(chances) else math.nan,
+        "first paid month not renewed": 100 * hazard.mean(),
+    }
+
+
+def ledger(ds: Dataset, truth: Truth, span: int) -> pd.DataFrame:
+    """Return ``days, leaves`` of each buyer watched for `span` days from the first purchase, by the ledger.
+
+    ``days`` with a purchase in the span, ``leaves`` in yuan before the teacher's share. The ledger says which orders
+    were paid, not given back whole and of a course, and what they left; buyer and day come from the records.
+    """
+    sold = truth.orders.loc[(truth.orders["total"] > truth.orders["refund"]) & ~truth.orders["membership"]]
+    sold = sold.merge(ds.orders.select("order_id", "user_id", "timestamp").to_pandas(), on="order_id")
+    sold = sold[sold["user_id"].isin(audience(ds, "analysis")["user_id"])]
+    sold["day"] = sold["timestamp"].dt.tz_convert(ds.timezone).dt.tz_localize(None).dt.normalize()
+    start = sold.groupby("user_id")["day"].transform("min")
+    watched = (ds.observation_end.tz_convert(ds.timezone).tz_localize(None) - start).dt.days >= span
+    sold = sold[watched & ((sold["day"] - start).dt.days < span)].astype({"leaves": float})
+    return sold.groupby("user_id").agg(days=("day", "nunique"), leaves=("leaves", "sum"))
+
+
+def risk_ratio(hits: float, of: float, hits_control: float, of_control: float) -> Estimate:
     """How many times as often with the message as without, with an interval on the log scale.
 
     Source: Katz, Baptista, Azen and Pike (1978), Biometrics 34. Raises ValueError when an arm has no hit.
     """
-    if min(hits, hits_control) < 1:
+    if min(hits, hits_control) <= 0:
         raise ValueError("A ratio of two shares needs a hit in each arm.")
     ratio = hits / of / (hits_control / of_control)
     error = math.sqrt(1 / hits - 1 / of + 1 / hits_control - 1 / of_control)

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from knowpay import estimate
+from knowpay import estimate, world
 from knowpay.analyse import touches
 from knowpay.estimate import Estimate
+
+if TYPE_CHECKING:
+    from knowpay.collect.dataset import Truth
 
 
 def uplift(p_shown, p_hidden):
@@ -119,10 +123,10 @@ def error_slope(sizes: list[int], squared: np.ndarray) -> Estimate:
 
 
 def counted(assignments: pd.DataFrame) -> Estimate:
-    """Return the uplift from the purchase rates of the two arms, drawn by lot.
+    """Return the uplift from the purchase rates of the two arms of a randomised trial.
 
-    ``assignments`` come from `analyse.touches.outcomes`; the rates are weighted there, so that the odds of the lots may
-    differ. Raises ValueError when an arm is empty.
+    ``assignments`` come from `analyse.touches.outcomes`; the rates are weighted there, so that the propensities
+    may differ. Raises ValueError when an arm is empty.
     """
     shown, hidden = (touches.rate(assignments, "bought", arm) for arm in (True, False))
     return estimate.from_error(uplift(shown, hidden), touches.difference(assignments, "bought").error)
@@ -146,3 +150,92 @@ def notation(assignments: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFram
         "P, repaired": ("send where uplift x margin > cost", "bool array", f"({n:,},)"),
     }
     return pd.DataFrame(rows, index=["meaning", "in code", "shape here"]).T.rename_axis("symbol")
+
+
+def came(bought: np.ndarray, predicted: np.ndarray) -> Estimate:
+    """Return the purchases that came for 100 predicted, in the tenth of people with the highest predictions.
+
+    Both inputs have shape (people,). Purchases are rare, so their number has the error of a Poisson count; the one more
+    in it keeps a small count from looking too certain.
+    """
+    top = _best_tenth(predicted)
+    hundreds, count = predicted[top].sum() / 100, bought[top].sum()
+    return estimate.from_error(count / hundreds, np.sqrt(count + 1) / hundreds)
+
+
+def _best_tenth(predicted: np.ndarray) -> np.ndarray:
+    return np.argsort(-predicted, kind="stable")[: max(1, len(predicted) // 10)]
+
+
+def true_gain(known: Truth, test: pd.DataFrame, teacher_share: float) -> np.ndarray:
+    """Return the yuan that a message truly adds to each touch, after its cost, by the simulator's books, (touches,)."""
+    p = known.touches.set_index("touch_id").loc[test["touch_id"]]
+    rate = world.contribution_rate(known, teacher_share)
+    effect = (p["p_message"] - p["p_control"]).to_numpy()
+    return effect * test["price"].to_numpy() * rate - known.info["message_cost"]
+
+
+def truths(
+    known: Truth,
+    assignments: pd.DataFrame,
+    test: pd.DataFrame,
+    predicted: dict[str, np.ndarray],
+    rules: dict[str, np.ndarray],
+    gain: np.ndarray,
+) -> dict[str, float]:
+    """Return the true answers to the lesson's claims, by name and in their units, from the simulator's probabilities.
+
+    ``predicted`` are the purchase probabilities if shown and ``rules`` the lists, both of the ``test`` touches;
+    ``gain`` comes from `true_gain`.
+    """
+    p = known.touches.set_index("touch_id")[["p_control", "p_message"]]
+    rows = p.loc[assignments["touch_id"]].assign(third=assignments["third"].to_numpy())
+    rows["bought"] = rows["p_message"] * (1 - touches.odds(assignments)["control"].to_numpy())  # shown, and buys
+    points = 100 * (rows["p_message"] - rows["p_control"])
+    found = {
+        "slope of the simulation error": -0.5,
+        "busy among shown buyers": 100 * rows.loc[rows["third"] == "busy", "bought"].sum() / rows["bought"].sum(),
+        "uplift, everybody": points.mean(),
+        **{f"uplift, {third}": mean for third, mean in points.groupby(rows["third"]).mean().items()},
+        "mean uplift, logistic": 100 * (p["p_message"] - p["p_control"]).loc[test["touch_id"]].mean(),
+        "everybody": gain.sum(),
+        "uplift list minus everybody": -gain[~rules["uplift, logistic"]].sum(),
+    }
+    sent = test["message"].to_numpy()
+    chance = p.loc[test.loc[sent, "touch_id"], "p_message"].to_numpy()
+    for name in ("naive Bayes", "logistic"):
+        top = _best_tenth(predicted[name][sent])
+        found[f"bought per 100 predicted, top tenth, {name}"] = (
+            100 * chance[top].sum() / predicted[name][sent][top].sum()
+        )
+    return found
+
+
+def level(effect: np.ndarray, learned_from: pd.DataFrame) -> Estimate:
+    """Return the mean uplift that a model says of people, in points; its error is that of the touches it learned from.
+
+    ``effect`` has shape (people,); ``learned_from`` are the touches of the fit.
+    """
+    return estimate.from_error(effect.mean(), counted(learned_from).error).scaled(100, "points")
+
+
+def best_half(score: np.ndarray, gain: np.ndarray) -> tuple[float, float]:
+    """Return what the half with the largest ``score`` truly gains, and half of what all gain, in % of the best half.
+
+    Both inputs have shape (touches,); ``gain`` comes from `true_gain`.
+    """
+    best = np.sort(gain)[len(gain) // 2 :].sum() / 100
+    return gain[np.argsort(score)[len(gain) // 2 :]].sum() / best, gain.sum() / 2 / best
+
+
+def in_truth(rules: dict[str, np.ndarray], gain: np.ndarray) -> str:
+    """Return the sentence that says what some lists truly earn, beside the list of who knew each uplift."""
+    everybody, ours, responders, busiest = (
+        (rules[name] * gain).sum()
+        for name in ("everybody", "uplift, logistic", "best responders, as many", "busiest third")
+    )
+    return (
+        f"In truth everybody earns {everybody:,.0f} yuan, the uplift rule {ours:,.0f}, as many best responders "
+        f"{responders:,.0f}, the busiest third {busiest:,.0f}; whoever knew each person's uplift would earn "
+        f"{np.maximum(gain, 0).sum():,.0f}. How near to that last figure one can come is the matter of lesson 18."
+    )

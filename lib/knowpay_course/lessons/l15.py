@@ -7,15 +7,24 @@ hidden for each learner) and dated views.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from knowpay.analyse import neighbours
+from knowpay import estimate, world
+from knowpay.analyse import neighbours, touches
 from knowpay.collect.public.mooccube import MoocCube
+from knowpay.estimate import Estimate
 from knowpay.train import recommender, two_tower
 from scipy import sparse
 
+if TYPE_CHECKING:
+    from knowpay.collect.dataset import Truth
+
 PENALTIES = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+SOME = 2_000  # people whose purchases are worked out, which is enough to tell lists apart
 KNN = [(shrink, nearest) for shrink in (5.0, 20.0, 100.0, 500.0) for nearest in (10, 50, 400)]
 
 
@@ -139,3 +148,88 @@ def dated_contest(mooc: MoocCube) -> tuple[pd.Timestamp, dict[str, pd.DataFrame]
     both = (np.diff(before.indptr) > 0) & (np.diff(after.indptr) > 0)
     scores = closed_form(before, before[both])
     return day, {n: neighbours.ranked(neighbours.top(s, 3, before[both]), after[both]) for n, s in scores.items()}
+
+
+def page_share(pages: np.ndarray, ten: np.ndarray, minus: np.ndarray | None = None) -> Estimate:
+    """Return the share of all pages that falls on each person's ten, in %; less that of another ten, where given.
+
+    ``pages`` counts those that came, (people, courses); ``ten`` and ``minus`` are course numbers, (people, 10). The
+    error is that of so many independent pages.
+    """
+    counts = np.zeros(pages.shape, dtype=np.int8)
+    np.put_along_axis(counts, ten, 1, axis=1)
+    if minus is not None:
+        np.put_along_axis(counts, minus, np.take_along_axis(counts, minus, axis=1) - 1, axis=1)
+    volume = pages.sum()
+    share = (pages * counts).sum() / volume
+    error = np.sqrt(((pages * np.abs(counts)).sum() / volume - share**2) / volume)
+    return estimate.from_error(share, error).scaled(100, "%")
+
+
+def bought_when_told(rows: pd.DataFrame) -> Estimate:
+    """Return the share of those told who bought, in %, weighted by the propensities.
+
+    Its error is that of the effective number of people; one purchase more keeps a small count from looking certain.
+    """
+    share, people = touches.rate(rows, "bought", message=True), touches.effective(rows)[0]
+    return estimate.from_error(share, np.sqrt(share * people + 1) / people).scaled(100, "%")
+
+
+def true_pages(known: Truth, cut: recommender.Split, lists: Mapping[str, np.ndarray], volume: np.ndarray) -> pd.Series:
+    """Return the share of the pages, in %, that in truth falls on each list; and on "the best possible" one.
+
+    ``lists`` hold course numbers, (people, 10), ``volume`` the pages of each person, (people,), of those with a
+    personal list.
+    """
+    taste = known.users.set_index("user_id").loc[cut.people["user_id"][cut.personal]].filter(regex=r"^taste_\d")
+    things = known.courses.set_index("product_id").loc[cut.courses["product_id"]]
+    weight = taste.to_numpy() @ things.filter(regex=r"^v_\d").to_numpy().T  # (people, courses)
+    weight += (0.4 * things["quality"] + things["popularity"]).to_numpy()
+    weight = np.exp(weight, out=weight) * (cut.barred[cut.personal].toarray() == 0)
+    weight *= (volume / weight.sum(axis=1))[:, None]
+    best = np.argsort(-weight, axis=1)[:, :10]
+    due = {name: np.take_along_axis(weight, ten, axis=1).sum() for name, ten in [*lists.items(), ("best", best)]}
+    return 100 * pd.Series(due) / volume.sum()
+
+
+def truths(known: Truth, due: pd.Series, sent: pd.DataFrame, teacher_share: float) -> dict[str, float]:
+    """Return the true answers to the lesson's claims, by name and in their units.
+
+    ``due`` comes from `true_pages`; ``sent`` are the rows of `train.protocol.places`.
+    """
+    p = known.touches.set_index("touch_id").loc[sent["touch_id"], ["p_control", "p_message"]]
+    own, effect = sent["own"].to_numpy() <= 10, (p["p_message"] - p["p_control"]).to_numpy()
+    yuan = 1000 * effect * sent["price"].to_numpy() * world.contribution_rate(known, teacher_share)
+    return {
+        **{f"pages on the ten of {name}": share for name, share in due.items()},
+        "pages, two-tower minus EASE + own": due["two-tower"] - due["EASE + own"],
+        "effect of the message on everybody": 100 * effect.mean(),
+        "bought, told about one of their ten": 100 * p["p_message"].to_numpy()[own].mean(),
+        "caused per 1,000 on the own ten": yuan[own].mean() - 1000 * known.info["message_cost"],
+        "own ten minus everybody, per 1,000": yuan[own].mean() - yuan.mean(),
+    }
+
+
+def true_order(pages: np.ndarray, lists: Mapping[str, np.ndarray], due: pd.Series) -> tuple[int, int]:
+    """Return how many pairs of lists differ beyond a 99 % interval in the true direction, and how many differ so.
+
+    ``pages`` as in `page_share`, ``due`` from `true_pages`.
+    """
+    steps = {(a, b): page_share(pages, lists[a], lists[b]) for a, b in combinations(lists, 2)}
+    clear = [(a, b) for (a, b), step in steps.items() if abs(step.value) > 2.58 * step.error]
+    return sum(steps[a, b].value * (due[a] - due[b]) > 0 for a, b in clear), len(clear)
+
+
+def worth(known: Truth, cut: recommender.Split, lists: Mapping[str, np.ndarray], due: pd.Series) -> pd.DataFrame:
+    """Return what each list is truly worth, in % of the best possible ten: ``pages, purchases``, a row per list.
+
+    Purchases are those of the first SOME people with a personal list, without a message.
+    """
+    ids, items = cut.people["user_id"].to_numpy()[cut.personal][:SOME], cut.courses["product_id"].to_numpy()
+    parts = np.array_split(ids, -(-len(ids) // 500))
+    buys = [world.purchase_probability(known, np.repeat(p, len(items)), np.tile(items, len(p)))[0] for p in parts]
+    buys = np.concatenate(buys).reshape(len(ids), -1)  # (people, courses)
+    best = neighbours.top(buys, 10, cut.barred[cut.personal][: len(ids)])
+    most = np.take_along_axis(buys, best, axis=1).sum()
+    bought = {name: np.take_along_axis(buys, ten[: len(ids)], axis=1).sum() / most for name, ten in lists.items()}
+    return pd.DataFrame({"pages": 100 * due.drop("best") / due["best"], "purchases": 100 * pd.Series(bought)})

@@ -2,20 +2,25 @@
 
 The figures beside ours are the course's first run, made with scikit-uplift; no published table has this set-up.
 
-64,000 customers drawn by lot to a women's, a men's or no e-mail; the outcome is a visit within two weeks. Random
+64,000 customers assigned at random to a women's, a men's or no e-mail; the outcome is a visit within two weeks. Random
 halves, one learns and the other judges, twenty times.
 """
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import pandas as pd
+from knowpay import world
 from knowpay.analyse import learners
 from knowpay.derive.uplift import RIDGE, Features
 from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
+
+if TYPE_CHECKING:
+    from knowpay.collect.dataset import Truth
 
 VISITS = learners.logistic(StandardScaler(), strength=0.1)
 WOMEN, MEN, NONE = "Womens E-Mail", "Mens E-Mail", "No E-Mail"
@@ -110,7 +115,7 @@ def policies(customers: pd.DataFrame, splits: int = 20) -> pd.DataFrame:
     """Return the visit rate of four policies, one row per split, columns as in ``POLICY``.
 
     The value of a policy is the mean outcome of those whose arm happens to agree with it; the arms are equal-sized and
-    drawn by lot.
+    assigned at random.
     """
     x, y, arm = numbers(customers), customers["visit"].to_numpy(), customers["segment"].to_numpy()
     women_only = ((customers["womens"] == 1) & (customers["mens"] == 0)).to_numpy()
@@ -136,3 +141,77 @@ def contaminated(customers: pd.DataFrame) -> pd.Series:
     return pd.Series(
         {"control: no e-mail": rate[WOMEN] - rate[NONE], "control: men's e-mail and none": rate[WOMEN] - others}
     )
+
+
+def true_gain(known: Truth, rows: pd.DataFrame, teacher_share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the true effect of a message on each touch, and the yuan that it adds after its cost, (touches,)."""
+    p = known.touches.set_index("touch_id").loc[rows["touch_id"]]
+    effect = (p["p_message"] - p["p_control"]).to_numpy()
+    rate = world.contribution_rate(known, teacher_share)
+    return effect, effect * rows["price"].to_numpy() * rate - known.info["message_cost"]
+
+
+def best_list(known: Truth, rows: pd.DataFrame, sent: np.ndarray, teacher_share: float) -> tuple[float, float]:
+    """Return what a list truly earns, and one of its length drawn at random, in % of the best list of that length.
+
+    ``sent`` is 1 for the touches on the list, (touches,).
+    """
+    gain, length = true_gain(known, rows, teacher_share)[1], int(sent.sum())
+    best = np.sort(gain)[-length:].sum() / 100
+    return float((gain * sent).sum() / best), float(gain.mean() * length / best)
+
+
+def truths(
+    known: Truth,
+    assignments: pd.DataFrame,
+    judged: pd.DataFrame,
+    past: np.ndarray,
+    chosen: Mapping[str, np.ndarray],
+    teacher_share: float,
+) -> dict[str, float]:
+    """Return the true answers to the lesson's claims, by name and in their units, from the simulator's probabilities.
+
+    ``past`` marks the replayed touches, (touches,); ``chosen`` are the lists of the ``judged`` touches, (judged,).
+    """
+    effect, every = true_gain(known, assignments, teacher_share)
+    moved, late = true_gain(known, judged, teacher_share)
+    busy = chosen["best customers first"] == 1
+    found = {
+        "effect of the message": 100 * effect.mean(),
+        "gain per doubling of the place": np.polyfit(np.log2(assignments["place"]), every, 1)[0],
+        "gain of one course for all": every.mean(),
+        "gain that the model predicts": every.mean(),
+        "gain of a replayed message": every[past].mean(),
+        "effect, the others minus best customers": 100 * (moved[~busy].mean() - moved[busy].mean()),
+    }
+    for name in ("T-learner", "best customers first"):
+        swap = chosen[name] - chosen["inactive ones first"]
+        found[f"{name} minus inactive ones first"] = 1000 * (swap * late).mean()
+    return found
+
+
+def true_plans(
+    known: Truth,
+    people: pd.DataFrame,
+    lists: Mapping[str, pd.Index],
+    products: Sequence[str],
+    prices: pd.Series,
+    teacher_share: float,
+) -> pd.Series:
+    """Return what a message of each plan truly earns after its cost, yuan, beside a random plan and the oracle's.
+
+    ``people`` have ``user_id`` and the ``product_id`` chosen for each; ``lists`` are their rows by plan, "our plan" the
+    last, and the oracle writes to as many; ``prices`` by product. The random plan sends one of ``products`` to all.
+    """
+    rate, cost = world.contribution_rate(known, teacher_share), known.info["message_cost"]
+
+    def gain(pairs: pd.DataFrame) -> np.ndarray:
+        hidden, shown = world.purchase_probability(known, pairs["user_id"], pairs["product_id"])
+        return (shown - hidden) * pairs["product_id"].map(prices).to_numpy() * rate - cost
+
+    own = pd.Series(gain(people), index=people.index)
+    pairs = people[["user_id"]].merge(pd.DataFrame({"product_id": products}), how="cross")
+    pairs["yuan"] = gain(pairs)
+    best = pairs.groupby("user_id")["yuan"].max().nlargest(len(lists["our plan"])).mean()
+    plans = {"at random, one course for all": pairs["yuan"].mean()}
+    return pd.Series(plans | {name: own[rows].mean() for name, rows in lists.items()} | {"oracle": best})

@@ -93,3 +93,45 @@ def test_risk_ratio_by_hand_and_by_brute_force():
     assert draws.std() == pytest.approx(found.error, rel=0.1)
     with pytest.raises(ValueError, match="a hit in each arm"):
         l04.risk_ratio(3, 100, 0, 100)
+
+
+def test_arms_count_people_by_their_probabilities():
+    # Quiet people are seldom written to and never buy; of the busy two in four do, of those without a message one.
+    rows = [("quiet", m, 0) for m in (1, 0, 0, 0)] + [("busy", 1, b) for b in (1, 1, 1, 0, 0, 0)]
+    rows += [("busy", 0, b) for b in (1, 0)]
+    rows = pd.DataFrame(rows, columns=["stratum", "message", "bought"]).astype({"message": bool, "bought": bool})
+    share = rows["stratum"].map({"quiet": 0.25, "busy": 0.75})
+    rows["propensity"] = np.where(rows["message"], share, 1 - share)
+    found = l04.arms(rows)
+    assert found.index.tolist() == [False, True]
+    assert (found["sum"] / found["size"]).tolist() == pytest.approx([4 / 12, 4 / 12])
+    assert l04.log_ratio(rows).value == pytest.approx(0)
+
+
+def test_arms_of_an_even_assignment_are_the_counts():
+    rows = pd.DataFrame({"message": [True, True, True, False, False], "bought": [1, 1, 0, 1, 0], "propensity": 0.5})
+    found = l04.arms(rows)
+    assert found.loc[False].tolist() == [1, 2] and found.loc[True].tolist() == [2, 3]
+    ratio, log = l04.risk_ratio(2, 3, 1, 2), l04.log_ratio(rows)
+    assert log.value == pytest.approx(np.log(ratio.value)) and log.low == pytest.approx(np.log(ratio.low))
+
+
+def test_the_truth_of_each_claim_by_hand():
+    chances = pd.DataFrame({"touch_id": ["x", "y", "z"], "p_control": [0.1, 0.3, 0.9], "p_message": [0.2, 0.6, 0.9]})
+    months = pd.DataFrame({"membership_id": ["m", "n"], "hazard": [0.25, 0.75]})
+    truth = SimpleNamespace(touches=chances, memberships=months)
+    found = l04.planted(truth, pd.DataFrame({"touch_id": ["y", "x"]}), months.iloc[:1])
+    assert found["effect of a message"] == pytest.approx(20) and found["first paid month not renewed"] == 25
+    assert found["log of how many times as often"] == pytest.approx(np.log(2))
+
+
+def test_the_ledger_by_hand(tmp_path):
+    sold = [("a", "2025-01-01", 9), ("a", "2025-01-01", 5), ("a", "2025-03-01", 7), ("b", "2025-12-30", 7)]
+    orders = pd.DataFrame(sold, columns=["user_id", "timestamp", "total"]).assign(order_id=["o1", "o2", "o3", "o4"])
+    ds = written(tmp_path, orders=orders.assign(timestamp=orders["timestamp"] + "T01:00:00Z"))
+    books = orders[["order_id", "total"]].assign(
+        refund=[0.0, 5.0, 0.0, 0.0], membership=False, leaves=orders["total"] - 1.0
+    )
+    found = l04.ledger(ds, SimpleNamespace(orders=books), span=30)  # o2 was given back, b is not watched so long
+    assert found.index.tolist() == ["a"] and found.loc["a"].tolist() == [1, 8]
+    assert l04.ledger(ds, SimpleNamespace(orders=books), span=90).loc["a"].tolist() == [2, 14]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -82,3 +83,42 @@ def test_counted_by_hand() -> None:
 
 def test_ingredients_are_in_hundredths() -> None:
     assert l12.small_world().ingredients().loc[("spreadsheets", "fan")].tolist() == [30, 90, 18, 20]
+
+
+def test_purchases_for_a_hundred_predicted_in_the_best_tenth() -> None:
+    predicted = np.concatenate([np.full(10, 0.2), np.full(90, 0.01)])
+    bought = np.zeros(100, dtype=bool)
+    bought[[0, 50]] = True  # one of the best tenth, where two were predicted
+    found = l12.came(bought, predicted)
+    assert (found.value, found.error) == pytest.approx((50, 50 * 2**0.5))
+
+
+def test_the_best_half_is_that_of_the_score() -> None:
+    gain = np.array([4.0, 0.0, 2.0, 2.0])
+    assert l12.best_half(gain, gain) == pytest.approx((100, 100 * 4 / 6))
+    assert l12.best_half(-gain, gain)[0] == pytest.approx(100 * 2 / 6)
+
+
+class Known:
+    """Four touches whose probabilities are known, and one course order that left half of its price."""
+
+    touches = pd.DataFrame(
+        {"touch_id": list("abcd"), "p_control": [0.1, 0.2, 0.1, 0.0], "p_message": [0.3, 0.2, 0.0, 0.1]}
+    )
+    orders = pd.DataFrame({"membership": [False, True], "leaves": [50.0, 9.0], "listed": [100.0, 9.0]})
+    info = MappingProxyType({"message_cost": 1.0})
+
+
+def test_true_answers_by_hand() -> None:
+    test = pd.DataFrame({"touch_id": list("dcba"), "third": ["busy", "quiet", "busy", "quiet"], "arm": "message"})
+    test = test.assign(message=[True, False, True, True], price=100.0, propensity=0.5, campaign_id="k", stratum=None)
+    test.loc[1, "arm"] = "control"
+    gain = l12.true_gain(Known(), test, teacher_share=0.2)  # a yuan of list price leaves 0.4
+    assert gain == pytest.approx([3, -5, -1, 7])
+    p = np.array([0.2, 0.1, 0.1, 0.1])
+    lists = {"uplift, logistic": np.array([True, False, False, True])}
+    found = l12.truths(Known(), test, test, {"naive Bayes": p, "logistic": p}, lists, gain)
+    assert found["uplift, everybody"] == pytest.approx(5) and found["uplift, busy"] == pytest.approx(5)
+    assert found["busy among shown buyers"] == pytest.approx(50)
+    assert (found["everybody"], found["uplift list minus everybody"]) == pytest.approx((4, 6))
+    assert found["bought per 100 predicted, top tenth, logistic"] == pytest.approx(50)  # the first: 0.1 for 0.2

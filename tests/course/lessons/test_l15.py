@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from knowpay.analyse import neighbours
 from knowpay.collect import DownloadError
@@ -84,3 +85,29 @@ def test_left_out_prediction_equals_a_fit_without_the_person(penalty):
         rest = sparse.vstack([x[:user], x[user + 1 :]]).tocsr()
         refitted = neighbours.Ease(penalty).fit(rest).predict(x[user])
         np.testing.assert_allclose(formula[user], refitted.ravel(), atol=1e-9)
+
+
+def test_the_share_of_pages_and_its_error() -> None:
+    pages = np.array([[3, 1, 0, 0], [0, 0, 4, 2]])
+    found = l15.page_share(pages, np.array([[0, 1], [2, 0]]))
+    assert (found.value, found.error) == pytest.approx((80, 100 * (0.8 * 0.2 / 10) ** 0.5))
+    step = l15.page_share(pages, np.array([[0, 1], [2, 0]]), np.array([[0, 2], [3, 0]]))
+    assert step.value == pytest.approx(100 * (1 + 4 - 2) / 10)
+    assert step.error == pytest.approx(100 * ((7 / 10 - 0.3**2) / 10) ** 0.5)
+
+
+def test_an_order_that_the_truth_turns_round_is_seen() -> None:
+    pages = np.array([[40, 0, 5, 0]])
+    lists = {"good": np.array([[0, 1]]), "bad": np.array([[2, 3]])}
+    assert l15.true_order(pages, lists, pd.Series({"good": 90.0, "bad": 10.0})) == (1, 1)
+    assert l15.true_order(pages, lists, pd.Series({"good": 10.0, "bad": 90.0})) == (0, 1)
+
+
+def test_bought_when_told_is_weighted_by_the_propensities() -> None:
+    rows = pd.DataFrame(
+        {"message": [True] * 4 + [False], "bought": [1, 0, 0, 0, 1], "propensity": [0.25, 0.5, 0.5, 1, 1]}
+    )
+    found = l15.bought_when_told(rows)
+    assert found.value == pytest.approx(100 * 4 / 9)
+    people = 9**2 / (16 + 4 + 4 + 1)  # effective
+    assert found.error == pytest.approx(100 * (4 / 9 * people + 1) ** 0.5 / people)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -77,3 +78,38 @@ def test_the_look_alike_audience_finds_those_who_come_often():
 
 def test_among_people_who_all_bought_everybody_is_alike():
     assert (l18.LookAlike().fit(people(100).assign(purchases=1)).predict(people(10)) == 1).all()
+
+
+class Known:
+    """Four touches whose probabilities are known, and one course order that left half of its price."""
+
+    touches = pd.DataFrame({"touch_id": list("abcd"), "p_control": 0.1, "p_message": [0.2, 0.2, 0.3, 0.1]})
+    orders = pd.DataFrame({"membership": [False, True], "leaves": [50.0, 9.0], "listed": [100.0, 9.0]})
+    info = MappingProxyType({"message_cost": 1.0})
+
+
+def test_true_answers_by_hand():
+    rows = pd.DataFrame({"touch_id": list("dcba"), "price": 100.0, "place": [4, 1, 2, 2]})  # gains -1, 7, 3, 3
+    chosen = {"T-learner": [0, 1], "best customers first": [1, 0], "inactive ones first": [0.5, 0.5]}
+    chosen = {name: np.array(send, dtype=float) for name, send in chosen.items()}
+    past = np.array([False, True, True, False])
+    found = l18.truths(Known(), rows, rows.iloc[:2], past, chosen, teacher_share=0.2)
+    assert found["effect of the message"] == pytest.approx(10)
+    assert (found["gain of one course for all"], found["gain of a replayed message"]) == pytest.approx((3, 5))
+    assert found["gain per doubling of the place"] == pytest.approx(-4)
+    assert found["effect, the others minus best customers"] == pytest.approx(20)
+    assert found["T-learner minus inactive ones first"] == pytest.approx(1000 * (0.5 + 3.5) / 2)
+    assert found["best customers first minus inactive ones first"] == pytest.approx(-2000)
+
+
+def test_true_plans(monkeypatch):
+    shown = {("u1", "a"): 0.3, ("u1", "b"): 0.1, ("u2", "a"): 0.1, ("u2", "b"): 0.2}
+
+    def probability(known, users, courses):
+        return np.full(len(users), 0.1), np.array([shown[pair] for pair in zip(users, courses, strict=True)])
+
+    monkeypatch.setattr(l18.world, "purchase_probability", probability)
+    people = pd.DataFrame({"user_id": ["u1", "u2"], "product_id": ["b", "b"]}, index=[7, 9])
+    prices = pd.Series({"a": 100.0, "b": 200.0})  # gains: u1 7 and -1, u2 -1 and 7
+    found = l18.true_plans(Known(), people, {"our plan": pd.Index([9])}, ["a", "b"], prices, teacher_share=0.2)
+    assert found.to_dict() == pytest.approx({"at random, one course for all": 3, "our plan": 7, "oracle": 7})
