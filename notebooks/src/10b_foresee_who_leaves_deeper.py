@@ -30,6 +30,15 @@ from knowpay.analyse import churn, churn_models
 ds = knowpay.open(data, seed=seed, **company)
 ds.needs("10b")  # stops here, with a sentence, when the data cannot carry this lesson
 
+# %% [markdown]
+# **You decide at the end:** which model to keep, and which published score to compare it with.
+#
+# > **Before you start**
+# > - **You will do:** race two models fairly, meet a column that knows the answer, and climb from a fair score to 0.91.
+# > - **You need:** [lesson 10](10_foresee_who_leaves.ipynb).
+# > - **Minutes:** 20 to read, 2 to run. **Memory:** 1.5 GB.
+# > - **Data:** the simulated company; OULAD, real learners, where you have it.
+
 # %%
 import numpy as np
 import pandas as pd
@@ -67,15 +76,6 @@ show.dots(
     "AUC in later months",
     unit="%",
 )
-
-# %% [markdown]
-# **You decide at the end:** which model to keep, and which published score to compare it with.
-#
-# > **Before you start**
-# > - **You will do:** race two models fairly, meet a column that knows the answer, and climb from a fair score to 0.91.
-# > - **You need:** [lesson 10](10_foresee_who_leaves.ipynb).
-# > - **Minutes:** 20 to read, 2 to run. **Memory:** 1.5 GB.
-# > - **Data:** the simulated company; OULAD, real learners, where you have it.
 
 # %% [markdown]
 # Four ideas: a fair race; a column that is written later; a feature that changes its meaning; a definition that makes the score.
