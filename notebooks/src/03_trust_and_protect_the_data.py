@@ -500,6 +500,7 @@ show.say(
 # ## Check against the truth
 #
 # The company knows who is who. Was the re-identification right, did the gate keep out whom it should, is the noise what it claims?
+# (The true answers are counted in [lessons/l03.py](../lib/knowpay_course/lessons/l03.py).)
 
 # %% tags=["nbval-check-output"]
 truth = getattr(ds, "truth", None)

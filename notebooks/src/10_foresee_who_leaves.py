@@ -76,7 +76,8 @@ show.table(first_rows, "Five rows: what was known, and whether she left")
 
 # %% [markdown]
 # Count one fact yourself. Take the member who finished most lessons before a month. Which of them did we know of
-# that morning?
+# that morning? (What is counted in this lesson alone stands in
+# [lessons/l10.py](../lib/knowpay_course/lessons/l10.py).)
 
 # %%
 import pandas as pd
