@@ -500,7 +500,8 @@ if truth is not None:
 
 # %% [markdown]
 # K by generation rests on a complete graph, so it must be exact. The K that decides is counted a second time, from the
-# acceptances; the yuan a second time, from the simulator's own books; the ceiling round by round.
+# acceptances; the yuan a second time, from the simulator's own books, with the orders that a page reload sent twice (lesson 01
+# hunts those); the ceiling round by round.
 
 # %% tags=["nbval-check-output"]
 if truth is not None:
@@ -509,6 +510,7 @@ if truth is not None:
     in_time, watched = l02.accepted_by_watched(ds, horizon)
     show.exact(f"K in {horizon} days", round(half_year.value, 6), round(in_time / watched, 6))
     booked = l02.booked(ds, truth, value.index, horizon, teacher_share)
+    booked += l02.sent_twice(ds, invited.index, horizon, teacher_share)
     show.exact("contribution of an invited user", round(worth.value, 2), round(booked, 2), "yuan")
     true_cap = l02.chain_value(booked, now, in_time / watched)
     show.exact("ceiling of an accepted invitation", round(cap, 2), round(true_cap, 2), "yuan")

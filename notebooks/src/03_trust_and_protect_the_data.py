@@ -456,7 +456,8 @@ if len(assignments):
 
 # %%
 if len(assignments):
-    year = ds.touches.filter(ds.touches.assigned_at > ds.observation_end - pd.Timedelta(days=365))
+    for_courses = ds.touches.filter(ds.touches.creative.notnull())  # not the trials with members
+    year = for_courses.filter(for_courses.assigned_at > ds.observation_end - pd.Timedelta(days=365))
     campaigns = year.campaign_id.nunique().to_pandas()
     refused = int((why["general"] == "marketing refused").sum())
     opted_out = int(why["personal"].isin(["opted out of personalisation", "analysis refused"]).sum())

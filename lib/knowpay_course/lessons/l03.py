@@ -22,11 +22,13 @@ def named_rightly(named: pd.Series, hashes: Iterable[str], user_id: pd.Series) -
 def who_signed_up(ds: Dataset, messages: Collection[str]) -> pd.Series:
     """Return whose the sign-ups among ``messages`` are: the account that was made within 0.2 seconds of each.
 
-    Rows of people who denied analytics bear no user id, so the moment is the only trace.
+    Rows of people who denied analytics bear no user id, so the moment is the only trace; where several accounts were
+    made at one moment it names nobody.
     """
     events = ds.events.filter(ds.events.event == "signed_up").select("message_id", "timestamp").to_pandas()
     events = events[events["message_id"].isin(messages)].sort_values("timestamp")
     made = ds.users.select("created_at", "user_id").to_pandas().sort_values("created_at")
+    made.loc[made["created_at"].duplicated(keep=False), "user_id"] = None
     near = pd.Timedelta(seconds=0.2)
     found = pd.merge_asof(events, made, left_on="timestamp", right_on="created_at", tolerance=near)
     return found["user_id"].dropna()
@@ -57,6 +59,7 @@ def refusers_over_others(truth: Truth, refusers: pd.Index, others: pd.Series) ->
 
 
 def campaigns_of_a_year(ds: Dataset) -> int:
-    """Return how many campaigns began in the last 365 days of the records."""
-    began = ds.touches.select("campaign_id", "assigned_at").to_pandas().groupby("campaign_id")["assigned_at"].min()
+    """Return how many campaigns for a course began in the last 365 days of the records."""
+    sent = ds.touches.select("campaign_id", "assigned_at", "creative").to_pandas().dropna(subset="creative")
+    began = sent.groupby("campaign_id")["assigned_at"].min()
     return int((ds.observation_end - began < pd.Timedelta(days=365)).sum())
