@@ -26,4 +26,5 @@ def test_its_lesson_links_it_before_it_is_used(file):
 
 @pytest.mark.parametrize("number", SOURCES)
 def test_a_lesson_uses_its_own_file_only(number):
-    assert set(re.findall(r"\blessons import (\w+)", SOURCES[number])) <= {f"l{number[:2]}"}  # a deeper notebook that of its lesson
+    used = set(re.findall(r"\blessons import (\w+)", SOURCES[number]))
+    assert used <= {f"l{number[:2]}"}  # a deeper notebook uses that of its lesson
