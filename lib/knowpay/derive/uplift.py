@@ -131,7 +131,7 @@ def top_share(order: np.ndarray, share: float, within: np.ndarray | pd.Series | 
     Ties are broken by the order of the rows.
     """
     rows = pd.Series(np.asarray(order, dtype=float))
-    groups = rows.groupby(np.zeros(len(rows)) if within is None else pd.factorize(within)[0])
+    groups = rows.groupby(np.zeros(len(rows)) if within is None else pd.factorize(pd.Series(within))[0])
     place = groups.rank(method="first", ascending=False)
     return (place <= (share * groups.transform("size")).round()).to_numpy()
 
