@@ -486,6 +486,9 @@ for group, rows in groups.items():
 # Then the probabilities, and the two amounts that decide. The wrong answers are those of this lesson's traps: the printed
 # probability is honest; every purchase after a message was earned by it; a list gains what its model promises.
 #
+# A model keeps the level of the courses from which it learned. The later campaigns promote others, with an appeal of their
+# own. So its mean uplift is checked twice: on the campaigns that it learned from, and, as a *bias*, on the later ones.
+#
 # And how good is the order? Take the half of the touches with the largest estimated uplift, times the margin: what does
 # it truly earn, as a share of the best half there is? A half drawn at random is the lower bound.
 
@@ -493,8 +496,11 @@ for group, rows in groups.items():
 for name in ("naive Bayes", "logistic"):
     came = l12.came(y[v], shown_p[name][v])
     claims[f"bought per 100 predicted, top tenth, {name}"] = (came, ("honest probabilities", 100.0))
-level = l12.level(effect["logistic"], earlier)
-claims["mean uplift, logistic"] = (level, ("chance to buy", 100 * shown_p["logistic"].mean()))
+arms = models.two_arms(tuned["logistic"], earlier, earlier, evidence.COLUMNS)
+level = l12.level(l12.uplift(*arms), earlier)
+claims["mean uplift, logistic"] = (level, ("chance to buy", 100 * arms[0].mean()))
+bias = l12.bias(effect["logistic"], test)
+claims["its bias later"] = (bias, ("no bias", 0.0))
 booked = fits["logistic"][0] * margin - cost  # all purchases after a message
 promised = (rules["uplift, logistic"] - 1.0) * (effect["logistic"] * margin - cost)
 step = versus["uplift, logistic - everybody"]
@@ -507,7 +513,8 @@ if known is None:
     show.say(f"{ds.name} is not simulated: nobody knows its truth, so nothing is checked.")
 else:
     true_gain = l12.true_gain(known, test, teacher_share)  # yuan that each message adds
-    truths = l12.truths(known, assignments, test, shown_p, rules, true_gain)
+    model = shown_p, rules, true_gain, effect["logistic"]
+    truths = l12.truths(known, assignments, test, *model)
     for name, (answer, rival) in claims.items():
         show.check(name, answer, truths[name], rival)
     half, by_chance = l12.best_half(effect["logistic"] * margin, true_gain)
@@ -515,7 +522,7 @@ else:
 
 # %% tags=["remove-input"]
 if known is not None:
-    show.say(l12.in_truth(rules, true_gain))
+    show.say(l12.in_truth(rules, true_gain) + l12.courses_differ(bias, truths["its bias later"]))
 
 # %% [markdown]
 # ## Decide

@@ -54,7 +54,7 @@ def opened(ds: Any, since: Any, until: Any) -> pd.DataFrame:
 def _pairs(ds: Any, events: Any, until: Any) -> pd.DataFrame:
     grouped = events.filter(events.product_id.notnull()).group_by("user_id", "product_id")
     pairs = grouped.agg(n=events.message_id.count(), last=events.timestamp.max()).to_pandas()
-    pairs = pairs[pairs["user_id"].isin(audience(ds, "analysis", until)["user_id"])]
+    pairs = pairs[pd.Index(audience(ds, "analysis", until)["user_id"]).get_indexer(pairs["user_id"]) >= 0]
     pairs = pairs.assign(strength=np.log2(1 + pairs["n"]))[["user_id", "product_id", "n", "strength", "last"]]
     return pairs.sort_values(["user_id", "product_id"], ignore_index=True)
 

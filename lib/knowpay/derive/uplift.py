@@ -131,7 +131,7 @@ def top_share(order: np.ndarray, share: float, within: np.ndarray | pd.Series | 
     Ties are broken by the order of the rows.
     """
     rows = pd.Series(np.asarray(order, dtype=float))
-    groups = rows.groupby(np.zeros(len(rows)) if within is None else np.asarray(within))
+    groups = rows.groupby(np.zeros(len(rows)) if within is None else pd.factorize(pd.Series(within))[0])
     place = groups.rank(method="first", ascending=False)
     return (place <= (share * groups.transform("size")).round()).to_numpy()
 
@@ -180,11 +180,10 @@ def rolling(assignments: pd.DataFrame, model: BaseEstimator) -> np.ndarray:
     The first third of the campaigns (by ``assigned_at``) only teaches: its scores are nan. Raises ValueError when there
     are fewer than 3 campaigns.
     """
-    moments = np.sort(assignments["assigned_at"].unique())
+    number, moments = pd.factorize(assignments["assigned_at"], sort=True)  # of each touch's campaign
     if len(moments) < 3:
         raise ValueError(f"Earlier campaigns must teach and later ones judge: 3 are needed, there are {len(moments)}.")
     later = np.array_split(np.arange(len(moments) // 3, len(moments)), BLOCKS)
-    number = np.searchsorted(moments, assignments["assigned_at"].to_numpy())  # of each touch's campaign
     scores = np.full(len(assignments), np.nan)
     for block in (b for b in later if len(b)):
         now = np.isin(number, block)

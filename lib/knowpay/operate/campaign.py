@@ -103,8 +103,9 @@ def evidence(ds: Dataset) -> pd.DataFrame:
     for at, touched in assignments.groupby("assigned_at"):
         shelves = shelf(ds, products, at, penalty)
         penalty = shelves.penalty  # chosen at the first campaign, when it was the only one known
-        places = shelves.places().stack().rename("place").rename_axis(["user_id", "product_id"]).reset_index()
-        parts.append(touched.merge(places, on=["user_id", "product_id"]))
+        places = shelves.places()
+        row, column = places.index.get_indexer(touched["user_id"]), places.columns.get_indexer(touched["product_id"])
+        parts.append(touched.assign(place=places.to_numpy()[row, column])[row >= 0])
     return pd.concat(parts, ignore_index=True)
 
 

@@ -32,4 +32,5 @@ def audience(ds: Dataset, purpose: str, at: pd.Timestamp | str | None = None) ->
     """
     why = reasons(ds, purpose, moment(ds, at))
     users = read_table(ds, "users")
-    return users[users["user_id"].isin(why.index[why == ""])].sort_values("user_id", ignore_index=True)
+    allowed = (why.reindex(users["user_id"]) == "").to_numpy(dtype=bool)
+    return users[allowed].sort_values("user_id", ignore_index=True)

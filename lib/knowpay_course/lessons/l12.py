@@ -182,14 +182,16 @@ def truths(
     predicted: dict[str, np.ndarray],
     rules: dict[str, np.ndarray],
     gain: np.ndarray,
+    effect: np.ndarray,
 ) -> dict[str, float]:
     """Return the true answers to the lesson's claims, by name and in their units, from the simulator's probabilities.
 
     ``predicted`` are the purchase probabilities if shown and ``rules`` the lists, both of the ``test`` touches;
-    ``gain`` comes from `true_gain`.
+    ``gain`` comes from `true_gain`; ``effect`` is what logistic regression says of their uplift.
     """
     p = known.touches.set_index("touch_id")[["p_control", "p_message"]]
     rows = p.loc[assignments["touch_id"]].assign(third=assignments["third"].to_numpy())
+    rows["later"] = rows.index.isin(test["touch_id"])
     rows["bought"] = rows["p_message"] * (1 - touches.odds(assignments)["control"].to_numpy())  # shown, and buys
     points = 100 * (rows["p_message"] - rows["p_control"])
     found = {
@@ -197,7 +199,8 @@ def truths(
         "busy among shown buyers": 100 * rows.loc[rows["third"] == "busy", "bought"].sum() / rows["bought"].sum(),
         "uplift, everybody": points.mean(),
         **{f"uplift, {third}": mean for third, mean in points.groupby(rows["third"]).mean().items()},
-        "mean uplift, logistic": 100 * (p["p_message"] - p["p_control"]).loc[test["touch_id"]].mean(),
+        "mean uplift, logistic": points[~rows["later"].to_numpy()].mean(),
+        "its bias later": 100 * effect.mean() - points[rows["later"].to_numpy()].mean(),
         "everybody": gain.sum(),
         "uplift list minus everybody": -gain[~rules["uplift, logistic"]].sum(),
     }
@@ -212,11 +215,22 @@ def truths(
 
 
 def level(effect: np.ndarray, learned_from: pd.DataFrame) -> Estimate:
-    """Return the mean uplift that a model says of people, in points; its error is that of the touches it learned from.
+    """Return the mean uplift that a model says of the touches it learned from, in points, with the error of their arms.
 
-    ``effect`` has shape (people,); ``learned_from`` are the touches of the fit.
+    ``effect`` has the shape of ``learned_from``, (touches,). A logistic regression without a penalty on its intercept
+    keeps the purchase rate of each arm, so its mean is about as uncertain as their difference.
     """
     return estimate.from_error(effect.mean(), counted(learned_from).error).scaled(100, "points")
+
+
+def bias(effect: np.ndarray, later: pd.DataFrame) -> Estimate:
+    """Return by how much a model's mean uplift exceeds what the arms of ``later`` touches show, in points.
+
+    ``effect`` is what the model says of them, (touches,). The model is taken as it is and has not seen their purchases,
+    so the only error is that of the two arms.
+    """
+    found = counted(later)
+    return estimate.from_error(effect.mean() - found.value, found.error).scaled(100, "points")
 
 
 def best_half(score: np.ndarray, gain: np.ndarray) -> tuple[float, float]:
@@ -238,4 +252,15 @@ def in_truth(rules: dict[str, np.ndarray], gain: np.ndarray) -> str:
         f"In truth everybody earns {everybody:,.0f} yuan, the uplift rule {ours:,.0f}, as many best responders "
         f"{responders:,.0f}, the busiest third {busiest:,.0f}; whoever knew each person's uplift would earn "
         f"{np.maximum(gain, 0).sum():,.0f}. How near to that last figure one can come is the matter of lesson 18."
+    )
+
+
+def courses_differ(bias: Estimate, truth: float) -> str:
+    """Return the sentence on what a model learned from other courses is worth later; ``bias`` comes from `bias`."""
+    side = "less" if truth < 0 else "more"
+    seen = "so the arms alone could not tell" if bias.low <= 0 <= bias.high else "so the arms alone could tell"
+    return (
+        f" Of the later campaigns logistic regression says {abs(truth):.2f} points {side} uplift than there was: it "
+        f"knows the courses of the earlier campaigns, not these. Counted: {bias.value:+.2f} points ({bias.low:+.2f} to "
+        f"{bias.high:+.2f}), {seen}."
     )

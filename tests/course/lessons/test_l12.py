@@ -117,8 +117,17 @@ def test_true_answers_by_hand() -> None:
     assert gain == pytest.approx([3, -5, -1, 7])
     p = np.array([0.2, 0.1, 0.1, 0.1])
     lists = {"uplift, logistic": np.array([True, False, False, True])}
-    found = l12.truths(Known(), test, test, {"naive Bayes": p, "logistic": p}, lists, gain)
+    found = l12.truths(Known(), test, test, {"naive Bayes": p, "logistic": p}, lists, gain, p)
     assert found["uplift, everybody"] == pytest.approx(5) and found["uplift, busy"] == pytest.approx(5)
     assert found["busy among shown buyers"] == pytest.approx(50)
     assert (found["everybody"], found["uplift list minus everybody"]) == pytest.approx((4, 6))
     assert found["bought per 100 predicted, top tenth, logistic"] == pytest.approx(50)  # the first: 0.1 for 0.2
+    half = {name: p[:2] for name in ("naive Bayes", "logistic")}  # the model learned from the other two touches
+    found = l12.truths(Known(), test, test[:2], half, {name: rule[:2] for name, rule in lists.items()}, gain[:2], p[:2])
+    assert (found["mean uplift, logistic"], found["its bias later"]) == pytest.approx((10, 15))
+
+
+def test_the_bias_of_a_model_is_what_it_says_minus_what_the_arms_show() -> None:
+    later = pd.DataFrame({"message": [True] * 4 + [False] * 4, "bought": [1, 1, 0, 0, 1, 0, 0, 0], "propensity": 0.5})
+    found = l12.bias(np.full(8, 0.45), later)
+    assert (found.value, found.error) == pytest.approx((20, 100 * l12.counted(later).error))
