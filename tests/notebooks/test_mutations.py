@@ -3,7 +3,7 @@
 from itertools import groupby
 
 import pytest
-from effort import thorough
+from effort import nightly, thorough
 from knowpay_course.lesson import lessons
 from mutation_runs import Bench, faults
 from mutations import Company, Mutation, lists
@@ -29,7 +29,7 @@ def test_a_list_has_every_kind_and_its_texts_stand_in_the_source(number):
     assert faults(module.MUTATIONS, module.NOT_HERE, SOURCES[number].read_text("utf-8")) == []
 
 
-@thorough
+@nightly
 @pytest.mark.parametrize(("number", "mutations"), GROUPS)
 def test_each_turns_what_it_names_red(number, mutations, tmp_path):
     source = SOURCES[number]
