@@ -10,7 +10,7 @@ HEAD = """# %% [markdown]
 # # A small lesson
 
 # %% tags=["parameters"]
-data: str = "world:small"
+data: str = "world:standard"
 seed: int = 0
 company: dict = {}
 """

@@ -414,7 +414,7 @@ claims = [
 
 # %%
 remains = l00.rate_estimate(ds, teacher_share, waiting)
-undiscounted = ("list price less the teacher's share", 100 * (1 - teacher_share))
+undiscounted = ("list price less the teacher's share", 100 * l00.of_list_price(teacher_share))
 claims.append(("what remains of a yuan", remains, undiscounted))
 if renewed:
     claims.append(("first renewal", renewed.scaled(100, "%"), ("all renewals", all_renewals)))

@@ -487,11 +487,14 @@ else:
     true = l04.planted(truth, listed[listed["campaign_id"].isin(compared["campaign_id"])], first)
     for name, found, rival in claims:
         show.check(name, found, true[name], rival)
+
+# %% tags=["nbval-check-output"]
+if truth is not None:
     happened = l04.ledger(ds, truth, 180)
     show.exact("buyers watched for 180 days", len(own_buying), len(happened), "people")
     show.exact("their purchase days", own_buying.sum(), happened["days"].sum(), "days")
-    bid = 100 * ceiling / happened["leaves"].mean() / (1 - teacher_share)
-    show.quality("what a new buyer may cost", bid, 99.9, 100.1, "% of the ledger's")
+    share = 100 * ceiling / l04.worth_in_the_ledger(happened, teacher_share)
+    show.quality("what a new buyer may cost", share, 99.9, 100.1, "% of the ledger's")
 
 # %% [markdown]
 # ## Decide

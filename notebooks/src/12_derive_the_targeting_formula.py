@@ -501,20 +501,25 @@ level = l12.level(l12.uplift(*arms), earlier)
 claims["mean uplift, logistic"] = (level, ("chance to buy", 100 * arms[0].mean()))
 bias = l12.bias(effect["logistic"], test)
 claims["its bias later"] = (bias, ("no bias", 0.0))
+
+# %%
 booked = fits["logistic"][0] * margin - cost  # all purchases after a message
 promised = (rules["uplift, logistic"] - 1.0) * (effect["logistic"] * margin - cost)
 step = versus["uplift, logistic - everybody"]
 claims["everybody"] = (earned["everybody"], ("all purchases after a message", booked.sum()))
 claims["uplift list minus everybody"] = (step, ("what its model promises", promised.sum()))
 
-# %% tags=["nbval-check-output"]
+# %%
 known = getattr(ds, "truth", None)
-if known is None:
-    show.say(f"{ds.name} is not simulated: nobody knows its truth, so nothing is checked.")
-else:
+if known is not None:
     true_gain = l12.true_gain(known, test, teacher_share)  # yuan that each message adds
     model = shown_p, rules, true_gain, effect["logistic"]
     truths = l12.truths(known, assignments, test, *model)
+
+# %% tags=["nbval-check-output"]
+if known is None:
+    show.say(f"{ds.name} is not simulated: nobody knows its truth, so nothing is checked.")
+else:
     for name, (answer, rival) in claims.items():
         show.check(name, answer, truths[name], rival)
     half, by_chance = l12.best_half(effect["logistic"] * margin, true_gain)

@@ -173,9 +173,9 @@ def test_bad_parameters_are_refused_before_anything_runs(school, cells, wanted, 
 
 def test_parameters_that_equal_the_defaults_are_not_passed(school):
     lesson = lessons((), school(**{"00_first": ""}))[0]
-    assert runner.parameters(lesson, {"data": "world:small", "seed": 0, "company": {}}) == {}
+    assert runner.parameters(lesson, {"data": "world:standard", "seed": 0, "company": {}}) == {}
     turned = {"seed": 3, "company": {"churn": 0.6}}
-    assert runner.parameters(lesson, {"data": "world:small", **turned}) == turned
+    assert runner.parameters(lesson, {"data": "world:standard", **turned}) == turned
 
 
 def test_a_full_disk_and_an_empty_course_are_said_in_a_sentence(school, opened, monkeypatch):

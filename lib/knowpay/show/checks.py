@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import html
 import math
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
-from knowpay.estimate import Estimate
 from knowpay.show.recording import records
 from knowpay.show.text import emit, number, rounded
+
+if TYPE_CHECKING:
+    from knowpay.estimate import Estimate
 
 MIME = "application/vnd.knowpay.check+json"
 AGREES = 2.58  # standard errors: 99 of 100 right answers with a normal error lie within
@@ -117,6 +119,8 @@ def check(name: str, estimate: Estimate, truth: float, rival: tuple[str, float])
     Raises:
         ValueError: an empty name, no estimate with an error, no rival, a number that is not finite, an error below 0.
     """
+    from knowpay.estimate import Estimate  # brings pandas, which saying a sentence does not need
+
     if not isinstance(estimate, Estimate):
         raise ValueError(f"show.check {name!r}: the estimate must be an Estimate with its error, got {estimate!r}")
     try:

@@ -39,6 +39,11 @@ def apart(one: Estimate, other: Estimate) -> Estimate:
     return estimate.from_error(one.value - other.value, (one.error**2 + other.error**2) ** 0.5, one.unit)
 
 
+def of_list_price(teacher_share: float) -> float:
+    """Return what a yuan of list price would leave if nothing but the teachers' share were taken off: a wrong answer."""
+    return 1 - teacher_share
+
+
 def rate_estimate(ds: Dataset, teacher_share: float, waiting: int) -> Estimate:
     """Return `money.contribution_rate` in fen of a yuan, as an estimate of what all orders leave, those waiting too.
 

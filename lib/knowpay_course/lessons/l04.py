@@ -151,3 +151,8 @@ def risk_ratio(hits: float, of: float, hits_control: float, of_control: float) -
     error = math.sqrt(1 / hits - 1 / of + 1 / hits_control - 1 / of_control)
     log = estimate.from_error(math.log(ratio), error)
     return Estimate(ratio, math.exp(log.low), math.exp(log.high), ratio * error)
+
+
+def worth_in_the_ledger(happened: pd.DataFrame, teacher_share: float) -> float:
+    """Return what a buyer left by the ledger (yuan), the mean of `ledger`'s ``leaves`` after the teachers' share."""
+    return float(happened["leaves"].mean() * (1 - teacher_share))

@@ -13,7 +13,7 @@ SOURCES = {lesson.number: lesson.source.read_text("utf-8") for lesson in noteboo
 @pytest.mark.parametrize("file", FILES, ids=lambda path: path.stem)
 def test_it_is_short_and_tested(file):
     # 150 for what the cells call; as much again where the truth of each claim is counted by other code
-    assert len(file.read_text("utf-8").splitlines()) <= 260
+    assert len(file.read_text("utf-8").splitlines()) <= 270
     assert (Path(__file__).parent / f"test_{file.name}").exists()
 
 

@@ -44,5 +44,7 @@ def test_what_a_message_added_is_the_mean_over_its_people():
 def test_a_campaign_of_the_year_began_in_its_last_365_days():
     end = pd.Timestamp("2026-01-01", tz="UTC")
     began = [end - pd.Timedelta(days=n) for n in (400, 300, 366, 1)]
-    touches = pd.DataFrame({"campaign_id": ["a", "a", "b", "c"], "assigned_at": began})
+    touches = pd.DataFrame({"campaign_id": ["a", "a", "b", "c"], "assigned_at": began, "creative": "course"})
+    note = touches.tail(1).assign(campaign_id="note", creative=None)  # a trial with members promotes no course
+    touches = pd.concat([touches, note.astype(touches.dtypes)])
     assert l03.campaigns_of_a_year(SimpleNamespace(touches=ibis.memtable(touches), observation_end=end)) == 1
