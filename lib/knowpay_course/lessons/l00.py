@@ -40,7 +40,7 @@ def apart(one: Estimate, other: Estimate) -> Estimate:
 
 
 def of_list_price(teacher_share: float) -> float:
-    """Return what a yuan of list price would leave if nothing but the teachers' share were taken off: a wrong answer."""
+    """Return what a yuan of list price would leave if only the teachers' share were taken off: a wrong answer."""
     return 1 - teacher_share
 
 
