@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 
-STRENGTHS = {"model__C": [0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10]}  # of `logistic`, to choose among
+STRENGTHS = {"model__C": [0.003, 0.01, 0.03, 0.1, 1]}  # of `logistic`, to choose among
 
 
 def sbg_hazard(alpha: float, beta: float, period: np.ndarray | float) -> np.ndarray:
@@ -230,10 +230,13 @@ def refits(model: Pipeline, train: pd.DataFrame, rows: pd.DataFrame, draws: int 
     lives = lifetimes(train)
     where = train.drop_duplicates("user_id").reset_index().set_index("user_id")["index"].loc[lives["user_id"]]
 
+    columns = clone(model[:-1]).fit(train)  # takes no weights: the same in every draw
+    known, asked = columns.transform(train), columns.transform(rows)
+
     def again(count: np.ndarray) -> np.ndarray:  # (2, rows)
-        refitted = clone(model).fit(train, train["left"], model__sample_weight=count.astype(float))
+        refitted = clone(model[-1]).fit(known, train["left"], sample_weight=count.astype(float))
         curve = RenewalCurve().fit(lives, count[where].astype(float))
-        return np.array([refitted.predict_proba(rows)[:, 1], curve.months_if_kept(rows["period_no"])])
+        return np.array([refitted.predict_proba(asked)[:, 1], curve.months_if_kept(rows["period_no"])])
 
     drawn = estimate.bootstrap(again, train["user_id"], draws, seed)
     return Refits(drawn[:, 0], drawn[:, 1])
