@@ -13,10 +13,10 @@
 # %% [markdown]
 # # Foresee who leaves: whom do we call this month?
 #
-# Lamplight (灯下) teaches evening courses and sells a membership for 38 yuan a month. Every month some members do not renew.
-# The head of membership has one assistant who can call them before they go. A call costs 3 yuan of working time, so
-# calling everybody may cost more than it keeps. The picture is what you will be able to make: who was going to leave, as seen on the
-# first morning of the month.
+# Lamplight (灯下) sells courses to take after work, and a membership for 38 yuan a month. Every month some members do
+# not renew. Wu Hao, who answers for the members, has an assistant who can call them before they go. A call costs
+# 3 yuan of working time, so calling everybody may cost more than it keeps. The picture is what you will be able to make: who was going to
+# leave, as seen on the first morning of the month.
 
 # %% tags=["parameters", "remove-input"]
 data: str = "world:standard"

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Foresee who leaves, deeper: which model, and which question?
 #
-# Lamplight's head of membership read of boosted trees and of an AUC of 0.91 on day 28 of a course. Her own forecast ([lesson
-# 10](10_foresee_who_leaves.ipynb)) is a plain logistic regression with a much lower score. She asks two things. Does a stronger
+# Wu Hao, who answers for Lamplight's members, read of boosted trees and of an AUC of 0.91 on day 28 of a course. His own forecast ([lesson
+# 10](10_foresee_who_leaves.ipynb)) is a plain logistic regression with a much lower score. He asks two things. Does a stronger
 # model help? And where does 0.91 come from? The picture is the answer of the company's own later months.
 
 # %% tags=["parameters", "remove-input"]
