@@ -24,6 +24,9 @@ def test_the_solution_passes_the_stub_does_not_and_traps_get_their_hints(sheet, 
     for hint, code in exercise.wrong:
         assert exercises.verdict(sheet, exercise.number, answer(code)) == f"not yet: {hint}"
     assert len({hint for hint, _ in exercise.wrong}) == len(exercise.wrong)
+    if exercise.why:  # a hint that stands behind another of the same value would never be seen
+        values = [answer(code) for _, code in exercise.wrong]
+        assert len({repr(value) for value in values}) == len(values)
 
 
 @pytest.mark.parametrize(("sheet", "exercise"), EACH)
