@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from functools import wraps
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from knowpay.show.figure import COLORS, HATCHES, LINES, MARKERS, figure
 from knowpay.show.recording import records
 from knowpay.show.words import write
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WIDE = (7, 3.2)  # inches: three of them stand on one screen
 
@@ -72,6 +72,8 @@ def curve(
 @_drawn
 def bars(frame: pd.DataFrame | pd.Series, title: str, x: str, y: str, unit: str = "", alt: str = "") -> None:
     """Draw bars for each row, side by side where the frame has several columns."""
+    import numpy as np
+
     frame = _wide(frame)
     said = alt or f"Bars of {y} by {x}: {_ends(_together(frame), unit, x)}."
     with figure(title, x, y, said, WIDE) as ax:
@@ -98,6 +100,9 @@ def dots(
     Numbers in the index are places on the x axis, words are names in a row. ``against`` draws what the dots are
     compared with: a number (no difference, one rate) or "diagonal" (as forecast).
     """
+    import numpy as np
+    import pandas as pd
+
     value, low, high = (frame.iloc[:, i] for i in range(3))
     places = pd.api.types.is_numeric_dtype(frame.index)
     line_at = frame.index.to_numpy(dtype=float) if against == "diagonal" else against
@@ -119,6 +124,8 @@ def dots(
 @_drawn
 def scatter(frame: pd.DataFrame, title: str, x: str, y: str, unit: str = "", alt: str = "") -> None:
     """Draw a point for each row: the columns are x and y, and a third, if there is one, the kind of the point."""
+    import pandas as pd
+
     across, up = frame.iloc[:, 0], frame.iloc[:, 1]
     kinds = frame.iloc[:, 2] if frame.shape[1] > 2 else pd.Series("", frame.index)
     related = across.corr(up)
@@ -133,6 +140,8 @@ def scatter(frame: pd.DataFrame, title: str, x: str, y: str, unit: str = "", alt
 @_drawn
 def heat(frame: pd.DataFrame, title: str, x: str, y: str, unit: str = "", alt: str = "") -> None:
     """Draw a heat map with its numbers: the index goes down, the columns across."""
+    import numpy as np
+
     said = alt or f"Heat map, {y} down and {x} across: {_ends(frame.stack(), unit)}."
     with figure(title, x, y, said, (7, 1.2 + 0.32 * len(frame))) as ax:
         ax.imshow(frame.to_numpy(dtype=float), cmap="Blues", aspect="auto")
@@ -148,6 +157,8 @@ def heat(frame: pd.DataFrame, title: str, x: str, y: str, unit: str = "", alt: s
 @_drawn
 def panels(frames: Mapping[str, pd.DataFrame], title: str, x: str, y: str, unit: str = "", alt: str = "") -> None:
     """Draw small multiples: curves of each frame in a panel of its own, all on the same axes."""
+    import pandas as pd
+
     last = pd.Series({name: frame.iloc[-1, 0] for name, frame in frames.items()})
     first = next(iter(frames.values())).columns[0]
     said = alt or f"{write(len(frames))} panels of {y} by {x}: at the end of {first} {_ends(last, unit)}."
@@ -166,6 +177,8 @@ def panels(frames: Mapping[str, pd.DataFrame], title: str, x: str, y: str, unit:
 
 
 def _wide(frame: pd.DataFrame | pd.Series) -> pd.DataFrame:
+    import pandas as pd
+
     return frame.to_frame() if isinstance(frame, pd.Series) else frame
 
 
