@@ -13,10 +13,10 @@
 # %% [markdown]
 # # Foresee who leaves: whom do we call this month?
 #
-# Lamplight (灯下) sells courses to take after work, and a membership for 38 yuan a month. Every month some members do
-# not renew. Wu Hao, who answers for the members, has an assistant who can call them before they go. A call costs
-# 3 yuan of working time, so calling everybody may cost more than it keeps. The picture is what you will be able to make: who was going to
-# leave, as seen on the first morning of the month.
+# Lamplight (灯下) sells a membership for 38 yuan a month, and every month some members do not renew. Wu Hao, who answers
+# for the members, can have them called before they go. A call costs 3 yuan, so calling everybody may cost more than it keeps.
+#
+# **You decide at the end:** whom to call, what the calls should earn, and how many leavers a call must keep to pay.
 
 # %% tags=["parameters", "remove-input"]
 data: str = "world:standard"
@@ -48,8 +48,6 @@ show.dots(
 )
 
 # %% [markdown]
-# **You decide at the end:** whom to call, what the calls should earn, and how many leavers a call must keep to pay.
-#
 # > **Before you start**
 # > - **You will do:** count renewals month by month, foresee risks, meet a leak, and value a call.
 # > - **You need:** [Start here](00_start_here.ipynb) and a little pandas.

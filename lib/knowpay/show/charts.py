@@ -18,7 +18,7 @@ from knowpay.show.words import write
 if TYPE_CHECKING:
     import pandas as pd
 
-WIDE = (7, 3.2)  # inches: three of them stand on one screen
+WIDE = (7, 2.9)  # inches: three of them stand on one screen
 
 
 def _drawn(chart: Callable[..., None]) -> Callable[..., None]:
