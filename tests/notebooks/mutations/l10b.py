@@ -25,7 +25,7 @@ MUTATIONS = [
         "leak",
         "lesson",
         "churn_models.risks(plain, test)",
-        '1.0 * ds.memberships.to_pandas().set_index("membership_id").auto_renew.eq(False)[test.membership_id].to_numpy()',
+        '1.0 * ds.memberships.to_pandas().set_index("membership_id").auto_renew.eq(False)[test.membership_id].values',
         "AUC of the plain model",
         MEMBERS,
     ),
