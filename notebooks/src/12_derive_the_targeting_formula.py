@@ -508,13 +508,10 @@ promised = (rules["uplift, logistic"] - 1.0) * (effect["logistic"] * margin - co
 step = versus["uplift, logistic - everybody"]
 claims["everybody"] = (earned["everybody"], ("all purchases after a message", booked.sum()))
 claims["uplift list minus everybody"] = (step, ("what its model promises", promised.sum()))
-
-# %%
 known = getattr(ds, "truth", None)
 if known is not None:
     true_gain = l12.true_gain(known, test, teacher_share)  # yuan that each message adds
-    model = shown_p, rules, true_gain, effect["logistic"]
-    truths = l12.truths(known, assignments, test, *model)
+    truths = l12.truths(known, assignments, test, shown_p, rules, true_gain, effect["logistic"])
 
 # %% tags=["nbval-check-output"]
 if known is None:
@@ -524,9 +521,6 @@ else:
         show.check(name, answer, truths[name], rival)
     half, by_chance = l12.best_half(effect["logistic"] * margin, true_gain)
     show.quality("top half by uplift, share of the best half", half, by_chance, 100, "%")
-
-# %% tags=["remove-input"]
-if known is not None:
     show.say(l12.in_truth(rules, true_gain) + l12.courses_differ(bias, truths["its bias later"]))
 
 # %% [markdown]
