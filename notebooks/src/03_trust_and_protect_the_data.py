@@ -521,7 +521,8 @@ else:
 # A third of the test accounts was planted without a flag. And whoever denied analytics must not be in a study. The column that
 # the gate reads cannot prove that, and the rows of these people bear no user id; but the simulator knows which rows they are.
 # A sign-up among them falls within a fifth of a second of one account's making, and that is who it was. (Yes, that is one
-# more way to name people in rows without ids.)
+# more way to name people in rows without ids.) Who signed up first and took consent back later stands in the last users row of
+# the export, which is read here from the files as they came.
 #
 # What a message adds is known of each person, and what an order brings stands in the simulator's own books. So the number that
 # decides has a truth: what the refusals cost if those who refused are people like the others.
@@ -532,7 +533,8 @@ if truth is not None:
     hiding = flagged | planted.get("test_account", set())
     show.exact("test accounts found", len((tests | flagged) & hiding), len(hiding), "accounts")
     show.exact("others taken for test accounts", len(tests - hiding), 0, "accounts")
-    who = l03.who_signed_up(ds, planted.get("consent", set()))
+    refusals = [l03.who_signed_up(ds, planted.get("consent", set())), l03.last_said_no(ds)]
+    who = pd.concat(refusals).drop_duplicates()
     show.exact("people who denied analysis and are let in", (who.map(why["analysis"]) == "").sum(), 0, "people")
     show.exact("people who denied analysis in the table", coarse["user_id"].isin(who).sum(), 0, "people")
     smallest = coarse.groupby(quasi, observed=True).size().min()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from knowpay.collect import faults
 
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset, Truth
@@ -22,16 +23,33 @@ def named_rightly(named: pd.Series, hashes: Iterable[str], user_id: pd.Series) -
 def who_signed_up(ds: Dataset, messages: Collection[str]) -> pd.Series:
     """Return whose the sign-ups among ``messages`` are: the account that was made within 0.2 seconds of each.
 
-    Rows of people who denied analytics bear no user id, so the moment is the only trace; where several accounts were
-    made at one moment it names nobody.
+    Rows of people who denied analytics bear no user id, so the moment is the only trace. Several accounts may be made
+    at one moment; those whose own sign-up bears their id are not meant. Where several are left, it names nobody.
     """
-    events = ds.events.filter(ds.events.event == "signed_up").select("message_id", "timestamp").to_pandas()
-    events = events[events["message_id"].isin(messages)].sort_values("timestamp")
+    events = ds.events.filter(ds.events.event == "signed_up").select("message_id", "timestamp", "user_id").to_pandas()
+    asked = events["message_id"].isin(messages)
     made = ds.users.select("created_at", "user_id").to_pandas().sort_values("created_at")
+    made = made[~made["user_id"].isin(events.loc[~asked, "user_id"])]
     made.loc[made["created_at"].duplicated(keep=False), "user_id"] = None
-    near = pd.Timedelta(seconds=0.2)
-    found = pd.merge_asof(events, made, left_on="timestamp", right_on="created_at", tolerance=near)
+    found = pd.merge_asof(
+        events[asked].drop(columns="user_id").sort_values("timestamp"),
+        made,
+        left_on="timestamp",
+        right_on="created_at",
+        tolerance=pd.Timedelta(seconds=0.2),
+    )
     return found["user_id"].dropna()
+
+
+def last_said_no(ds: Dataset) -> pd.Series:
+    """Return the users whose last row in the export denies analytics: those who took their consent back are among them.
+
+    Read from the files as they came and ordered by ``updated_at``, so it does not rest on how the rows were merged.
+    """
+    said = faults.exported(ds, "users", ["user_id", "consent_analytics", "updated_at"])
+    said["updated_at"] = pd.to_datetime(said["updated_at"], utc=True, format="ISO8601")
+    last = said.sort_values("updated_at", kind="stable").drop_duplicates("user_id", keep="last")
+    return last.loc[last["consent_analytics"] == "denied", "user_id"]
 
 
 def stated_error(epsilon: float) -> float:

@@ -17,13 +17,39 @@ def test_only_the_person_behind_the_hash_is_named_rightly():
     assert l03.named_rightly(pd.Series(["u1", "u3", None]), hashes, pd.Series(["u1", "u2", "u3"])) == 1
 
 
+def company(events: dict, users: pd.DataFrame) -> SimpleNamespace:
+    table = pd.DataFrame(events).astype({"user_id": "str"})
+    return SimpleNamespace(events=ibis.memtable(table), users=ibis.memtable(users))
+
+
 def test_a_sign_up_belongs_to_the_account_made_then():
     at = pd.Timestamp("2025-01-01 12:00", tz="UTC")
     near, far = at + pd.Timedelta(seconds=0.1), at + pd.Timedelta(seconds=5)
-    events = {"event": ["signed_up"] * 3, "message_id": ["m", "n", "o"], "timestamp": [near, far, near]}
+    events = {"event": ["signed_up"] * 2, "message_id": ["m", "n"], "timestamp": [near, far], "user_id": [None, None]}
     users = pd.DataFrame({"user_id": ["u"], "created_at": [at]})
-    ds = SimpleNamespace(events=ibis.memtable(pd.DataFrame(events)), users=ibis.memtable(users))
-    assert l03.who_signed_up(ds, {"m", "n"}).tolist() == ["u"]
+    assert l03.who_signed_up(company(events, users), {"m", "n"}).tolist() == ["u"]
+    assert l03.who_signed_up(company(events, users), {"n"}).empty
+
+
+def test_of_accounts_made_at_one_moment_the_one_that_is_named_nowhere_signed_up():
+    at = pd.Timestamp("2025-01-01 12:00", tz="UTC")
+    soon = at + pd.Timedelta(seconds=0.1)
+    events = {"event": ["signed_up"] * 3, "message_id": ["m", "n", "o"], "timestamp": [soon] * 3}
+    events["user_id"] = [None, "v", "w"]
+    made = [at, at, at + pd.Timedelta(seconds=0.05)]  # the second at the same moment, the third between
+    for ids in ("uvw", "vuw"):
+        users = pd.DataFrame({"user_id": list(ids), "created_at": made})
+        assert l03.who_signed_up(company(events, users), {"m"}).tolist() == ["u"]
+    users = pd.DataFrame({"user_id": ["u", "x"], "created_at": [at, at]})
+    assert l03.who_signed_up(company(events, users), {"m"}).empty  # either may be meant
+
+
+def test_the_last_row_of_a_user_decides_wherever_it_stands(monkeypatch):
+    rows = [("back", "denied", "2025-03-02"), ("back", "granted", "2025-03-01"), ("never", "denied", "2025-03-01")]
+    rows += [("again", "denied", "2025-03-01"), ("again", "granted", "2025-03-02"), ("yes", "granted", "2025-03-01")]
+    table = pd.DataFrame(rows, columns=["user_id", "consent_analytics", "updated_at"])
+    monkeypatch.setattr(l03.faults, "exported", lambda ds, name, columns: table[columns].copy())
+    assert set(l03.last_said_no(None)) == {"back", "never"}
 
 
 @pytest.mark.parametrize("epsilon", [0.1, 0.5, 1, 2])
