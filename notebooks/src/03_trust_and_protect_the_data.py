@@ -533,8 +533,7 @@ if truth is not None:
     hiding = flagged | planted.get("test_account", set())
     show.exact("test accounts found", len((tests | flagged) & hiding), len(hiding), "accounts")
     show.exact("others taken for test accounts", len(tests - hiding), 0, "accounts")
-    refusals = [l03.who_signed_up(ds, planted.get("consent", set())), l03.last_said_no(ds)]
-    who = pd.concat(refusals).drop_duplicates()
+    who = pd.concat([l03.who_signed_up(ds, planted.get("consent", set())), l03.last_said_no(ds)]).drop_duplicates()
     show.exact("people who denied analysis and are let in", (who.map(why["analysis"]) == "").sum(), 0, "people")
     show.exact("people who denied analysis in the table", coarse["user_id"].isin(who).sum(), 0, "people")
     smallest = coarse.groupby(quasi, observed=True).size().min()
