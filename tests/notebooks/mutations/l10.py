@@ -3,6 +3,7 @@
 from mutations import Company, Mutation
 
 CHURN, MODELS = "lib/knowpay/analyse/churn.py", "lib/knowpay/analyse/churn_models.py"
+RENEWAL = "tests/analyse/test_churn.py::test_who_has_left"
 SNAPSHOT = "lib/knowpay/people/snapshot.py"
 MEMBERS = Company(size="8000")
 MUTATIONS = [
@@ -33,9 +34,11 @@ MUTATIONS = [
         "at stake",
         MEMBERS,
     ),
-    Mutation("swapped", CHURN, "left=(~renewed)", "left=renewed", "months that differ in left", MEMBERS),
-    Mutation("period", "lesson", "np.arange(1, 13), lives", "np.arange(2, 14), lives", "first renewal", MEMBERS),
-    Mutation("period", CHURN, ".lead().over(order)", ".lead(2).over(order)", "months that differ in left", MEMBERS),
+    Mutation("swapped", "lesson", '(lives["left"] == 1)', '(lives["left"] == 0)', "leavers in the life table", MEMBERS),
+    Mutation(
+        "period", "lesson", "np.arange(1, 13), lives", "np.arange(2, 14), lives", "leavers in the life table", MEMBERS
+    ),
+    Mutation("period", CHURN, ".lead().over(order)", ".lead(2).over(order)", RENEWAL),
     Mutation("window", SNAPSHOT, "RECENT_DAYS = 30", "RECENT_DAYS = 60", "months that differ in lessons_30", MEMBERS),
     Mutation("window", CHURN, "GRACE_DAYS = 7 ", "GRACE_DAYS = 0 ", "months that differ in left", MEMBERS),
     Mutation(  # behaviour counted to the month's end, for everybody who asks
