@@ -422,8 +422,8 @@ if renewed:
 # %% [markdown]
 # Three more rows hold no estimate. Some orders wait in quarantine, most because they seem to have come in fen, hundredths
 # of a yuan. Counted and waiting together must be the ledger's orders, once tests for a fen and orders sent twice by a page
-# reload are out: lesson 01 hunts those. The value of a mature user should be the ledger's but for what waits. And the plan
-# should earn most of what the best choice among the three groups would have earned.
+# reload are out: lesson 01 hunts those. The value of a mature user must be the ledger's, for the orders that do not wait and
+# with those sent twice. And the plan should earn most of what the best choice among the three groups would have earned.
 
 # %% tags=["nbval-check-output"]
 if truth is None:
@@ -433,8 +433,9 @@ else:
     for name, found, rival in [claim for claim in claims if claim[0] in true]:
         show.check(name, found, true[name], rival)
     show.exact("orders, counted and waiting", counted + waiting, len(truth.orders), "orders")
-    value = 100 * ltv.value / l00.ledger_value(ds, truth, mature, teacher_share, horizon)
-    show.quality("value of a mature user", value, 92, 104, "% of the ledger's")
+    value = l00.ledger_value(ds, truth, mature, teacher_share, horizon)
+    value += economics.sent_twice(ds, mature["user_id"], horizon, teacher_share)
+    show.exact("value of a mature user", round(ltv.value, 2), round(value, 2), "yuan")
     show.quality("plan", l00.plan_share(truth, listed, teacher_share), 75, 100, "% of the best")
 
 # %% [markdown]

@@ -510,7 +510,7 @@ if truth is not None:
     in_time, watched = l02.accepted_by_watched(ds, horizon)
     show.exact(f"K in {horizon} days", round(half_year.value, 6), round(in_time / watched, 6))
     booked = l02.booked(ds, truth, value.index, horizon, teacher_share)
-    booked += l02.sent_twice(ds, invited.index, horizon, teacher_share)
+    booked += economics.sent_twice(ds, invited.index, horizon, teacher_share)
     show.exact("contribution of an invited user", round(worth.value, 2), round(booked, 2), "yuan")
     true_cap = l02.chain_value(booked, now, in_time / watched)
     show.exact("ceiling of an accepted invitation", round(cap, 2), round(true_cap, 2), "yuan")

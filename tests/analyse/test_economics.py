@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
+import ibis
 import pandas as pd
 import pytest
 from hand_made import company as written
@@ -49,3 +52,19 @@ def test_acquisition_divides_by_registrations_and_by_payers(ds):
     row = economics.acquisition(ds).loc["paid_search"]
     assert (row["spend"], row["registrations"], row["per_registration"]) == (30.0, 3, 10.0)
     assert (row["payers"], row["cac"]) == (1, 30.0)
+
+
+def test_what_a_page_reload_adds_is_counted_of_the_users_asked_about_and_in_their_first_days(monkeypatch):
+    day = pd.Timestamp("2025-01-01", tz="UTC")
+    users = pd.DataFrame({"user_id": ["u", "v", "w"], "created_at": [day] * 3})
+    orders = {"order_id": ["1", "2", "3", "4"], "user_id": ["u", "u", "u", "w"], "contribution": [9.0, 9.0, 7.0, 5.0]}
+    orders["timestamp"] = [day.replace(day=2), day.replace(day=2), day.replace(day=20), day.replace(day=2)]
+    rows = pd.DataFrame({"source_file": "f", "source_row": range(4), "order_id": orders["order_id"]})
+    monkeypatch.setattr(
+        economics.faults, "reloads", lambda ds: rows.loc[1:, ["source_file", "source_row"]]
+    )  # 2, 3 and 4
+    monkeypatch.setattr(economics.faults, "exported", lambda ds, table, columns: rows)
+    monkeypatch.setattr(economics.money, "contributions", lambda ds, share: ibis.memtable(pd.DataFrame(orders)))
+    ds = SimpleNamespace(users=ibis.memtable(users))
+    found = economics.sent_twice(ds, pd.Index(["u", "v"]), 10, 0.3)
+    assert found == pytest.approx(9 / 2)  # 3 came late, 4 is another's

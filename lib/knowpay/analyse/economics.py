@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from knowpay.collect import faults
 from knowpay.people import money
 from knowpay.people.audience import audience
 
@@ -47,6 +48,19 @@ def cohort_value(ds: Dataset, teacher_share: float, horizon: int) -> pd.DataFram
     paid = contributions(ds, teacher_share)
     value = paid[paid["day"] < horizon].groupby("user_id")["amount"].sum()
     return mature.assign(value=mature["user_id"].map(value).fillna(0.0))[["user_id", "channel", "value"]]
+
+
+def sent_twice(ds: Dataset, users: pd.Index, days: int, teacher_share: float) -> float:
+    """Return what the orders that came twice by a page reload add to the mean contribution of ``users``, yuan.
+
+    Lesson 01 hunts these orders (`faults.reloads`); counted are those within ``days`` of registering.
+    """
+    again = faults.reloads(ds).merge(faults.exported(ds, "orders", ["order_id"]))["order_id"]
+    rows = money.contributions(ds, teacher_share).select("order_id", "user_id", "timestamp", "contribution").to_pandas()
+    rows = rows[rows["order_id"].isin(again) & rows["user_id"].isin(users)]
+    created = ds.users.select("user_id", "created_at").to_pandas().set_index("user_id")["created_at"]
+    early = rows["timestamp"] - rows["user_id"].map(created) < pd.Timedelta(days=days)
+    return float(rows.loc[early, "contribution"].astype(float).sum() / len(users))
 
 
 def acquisition(ds: Dataset) -> pd.DataFrame:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 from knowpay import estimate
-from knowpay.collect import faults
 from knowpay.people import money
 from knowpay.world import contribution_rate
 
@@ -100,12 +99,11 @@ def plan_share(truth: Truth, listed: pd.DataFrame, teacher_share: float) -> floa
 def ledger_value(ds: Dataset, truth: Truth, mature: pd.DataFrame, teacher_share: float, horizon: int) -> float:
     """Return the contribution per head (yuan) of the first ``horizon`` days of ``mature`` users, by the ledger.
 
-    The ledger has the money of each order; who ordered when comes from the raw rows, those in quarantine too.
+    The ledger has the money of each order; who ordered when is exported. An order that waits in quarantine is left out.
     """
-    raw = faults.exported(ds, "orders", ["order_id", "user_id", "timestamp"]).drop_duplicates("order_id")
-    sold = truth.orders[["order_id", "leaves"]].merge(raw, on="order_id")
-    day = pd.to_datetime(sold["timestamp"], utc=True, format="ISO8601", errors="coerce")
+    loaded = ds.orders.select("order_id", "user_id", "timestamp").to_pandas()
+    sold = truth.orders[["order_id", "leaves"]].merge(loaded, on="order_id")
     created = ds.users.select("user_id", "created_at").to_pandas().set_index("user_id")["created_at"]
-    early = day < sold["user_id"].map(created) + pd.Timedelta(days=horizon)
+    early = sold["timestamp"] < sold["user_id"].map(created) + pd.Timedelta(days=horizon)
     theirs = sold[early & sold["user_id"].isin(mature["user_id"])]
     return float((1 - teacher_share) * theirs["leaves"].astype(float).sum() / len(mature))

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from knowpay import estimate
-from knowpay.collect import TooLittleData, faults
-from knowpay.people import money
+from knowpay.collect import TooLittleData
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -251,16 +250,3 @@ def booked(ds: Dataset, truth: Truth, users: pd.Index, days: int, teacher_share:
     early = rows["timestamp"] - rows["user_id"].map(created) < pd.Timedelta(days=days)
     leaves = truth.orders.set_index("order_id")["leaves"].astype(float)
     return float((1 - teacher_share) * leaves.reindex(rows.loc[early, "order_id"]).sum() / len(guests))
-
-
-def sent_twice(ds: Dataset, users: pd.Index, days: int, teacher_share: float) -> float:
-    """Return what the orders that came twice by a page reload add to the mean contribution of ``users``, yuan.
-
-    Lesson 01 hunts these orders (`faults.reloads`); counted are those within ``days`` of registering.
-    """
-    again = faults.reloads(ds).merge(faults.exported(ds, "orders", ["order_id"]))["order_id"]
-    rows = money.contributions(ds, teacher_share).select("order_id", "user_id", "timestamp", "contribution").to_pandas()
-    rows = rows[rows["order_id"].isin(again) & rows["user_id"].isin(users)]
-    created = ds.users.select("user_id", "created_at").to_pandas().set_index("user_id")["created_at"]
-    early = rows["timestamp"] - rows["user_id"].map(created) < pd.Timedelta(days=days)
-    return float(rows.loc[early, "contribution"].astype(float).sum() / len(users))

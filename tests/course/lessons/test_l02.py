@@ -152,16 +152,3 @@ def test_an_event_between_two_logins_of_another_is_found():
     assert l02.given_against_a_login(pd.DataFrame(logins + right, columns=columns)) == 0
     wrong = [("d", 2, None, "v", "interval"), ("d", 4, None, "u", "interval")]  # in u's run; where two users meet
     assert l02.given_against_a_login(pd.DataFrame(logins + wrong, columns=columns)) == 2
-
-
-def test_what_a_page_reload_adds_is_counted_of_the_users_asked_about_and_in_their_first_days(monkeypatch):
-    day = pd.Timestamp("2025-01-01", tz="UTC")
-    users = pd.DataFrame({"user_id": ["u", "v", "w"], "created_at": [day] * 3})
-    orders = {"order_id": ["1", "2", "3", "4"], "user_id": ["u", "u", "u", "w"], "contribution": [9.0, 9.0, 7.0, 5.0]}
-    orders["timestamp"] = [day.replace(day=2), day.replace(day=2), day.replace(day=20), day.replace(day=2)]
-    rows = pd.DataFrame({"source_file": "f", "source_row": range(4), "order_id": orders["order_id"]})
-    monkeypatch.setattr(l02.faults, "reloads", lambda ds: rows.loc[1:, ["source_file", "source_row"]])  # 2, 3 and 4
-    monkeypatch.setattr(l02.faults, "exported", lambda ds, table, columns: rows)
-    monkeypatch.setattr(l02.money, "contributions", lambda ds, share: ibis.memtable(pd.DataFrame(orders)))
-    ds = SimpleNamespace(users=ibis.memtable(users))
-    assert l02.sent_twice(ds, pd.Index(["u", "v"]), 10, 0.3) == pytest.approx(9 / 2)  # 3 came late, 4 is another's
