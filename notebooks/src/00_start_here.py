@@ -434,7 +434,6 @@ else:
         show.check(name, found, true[name], rival)
     show.exact("orders, counted and waiting", counted + waiting, len(truth.orders), "orders")
     value = l00.ledger_value(ds, truth, mature, teacher_share, horizon)
-    value += economics.sent_twice(ds, mature["user_id"], horizon, teacher_share)
     show.exact("value of a mature user", round(ltv.value, 2), round(value, 2), "yuan")
     show.quality("plan", l00.plan_share(truth, listed, teacher_share), 75, 100, "% of the best")
 

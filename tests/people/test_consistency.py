@@ -230,6 +230,7 @@ OWNERS = {
     "collect/privacy/permission.py",
     "collect/schema.py",
     "../knowpay_course/lessons/l01.py",  # in the truth's section: whom the trackers gave a fresh id with every event
+    "../knowpay_course/lessons/l03.py",  # in the truth's section: whose last row in the files as they came is a refusal
 }
 
 

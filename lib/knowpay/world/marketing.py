@@ -208,7 +208,8 @@ def empty_touches() -> pd.DataFrame:
     """Return the touches of a company without campaigns."""
     kinds = {"campaign": int, "user": int, "course": int, "time": float, "design": object, "stratum": object,
              "arm": np.int8, "message": bool, "propensity": float, "p_control": float, "p_message": float,
-             "p_coupon": float, "bought": bool, "delivered": bool, "ordered": float}  # fmt: skip
+             "p_coupon": float, "bought": bool, "delivered": bool, "ordered": float, "failed": int,
+             "tried": float}  # fmt: skip
     return pd.DataFrame({name: np.empty(0, dtype=kind) for name, kind in kinds.items()})
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 from knowpay import estimate
+from knowpay.analyse import economics
 from knowpay.people import money
 from knowpay.world import contribution_rate
 
@@ -99,11 +100,13 @@ def plan_share(truth: Truth, listed: pd.DataFrame, teacher_share: float) -> floa
 def ledger_value(ds: Dataset, truth: Truth, mature: pd.DataFrame, teacher_share: float, horizon: int) -> float:
     """Return the contribution per head (yuan) of the first ``horizon`` days of ``mature`` users, by the ledger.
 
-    The ledger has the money of each order; who ordered when is exported. An order that waits in quarantine is left out.
+    The ledger has the money of each order; who ordered when is exported. An order that waits in quarantine is left out,
+    one that a page reload sent twice counts twice, as in the export.
     """
     loaded = ds.orders.select("order_id", "user_id", "timestamp").to_pandas()
     sold = truth.orders[["order_id", "leaves"]].merge(loaded, on="order_id")
     created = ds.users.select("user_id", "created_at").to_pandas().set_index("user_id")["created_at"]
     early = sold["timestamp"] < sold["user_id"].map(created) + pd.Timedelta(days=horizon)
     theirs = sold[early & sold["user_id"].isin(mature["user_id"])]
-    return float((1 - teacher_share) * theirs["leaves"].astype(float).sum() / len(mature))
+    once = float((1 - teacher_share) * theirs["leaves"].astype(float).sum() / len(mature))
+    return once + economics.sent_twice(ds, mature["user_id"], horizon, teacher_share)

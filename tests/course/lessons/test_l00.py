@@ -87,11 +87,12 @@ def test_a_plan_is_measured_by_the_best_choice_of_groups(truth, listed):
     assert l00.plan_share(truth, listed.assign(planned=[False, False, True, False]), 0.0) == 0
 
 
-def test_the_ledger_knows_what_orders_left(ds, truth):
+def test_the_ledger_knows_what_orders_left(ds, truth, monkeypatch):
+    monkeypatch.setattr(l00.economics, "sent_twice", lambda ds, users, days, share: 0.25 * (set(users) == {"a", "b"}))
     raw = ds.orders.select("order_id", "total").to_pandas()
     books = SimpleNamespace(orders=pd.DataFrame({"order_id": raw["order_id"], "leaves": raw["total"] / 2}))
     mature = pd.DataFrame({"user_id": ["a", "b"]})
-    assert l00.ledger_value(ds, books, mature, teacher_share=0.5, horizon=30) == (10 + 50) / 2 / 2 / 2
+    assert l00.ledger_value(ds, books, mature, teacher_share=0.5, horizon=30) == (10 + 50) / 2 / 2 / 2 + 0.25
 
 
 def test_what_remains_is_certain_when_no_order_waits(tmp_path):

@@ -1,7 +1,8 @@
-"""Sensors (神策): one line per event, milliseconds, the business id as login_id; an internal user_id says nothing."""
+"""Sensors (神策): one line per event, milliseconds, the business id as login_id; user_id is Sensors' own number."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,23 +34,24 @@ def write(tables: dict[str, pa.Table], folder: Path) -> dict:
 
 def _events(rows: pd.DataFrame) -> Iterator[dict]:
     for row in rows.itertuples():
-        known = isinstance(row.user_id, str)
+        who = row.user_id if isinstance(row.user_id, str) else row.anonymous_id
         yield lines.present(
-            type="track", event=EVENTS[row.event], time=row.ms, distinct_id=row.user_id if known else row.anonymous_id,
-            user_id=_internal(row.number), login_id=row.user_id, anonymous_id=row.anonymous_id,
+            type="track", event=EVENTS[row.event], time=row.ms, distinct_id=who, user_id=_internal(who),
+            login_id=row.user_id, anonymous_id=row.anonymous_id,
             properties=lines.said(row, "product_id", "lesson_id", "progress", "platform", "message_id", *lines.ORDER),
             _track_id=row.number,
         )  # fmt: skip
 
 
 def _users(users: pa.Table) -> Iterator[dict]:
-    for number, row in enumerate(users.to_pylist()):
+    for row in users.to_pylist():
         user, created = row.pop("user_id"), row.pop("created_at").astimezone(s.START.tz)
         yield lines.present(
-            id=_internal(number), second_id=user, created_at=f"{created:%Y-%m-%d %H:%M:%S.%f}",
+            id=_internal(user), second_id=user, created_at=f"{created:%Y-%m-%d %H:%M:%S.%f}",
             **{USERS.get(name, name): value for name, value in row.items()},
         )  # fmt: skip
 
 
-def _internal(number: int) -> int:
-    return -(number * 7919 % 1_000_003)
+def _internal(distinct_id: str) -> int:
+    """Return the number that Sensors gives a person: the same in ``events.user_id`` and ``users.id``."""
+    return -int.from_bytes(hashlib.sha256(distinct_id.encode()).digest()[:6])
