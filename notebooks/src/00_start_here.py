@@ -210,16 +210,13 @@ show.table(per_channel.round(1), f"Value of the first {horizon} days and price o
 # ## When it pays back
 #
 # *Payback* is the day by which the contribution of an average acquired user has covered the price. Take the mature users
-# of the paid channels, payers or not, and add up day by day. (The functions of `l00` stand in
-# [lessons/l00.py](../lib/knowpay_course/lessons/l00.py).)
+# of the paid channels, payers or not, and add up day by day.
 
 # %%
-from knowpay_course.lessons import l00
-
 acquired = mature[mature["channel"].isin(priced.index)]
-curve = l00.recovered(paid, acquired["user_id"], horizon)
+curve = economics.recovered(paid, acquired["user_id"], horizon)
 price = acquired["channel"].map(channels["per_registration"]).mean()
-day = l00.payback(curve, price)
+day = economics.payback(curve, price)
 finding = (
     f"pays back on day {day}" if day else f"has returned {curve.iloc[-1] / price:.0%} of its price by day {horizon}"
 )
@@ -385,6 +382,7 @@ show.say(
 #
 # What remains of a yuan is counted once more in the simulator's own ledger, which knows no export; the error is that of the
 # few orders which the export lacks. Members differ, so the first renewal is the mean of one minus each member's own hazard.
+# (What this section alone counts stands in [lessons/l00.py](../lib/knowpay_course/lessons/l00.py).)
 
 # %%
 from knowpay.collect import faults
@@ -398,6 +396,8 @@ ended = periods[(periods["period_no"] > 0) & periods["status"].isin(["expired", 
 all_renewals = 100 * (ended["status"] == "expired").mean()
 
 # %%
+from knowpay_course.lessons import l00
+
 quiet = touches.difference(assignments[assignments["activity"] == "low"], "bought")
 gain = touches.difference(assignments, "gain")
 gap = l00.apart(gains["low"], gains["high"])

@@ -68,3 +68,21 @@ def test_what_a_page_reload_adds_is_counted_of_the_users_asked_about_and_in_thei
     ds = SimpleNamespace(users=ibis.memtable(users))
     found = economics.sent_twice(ds, pd.Index(["u", "v"]), 10, 0.3)
     assert found == pytest.approx(9 / 2)  # 3 came late, 4 is another's
+
+
+def test_recovered_and_payback_by_hand(ds):
+    paid = economics.contributions(ds, teacher_share=0.0)
+    curve = economics.recovered(paid, pd.Series(["a", "b"]), horizon=31)
+    assert curve.loc[[1, 9, 10, 30, 31]].tolist() == [5.0, 5.0, 15.0, 15.0, 35.0]
+    assert [economics.payback(curve, price) for price in (5, 15, 16, 36)] == [1, 10, 31, 0]
+
+
+def test_recovered_ends_at_the_cohort_value(ds):
+    ids = pd.Series(["a", "b"])
+    curve = economics.recovered(economics.contributions(ds, 0.0), ids, horizon=30)
+    assert curve.iloc[-1] == economics.cohort_value(ds, 0.0, horizon=30)["value"].mean()
+
+
+def test_nobody_to_average_is_an_error(ds):
+    with pytest.raises(ValueError, match="at least one user"):
+        economics.recovered(economics.contributions(ds, 0.0), pd.Series(dtype=str), 30)

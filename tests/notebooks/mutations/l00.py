@@ -43,10 +43,10 @@ MUTATIONS = [
     Mutation("swapped", TOUCHES, 'message=rows["arm"] != CONTROL,', 'message=rows["arm"] == CONTROL,', "plan", LARGE),
     Mutation(
         "period",
-        L00,
+        ECONOMICS,
         ".astype(int) + 1)",
         ".astype(int) + 2)",
-        "tests/course/lessons/test_l00.py::test_recovered_and_payback_by_hand",
+        "tests/analyse/test_economics.py::test_recovered_and_payback_by_hand",
         LARGE,
     ),
     Mutation(
