@@ -57,6 +57,33 @@ def ingest(folder: Annotated[Path, typer.Argument(help="The folder of an export 
     _loaded(knowpay.open(folder))
 
 
+@app.command("run")
+def whole_way(
+    data: Annotated[str, typer.Argument(help="The folder of an export, or what else knowpay.open takes.")],
+    out: Annotated[Path, typer.Option(help="The folder to write: report, lists, figures.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite an earlier run in that folder.")] = False,
+) -> None:
+    """Take an export the whole way: report.html to read, lists to act on, run.json to check.
+
+    Status 0: written. 1: written, but a section went wrong. 2: not written, a sentence says why. 3: the export has no
+    rows. 130: stopped; nothing is left behind.
+    """
+    from knowpay.collect import TooLittleData
+    from knowpay.run import whole
+
+    try:
+        outcome = whole.run(data, out, replace, progress=lambda what: typer.echo(f"{what} …", err=True))
+    except TooLittleData as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(3) from None
+    typer.echo(f"{outcome.folder / 'report.html'}")
+    for name, rows in outcome.files.items():
+        typer.echo(f"{outcome.folder / name}: {rows:,} rows")
+    for name, why in outcome.failed.items():
+        typer.echo(f"The section {name} went wrong: {why}")
+    raise typer.Exit(int(bool(outcome.failed)))
+
+
 @app.command()
 def replay(
     folder: Annotated[Path, typer.Argument(help="The folder of an export that was opened before.")],

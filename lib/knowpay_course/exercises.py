@@ -35,7 +35,7 @@ STUB = "answer = ...  # your code here"
 CHOICE = re.compile(r"^- \*\*([a-z])\*\* ", re.M)
 LETTER = re.compile(r"""^answer = "([a-z])"$""", re.M)
 WHY, HINT = "# why: ", "# hint: "
-MOST_HINTS = 6
+MOST_HINTS = 8
 
 
 @dataclass

@@ -69,7 +69,7 @@ show.dots(
 # %% tags=["nbval-check-output"]
 over = periods[periods["over"]]
 shown = ["user_id", "period_no", "start", "lessons_30", "silent_days", "left"]
-first_rows = over[shown].head(5)
+first_rows = over[shown].head(5).round({"silent_days": 1})
 show.table(first_rows, "Five rows: what was known, and whether she left")
 
 # %% [markdown]

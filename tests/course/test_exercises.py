@@ -173,7 +173,7 @@ def test_an_outdated_or_stray_notebook_is_named(root):
         (
             '# %% tags=["wrong"]\n# hint: The shares',
             '# %% tags=["given"]\n# hint: The shares',
-            "one solution and one to 6 wrong answers",
+            "one solution and one to 8 wrong answers",
         ),
     ],
 )

@@ -17,7 +17,10 @@ from knowpay.collect.store import Ledger, Store
 if TYPE_CHECKING:
     from ibis.expr.types import Table
 
-_NET = """total - coalesce(tax, 0) - coalesce(refund_total, 0) - coalesce(fee, 0) - coalesce(commission, 0)"""
+# What a customer paid less tax, refunds, and what app store, payment service and distributor keep; {fees} is the share
+# of orders that say nothing of it.
+_NET = """total - coalesce(tax, 0) - coalesce(refund_total, 0)
+    - coalesce(coalesce(fee, 0) + commission, fee, {fees} * total)"""
 
 
 class Report:
@@ -188,7 +191,8 @@ class Dataset:
             ]
             columns = "* EXCLUDE (_last)" + (f" REPLACE ({', '.join(money)})" if money else "")
             if table.name == "orders":
-                columns += f", CAST({_NET} AS DOUBLE) AS net_revenue"
+                net = _NET.format(fees=self.manifest["fee_share"] or 0)
+                columns += f", CAST({net} AS DOUBLE) AS net_revenue"
             rows = self._files.rows(*self._files.ledger.tables[table.name].parts.values())
             con.raw_sql(f"CREATE VIEW {table.name} AS SELECT {columns} FROM {rows}")
         for name, sql in self._aside().items():

@@ -11,6 +11,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Field,
     NonNegativeInt,
     PositiveInt,
     ValidationError,
@@ -38,6 +39,7 @@ EXAMPLE = {
     "contains_personal_data": "false",
     "lawful_basis_note": "pseudonymised before export; consent in the terms of use",
 }
+OPTIONAL = {"retention_days": "730", "teacher_share": "0.3", "fee_share": "0.006"}
 NAMES = ("manifest.yml", "manifest.yaml", "manifest.json")
 
 
@@ -55,6 +57,7 @@ def _known_zone(value: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_known_zone)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Manifest(BaseModel):
@@ -62,7 +65,9 @@ class Manifest(BaseModel):
 
     `observation_start` is inclusive, `observation_end` exclusive: `2025-12-31` means until that day is over.
     `source_format` names the tool whose files these are (`adapters.FORMATS`); days older than `lookback_days` before
-    the extraction are final; rows older than `retention_days` before it leave the house no more.
+    the extraction are final; rows older than `retention_days` before it leave the house no more. Of what customers pay,
+    `fee_share` goes to app stores and payment services where an order says neither fee nor commission; of what is left,
+    `teacher_share` goes to the teachers.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -84,6 +89,8 @@ class Manifest(BaseModel):
     source_format: str = "canonical"
     lookback_days: NonNegativeInt = 3
     retention_days: PositiveInt | None = None
+    teacher_share: Share | None = None
+    fee_share: Share | None = None
 
     @field_validator("currency")
     @classmethod
@@ -170,7 +177,8 @@ def _read(path: Path) -> Manifest:
                 parts.append(problem["msg"].removeprefix("Value error, "))
                 continue
             said = "is missing" if problem["type"] == "missing" else f"is wrong ({_said(problem)})"
-            example = f"; write for example `{field}: {EXAMPLE[field]}`" if field in EXAMPLE else ""
+            shown = (EXAMPLE | OPTIONAL).get(field)
+            example = f"; write for example `{field}: {shown}`" if shown else ""
             parts.append(f"{field} {said}{example}")
         raise ExportError(f"{path}: {'. '.join(parts)}.") from error
 

@@ -641,7 +641,8 @@ def dictionary() -> str:
         if table.name == "orders":
             lines.append(
                 "| `net_revenue` | money (2 decimals) | derived |  | "
-                "total − tax − refund_total − fee − commission; the only column called revenue in the lessons |"
+                "total − tax − refund_total − fee − commission (without the last two, the manifest's "
+                "fee_share of the total); the only column called revenue in the lessons |"
             )
     vocabulary = ", ".join(f"`{e}`" for e in EVENTS)
     return "\n".join([*lines, "", "## Event names", "", f"{vocabulary}.", ""])

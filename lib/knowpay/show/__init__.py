@@ -7,7 +7,7 @@ from knowpay.show.charts import bars, curve, dots, heat, line, panels, scatter
 from knowpay.show.checks import check, exact, quality
 from knowpay.show.figure import COLORS, HATCHES, LINES, MARKERS, figure
 from knowpay.show.recording import recording
-from knowpay.show.text import interval, label, say, table
+from knowpay.show.text import collecting, interval, label, say, table
 from knowpay.show.words import verdict, write
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "MARKERS",
     "bars",
     "check",
+    "collecting",
     "curve",
     "dots",
     "exact",

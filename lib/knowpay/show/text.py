@@ -6,6 +6,9 @@ import html
 import math
 import numbers
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from knowpay.show.recording import records
@@ -64,8 +67,24 @@ def interval(estimate: Estimate) -> str:
     return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
 
 
+_collected: ContextVar[list[dict[str, Any]] | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[list[dict[str, Any]]]:
+    """Collect what is shown in the block, as bundles of media types: `with show.collecting() as bundles: ...`."""
+    token = _collected.set([])
+    try:
+        yield _collected.get()
+    finally:
+        _collected.reset(token)
+
+
 def emit(bundle: dict[str, Any]) -> None:
-    """Show a bundle of media types in a notebook; print its text/plain anywhere else."""
+    """Show a bundle of media types in a notebook; print its text/plain anywhere else, or collect it."""
+    if (collected := _collected.get()) is not None:
+        collected.append(bundle)
+        return
     ipython = sys.modules.get("IPython")  # a kernel has imported it long ago; a plain script need not
     if ipython is not None and ipython.get_ipython() is not None:
         from IPython.display import display

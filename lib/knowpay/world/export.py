@@ -37,6 +37,7 @@ def manifest(company: Company) -> dict:
         "extracted_at": (s.END + pd.Timedelta(days=6)).isoformat(),
         "contains_personal_data": False,
         "lawful_basis_note": "Simulated people; no personal data.",
+        "teacher_share": s.TEACHER_SHARE,
     }
 
 

@@ -224,6 +224,7 @@ YEAR_CHURN = (1.60, 0.40)  # Beta of the yearly plan: 20 % renew, before any not
 EARLY = 0.1  # share of those leaving a paid membership who cancel before the last days of the period
 CHURN_LINK = 0.65  # correlation of churn with low engagement (Gaussian copula)
 
+TEACHER_SHARE = 0.30  # of what remains after tax, refunds, fees and commission; the company declares it
 MESSAGE_COST = 0.20  # yuan
 DELIVERED = 0.96
 COUPON, COUPON_CODE = 50.0, "LAMP50"  # yuan off the promoted course, and what one types in for it

@@ -28,9 +28,10 @@ ds = knowpay.open(data, seed=seed)
 periods = churn.person_periods(ds)
 
 # %% [markdown] tags=["exercise"]
-# ## Exercise 1 · How many renew a second time? (4 minutes)
+# ## Exercise 1 · The second renewal (4 minutes)
 #
-# Of the members who paid a second month, and whose second month is over: what share renewed it? Set `answer` to that share.
+# Take the months with `period_no` 2 that are over. What share of them was renewed, so that the member went on to a third month? In the
+# column `left`, 1 means *not* renewed. Set `answer` to that share, such as 0.44 or 44 %.
 
 # %% tags=["given"]
 over = periods[periods["over"]]
@@ -51,8 +52,17 @@ answer = over.loc[over["period_no"] == 2, "left"].mean()
 answer = 1 - over.loc[over["period_no"] == 1, "left"].mean()
 
 # %% tags=["wrong"]
-# hint: That is the share of **all months** renewed. The rate falls with the month, so one rate is right for none of them.
-answer = 1 - over["left"].mean()
+# hint: These are **all months from the second on**. The question asks about the second alone: `period_no == 2`.
+answer = 1 - over.loc[over["period_no"] >= 2, "left"].mean()
+
+# %% tags=["wrong"]
+# hint: You counted members who have a third month in `over`. Those whose third month is **still open** are missing there. Ask the second
+# month itself: its `left` says whether it was renewed.
+answer = (over["period_no"] == 3).sum() / (over["period_no"] == 2).sum()
+
+# %% tags=["wrong"]
+# hint: You divided by all who **began**. The question asks of those who paid a second month.
+answer = (over["period_no"] == 3).sum() / (over["period_no"] == 1).sum()
 
 # %% tags=["wrong"]
 # hint: You multiplied both renewals: that is the share of **new** members who are still there after two. The question asks of those
@@ -65,11 +75,16 @@ answer = both[0] * both[1]
 second = periods[periods["period_no"] == 2]
 answer = (second["left"] == 0).mean()
 
+# %% tags=["wrong"]
+# hint: You counted months that are **still open**, too. A second month of `periods` is over only where the column `over` says so.
+answer = (periods["period_no"] == 3).sum() / (periods["period_no"] == 2).sum()
+
 # %% [markdown] tags=["exercise"]
 # ## Exercise 2 · What is known on the morning? (10 minutes)
 #
-# How many courses had each member bought before her month began? Count it yourself for the rows of `months`, from `orders`: an order
-# counts if it is of a course, was paid, and `timestamp` lies before `start`. Set `answer` to the **sum over all rows** of `months`.
+# A row of `months` is a member and a month. How many course orders had the member paid before that month began: `timestamp` before
+# `start`? `orders` has paid course orders only, and it knows each as soon as it is paid. An order counts again in every later month of
+# its member. Set `answer` to the **sum over all rows** of `months`.
 
 # %% tags=["given"]
 from knowpay.people import money
@@ -93,25 +108,37 @@ answer = int((pairs["timestamp"] < pairs["end"]).sum())
 answer = len(months.merge(orders, on="user_id"))
 
 # %% tags=["wrong"]
-# hint: You counted each order once a member. A member with five months has five rows, and an order before all of them counts in each.
+# hint: You counted to each member's **first** month only. A member with five months has five rows, and an order before all of them
+# counts in each.
 first = months.groupby("user_id", as_index=False)["start"].min()
 pairs = first.merge(orders, on="user_id")
 answer = int((pairs["timestamp"] < pairs["start"]).sum())
 
 # %% tags=["wrong"]
-# hint: You counted rows **with** an order, not orders. A member who bought three courses counts three times.
+# hint: You counted each order **once**. Here the repetition is wanted: what was bought before May is also known in June.
 pairs = months.merge(orders, on="user_id")
-answer = pairs.loc[pairs["timestamp"] < pairs["start"], "membership_id"].nunique()
+early = pairs[pairs["timestamp"] < pairs["start"]]
+answer = len(early.drop_duplicates(["user_id", "timestamp"]))
+
+# %% tags=["wrong"]
+# hint: You left out the months that are **still open**. Whether a member renews is not known there, but what she had bought is.
+pairs = months[periods["over"]].merge(orders, on="user_id")
+answer = int((pairs["timestamp"] < pairs["start"]).sum())
+
+# %% tags=["wrong"]
+# hint: You counted months **without any order**, too: a left join gives them a row with an empty time. Ask for `timestamp < start`.
+pairs = months.merge(orders, on="user_id", how="left")
+answer = int((~(pairs["timestamp"] >= pairs["start"])).sum())
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 3 · Too good (5 minutes)
 #
-# A colleague shows a model of "members who leave this month". AUC 97 % on last month's members; the cut in time is right;
-# 40 columns come from tonight's export, among them visits of the last 7 days. The first version, six columns known on the first morning
-# of the month, had 78 %. What do you do first? Set `answer` to one letter.
+# A colleague foresees which members leave. Her model learned from older months and was tested on last month's members: AUC 97 %. It
+# reads 40 columns of tonight's export, among them the visits of the last 7 days. An earlier model read six columns, all known on the
+# first morning of the month; on the same members its AUC was 78 %. What do you do first? Set `answer` to one letter.
 #
 # - **a** Tune the model again: 40 columns may be too many.
-# - **b** Ask of each column on which day it was written for last month's members.
+# - **b** Ask of each column on which day its value was known.
 # - **c** Ask for the interval of the 97 %.
 # - **d** Start calling: at 97 % the list is nearly certain.
 # - **e** Check whether a risk of 30 % means 30 %.

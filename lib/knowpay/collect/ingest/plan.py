@@ -16,7 +16,7 @@ from knowpay.collect.schema import TABLES, Table
 
 # Fields of a manifest that no row depends on: they may change without reading the files again.
 _ABOUT = {"dataset_id", "source_system", "observation_start", "observation_end", "lawful_basis_note"}
-_ABOUT |= {"contains_personal_data", "lookback_days", "retention_days"}
+_ABOUT |= {"contains_personal_data", "lookback_days", "retention_days", "teacher_share", "fee_share"}
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def release(
 
     Purposes: "personal" and "general" for lists of people to be written to, "analysis" for rows about people (its ids
     leave as pseudonyms made with ``key``), "aggregate" for counts (needs the column ``people``: at least `SMALLEST`,
-    0, or empty where suppressed).
+    0, or empty where suppressed), "repair" for rows of the export by file and number (no column may hold an id).
 
     Raises ValueError, and writes nothing, when the table is empty, names somebody who may not be in it (see `reasons`)
     or is no user, holds rows older than the retention, a phone number or the like, an id in an aggregate, or a count
@@ -70,8 +70,10 @@ def release(
     why = reasons(ds, purpose, at)
     if table.empty:
         raise ValueError(f"{name} is empty.")
-    if purpose == "aggregate":
-        _refuse_small(table, why.index, name)
+    if purpose in ("aggregate", "repair"):
+        if purpose == "aggregate":
+            _refuse_small(table, name)
+        _refuse_ids(table, why.index, name)
     elif not set(IDS) & set(table):
         raise ValueError(f"{name} names nobody: give it a column {IDS[0]}, or release it as an aggregate.")
     for column in table.columns.intersection(IDS):
@@ -137,7 +139,7 @@ def _refuse_old(ds: Dataset, table: pd.DataFrame, name: str) -> None:
             )
 
 
-def _refuse_small(table: pd.DataFrame, users: pd.Index, name: str) -> None:
+def _refuse_small(table: pd.DataFrame, name: str) -> None:
     if "people" not in table:
         raise ValueError(f"{name} lacks the column people: how many people each row counts.")
     small = table["people"].between(1, SMALLEST - 1)
@@ -145,9 +147,12 @@ def _refuse_small(table: pd.DataFrame, users: pd.Index, name: str) -> None:
         raise ValueError(
             f"{name} counts fewer than {SMALLEST} people in {small.sum():,} rows. Suppress them (`anonymity.suppress`)."
         )
+
+
+def _refuse_ids(table: pd.DataFrame, users: pd.Index, name: str) -> None:
     for column in table.columns:
         if set(table[column].dropna().unique()) & set(users):
-            raise ValueError(f"The column {column} of {name} holds ids of users; an aggregate names nobody.")
+            raise ValueError(f"The column {column} of {name} holds ids of users; it must name nobody.")
 
 
 def _refuse_text(table: pd.DataFrame, name: str) -> None:

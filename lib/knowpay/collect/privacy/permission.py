@@ -23,6 +23,7 @@ PURPOSES = {
     "general": (*NEVER, "marketing refused"),  # a message that is the same for all
     "personal": (*NEVER, "marketing refused", "opted out of personalisation", "analysis refused"),  # an own message
     "aggregate": (),  # counts of people: nobody is in it
+    "repair": (),  # rows of the export that must be mended, by file and number: nobody is named
 }  # fmt: skip
 
 
