@@ -27,7 +27,7 @@ def test_help_imports_nothing_heavy():
 @pytest.mark.parametrize(
     ("command", "names"),
     [
-        (cli, "doctor ingest replay subject purge data"),
+        (cli, "doctor ingest run replay subject purge data"),
         (course, "course notebooks exercises book world bench calibrate power replicate"),
     ],
 )

@@ -30,7 +30,6 @@ seed: int = 0
 # %% tags=["given"]
 import knowpay
 from knowpay.analyse import economics
-from knowpay_course.lessons import l00
 
 ds = knowpay.open(data, seed=seed)
 cost = economics.acquisition(ds)["per_registration"]["wechat_official"]
@@ -39,18 +38,18 @@ paid = economics.contributions(ds, teacher_share=0.3)  # user_id, channel, day (
 
 
 # %% tags=["solution"]
-answer = l00.payback(l00.recovered(paid, mature["user_id"], 180), cost)
+answer = economics.payback(economics.recovered(paid, mature["user_id"], 180), cost)
 
 # %% tags=["wrong"]
 # hint: You set the money of everybody on the channel against the cost of the watched users. Keep both sides to the same people.
 everybody = paid.loc[paid["channel"] == "wechat_official", "user_id"].unique()
-money = l00.recovered(paid, everybody, 180) * len(everybody)
-answer = l00.payback(money / len(mature), cost)
+money = economics.recovered(paid, everybody, 180) * len(everybody)
+answer = economics.payback(money / len(mature), cost)
 
 # %% tags=["wrong"]
 # hint: You charged the cost of a registration for payers only. The others were paid for too.
 payers = mature.loc[mature["value"] > 0, "user_id"]
-answer = l00.payback(l00.recovered(paid, payers, 180), cost)
+answer = economics.payback(economics.recovered(paid, payers, 180), cost)
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 2 · One number for the board (5 minutes)

@@ -76,8 +76,8 @@ second = periods[periods["period_no"] == 2]
 answer = (second["left"] == 0).mean()
 
 # %% tags=["wrong"]
-# hint: You counted months that are **still open**, too. A second month of `periods` is over only where the column `over` says so.
-answer = (periods["period_no"] == 3).sum() / (periods["period_no"] == 2).sum()
+# hint: That is the share of members who **came to** a second month. The question asks how many of them renewed it.
+answer = (over["period_no"] == 2).sum() / (over["period_no"] == 1).sum()
 
 # %% [markdown] tags=["exercise"]
 # ## Exercise 2 · What is known on the morning? (10 minutes)
