@@ -88,7 +88,7 @@ def by_product(ds: Dataset, orders: pd.DataFrame) -> pd.DataFrame:
     items["part"] = np.where(whole > 0, worth / whole.where(whole > 0, 1), equal)
     kinds = ds.courses.select("product_id", "product_type").to_pandas().set_index("product_id")["product_type"]
     lines = orders.drop(columns="product_id").merge(items, on="order_id", how="left").fillna({"part": 1.0})
-    kind = lines["product_id"].map(kinds).fillna(say("money.unknown"))
+    kind = lines["product_id"].map(kinds).astype(object).fillna(say("money.unknown"))
     sums = lines.select_dtypes("number").mul(lines["part"], axis=0).groupby(kind).sum()
     counts = lines.groupby(kind)["order_id"].nunique().rename("orders")
     return pd.concat([counts, sums.drop(columns="quantity")], axis=1).sort_values("paid", ascending=False)

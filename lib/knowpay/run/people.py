@@ -49,7 +49,7 @@ def people(ds: Dataset) -> Section:
         show.table(suppress(named).rename_axis(say("people.by_value")), say("people.counts"))
         if table["kind"].nunique() > 1:
             show.table(_kinds_table(table), say("people.kinds", n=table["kind"].nunique() - ("" in set(table["kind"]))))
-    section.facts = _facts(table, counts, unit)
+    section.facts = _facts(table, suppress(counts).astype(float), unit)
     _decide(section, table, unit)
     section.lists = {"segments": ("personal", segments(ds, table, unit))}
     return section
@@ -71,16 +71,28 @@ def groups(ds: Dataset) -> pd.DataFrame:
     )
     bought = bought.to_pandas().set_index("user_id")
     table = may.join(bought, on="user_id").fillna({"orders": 0, "paid": 0.0}).astype({"orders": int})
-    times = [pd.to_datetime(one, utc=True) for one in (may["user_id"].map(seen), table["ordered"])]
-    last = pd.concat(times, axis=1).max(axis=1).fillna(table["created_at"])
+    moments = {
+        "seen": seen.reindex(may["user_id"]).set_axis(may.index),
+        "ordered": table["ordered"],
+        "created": table["created_at"],
+    }
+    times = pd.DataFrame({name: column.astype("datetime64[us, UTC]") for name, column in moments.items()})
+    last = times[["seen", "ordered"]].max(axis=1).fillna(times["created"])
     silent = ((ds.observation_end - last) / pd.Timedelta(days=1)).clip(lower=0)
     payers = table["paid"] > 0
-    line = table.loc[payers, "paid"].quantile(1 - BEST) if payers.any() else np.inf
-    value = np.where(~payers, "never", np.where(table["paid"] > line, "best", "paid"))
+    best = _best(table.loc[payers, "paid"]).reindex(table.index, fill_value=False)
+    value = np.where(~payers, "never", np.where(best, "best", "paid"))
     activity = pd.cut(silent, [-1, RECENT_DAYS, GONE_DAYS, np.inf], labels=list(ACTIVITY))
     return table.assign(last=last, silent=silent, value=pd.Categorical(value, VALUE), activity=activity)[
         ["user_id", "orders", "paid", "last", "silent", "value", "activity"]
     ]
+
+
+def _best(paid: pd.Series) -> pd.Series:
+    """Which payers are of the fifth who paid most, with those who paid as much as its last one unless they are many."""
+    line = paid.quantile(1 - BEST)
+    best = paid >= line
+    return best if best.mean() <= 2 * BEST else paid > line
 
 
 def kinds(ds: Dataset, users: pd.Series) -> tuple[pd.Series, str]:
@@ -139,10 +151,11 @@ def _kinds_table(table: pd.DataFrame) -> pd.DataFrame:
     return suppress(known.groupby(["kind", payer]).size().unstack(fill_value=0)).rename_axis(say("people.kind"))
 
 
-def _facts(table: pd.DataFrame, counts: pd.DataFrame, unit: str) -> list[Fact]:
+def _facts(table: pd.DataFrame, known: pd.DataFrame, unit: str) -> list[Fact]:
+    """``known`` are the counts without those that are too small to tell: NaN."""
     best = table[table["value"] == "best"]
     found = [
-        Fact(f"people: {v}, {a}", int(counts.loc[v, a]), "people", say("people.rule")) for v in VALUE for a in ACTIVITY
+        Fact(f"people: {v}, {a}", float(known.loc[v, a]), "people", say("people.rule")) for v in VALUE for a in ACTIVITY
     ]
     if len(best) >= FEW:
         found.append(

@@ -69,4 +69,5 @@ def _section(one: Section) -> dict[str, Any]:
 
 def _figure(fact: Fact) -> dict[str, Any]:
     value = dataclasses.asdict(fact.value) if isinstance(fact.value, Estimate) else {"value": fact.value}
+    value = {key: None if isinstance(one, float) and one != one else one for key, one in value.items() if key != "unit"}
     return {"name": fact.name, **value, "unit": fact.unit, "rule": fact.rule}

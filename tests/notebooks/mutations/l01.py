@@ -41,7 +41,13 @@ MUTATIONS = [
     ),
     # One decimal place too few when fen are made yuan.
     Mutation("period", FAULTS, "{True: 100, False: 1}", "{True: 10, False: 1}", MONEY),
-    Mutation("window", "lib/knowpay/collect/sessions.py", "GAP_SECONDS = 1_800", "GAP_SECONDS = 3_600", "sessions"),
+    Mutation(
+        "window",
+        "lib/knowpay/collect/sessions.py",
+        "GAP_SECONDS = 1_800",
+        "GAP_SECONDS = 3_600",
+        "tests/collect/test_sessions.py::test_half_an_hour_is_the_same_visit_and_a_moment_more_is_the_next",
+    ),
     # The first arrival is called the copy.
     Mutation(
         "order",

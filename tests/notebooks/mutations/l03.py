@@ -30,11 +30,11 @@ MUTATIONS = [
         "people who denied analysis in the table",
         LARGE,
     ),
-    Mutation(  # one filter for the gate
+    Mutation(  # one filter for the gate: the consent to marketing answers every question
         "baseline",
-        "lesson",
-        'found[found.index.isin(tests - flagged)] = "test account"',
-        'found[:] = np.where(found.index.isin(listed), "", "marketing refused")',
+        "lib/knowpay/collect/privacy/permission.py",
+        '"analysis": (*NEVER, "analysis refused"),',
+        '"analysis": (*NEVER, "marketing refused"),',
         "people who denied analysis and are let in",
         LARGE,
     ),

@@ -83,7 +83,7 @@ MUTATIONS = [
         PROFILES,
         "enough = value[:-1] >= value[1:] - error[1:]",
         "enough = value[:-1] >= value[1:]",
-        "number of groups",
+        "tests/analyse/test_profiles.py::test_choose_by_hand",
         COMPANY,
     ),
     Mutation(  # memberships are no course pages
