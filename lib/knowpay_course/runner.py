@@ -28,6 +28,7 @@ from knowpay_course.lesson import Lesson, lessons
 from knowpay_course.notebooks import read_source, write
 
 if TYPE_CHECKING:
+    from knowpay.collect.dataset import Dataset
     from rich.console import Console
 
 LIBRARY = Path(knowpay.__file__).parent
@@ -70,7 +71,7 @@ def course(
 
     company = dict(company or {})
     started = time.monotonic()
-    knowpay.open(data, seed=seed, **company)
+    ds = knowpay.open(data, seed=seed, **company)
     said = ", ".join([data, *(f"{knob} {value:g}" for knob, value in company.items())])
     state.note("data", name=said, seed=seed, seconds=round(time.monotonic() - started, 1))
     console.print(f"{said}, seed {seed}: ready in {state.data['data']['seconds']:.1f} s", markup=False)
@@ -125,6 +126,7 @@ def course(
             )
         else:
             _book(build, state, root, digests, console)
+        _report(ds, build, state, everything, common, console)
     finally:  # a book that does not render takes nothing away from what the lessons found
         console.print(scorecard.terminal(checks, tried))
     return 3 if any(ended(lesson, "too little") for lesson in chosen) else 0
@@ -252,6 +254,22 @@ def _failure(task: Task) -> str:
         f"{sentence} `knowpay doctor` checks the environment; `knowpay-course course` runs it again and keeps the "
         "others."
     )
+
+
+def _report(ds: Dataset, build: Path, state: _State, everything: list[Lesson], current: str, console: Console) -> None:
+    """Take the data the whole way, as a founder would: `knowpay run`."""
+    from knowpay.run import whole
+
+    out = build / "report"
+    if state.data.get("report", {}).get("digest") != current or not (out / "report.html").exists():
+        started = time.monotonic()
+        links = {lesson.number: os.path.relpath(lesson.notebook, out) for lesson in everything}
+        outcome = whole.run(ds, out, replace=True, links=links)
+        state.note("report", seconds=round(time.monotonic() - started, 1), digest=current)
+        console.print(f"report: written in {state.data['report']['seconds']:.1f} s", markup=False)
+        for name, why in outcome.failed.items():
+            console.print(f"The section {name} of the report went wrong: {why}", markup=False, soft_wrap=True)
+    console.print(f"What the records say, as decisions: {out / 'report.html'}", markup=False, soft_wrap=True)
 
 
 def _book(build: Path, state: _State, root: Path, digests: dict[str, str], console: Console) -> None:

@@ -330,23 +330,24 @@ print("the same bytes when the folder is read from scratch:", again[0] == again[
 # count as a visit.
 #
 # `session_numbers` sorts by time, then by the person and the place in time packed into one 64-bit number: two sorts of plain
-# numbers. Then the same with pandas' `groupby().diff()`, to be sure.
+# numbers. Then the same with pandas' `groupby().diff()`, to be sure. (The functions of `l01` stand in
+# [lessons/l01.py](../lib/knowpay_course/lessons/l01.py).)
 
 # %%
 import time
 
 from knowpay.collect import compact, sessions
+from knowpay_course.lessons import l01
 
 arrived = faults.arrivals(ds)
 bot_devices = set(arrived.loc[faults.bots(arrived).index, "anonymous_id"])
 people = compact.frame([ds.events.select("user_id", "anonymous_id", "timestamp")])  # a text that repeats is held once
-people = people[~people["anonymous_id"].isin(bot_devices)]
 once = ~people["anonymous_id"].duplicated(keep=False) & people["user_id"].isna()
-people = people[~once]
+people = people[~once & ~people["anonymous_id"].isin(bot_devices)]
+denied = ds.users.filter(ds.users.consent_analytics == "denied").user_id.to_pandas()
 
 # %%
-person = pd.factorize(sessions.people(people["user_id"], people["anonymous_id"]))[0]
-moments = people["timestamp"].astype("int64").to_numpy()
+person, moments = l01.followed(people, denied)  # codes of people, microseconds
 clock = time.perf_counter()
 numbers = sessions.session_numbers(person, moments)
 ours = time.perf_counter() - clock
@@ -357,15 +358,12 @@ by_pandas = int((gaps.isna() | (gaps > 1_800_000_000)).sum())
 theirs = time.perf_counter() - clock
 
 # %% [markdown]
-# How many sessions did everybody have, those who denied analytics too? Nothing follows them. Suppose that they come as
-# often as the others: then those seen are a sample of all users, and the estimate has the error of a sample. (The
-# functions of `l01` stand in [lessons/l01.py](../lib/knowpay_course/lessons/l01.py).)
+# How many sessions did everybody have, those who denied analytics too? Nothing follows them, or no longer: who took the
+# consent back is left out above as a whole. Suppose that they come as often as the others: then those seen are a sample
+# of all users, and the estimate has the error of a sample.
 
 # %%
-from knowpay_course.lessons import l01
-
-denied = (ds.users.consent_analytics == "denied").fill_null(False).sum().to_pandas()
-all_sessions = l01.sessions_of_all(person, numbers, ds.users.count().to_pandas(), denied)
+all_sessions = l01.sessions_of_all(person, numbers, ds.users.count().to_pandas(), len(denied))
 
 # %% tags=["nbval-check-output"]
 del person, moments, frame, gaps  # four times all events

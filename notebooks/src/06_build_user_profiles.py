@@ -384,11 +384,12 @@ if truth is not None:
     planted = truth.users.set_index("user_id")["segment"].astype(str).loc[features.index]
     told = adjusted_rand_score(planted, cross_val_predict(NearestCentroid(), x, planted, cv=5))
     agree = adjusted_rand_score(planted, labels)
-    show.exact("number of groups", k_found, len(set(planted)), "groups")
+    kinds = len(set(planted))
+    show.quality("number of groups", k_found, kinds - 0.5, kinds + 0.5, "groups")
     show.exact("number of groups in noise", k_noise, 1, "groups")
     show.quality("agreement with the planted groups (ARI)", agree, 0.85 * told, 1)
     named = l06.named_alike(names, labels, truth)
-    show.exact("profiles with the two favourites of a planted group", named, len(set(planted)))
+    show.quality("profiles with the two favourites of a planted group", named, kinds - 0.5, kinds + 0.5)
 
 # %% tags=["remove-input"]
 if truth is not None:

@@ -232,6 +232,16 @@ def test_a_single_wrong_order_waits_alone(store):
     assert loaded(ds)["orders.csv"] == 47 and ds.report.notes == []
 
 
+def test_a_deep_discount_hides_no_unit(store):
+    """790 fen of 5,790: the total is 13.6 times the list price, the amount before the discount 100 times."""
+    table = orders(24)
+    wrong = {"subtotal": LIST[1] * 100, "discount": LIST[1] * 90, "total": LIST[1] * 10, "refund_total": 0}
+    table.loc[1, list(wrong)] = list(wrong.values())
+    ds = store({"courses": catalogue(), "orders": table})
+    waiting = ds.quarantine.to_pandas()
+    assert waiting["rule"].tolist() == ["money_unit"] and waiting["source_row"].tolist() == [2]
+
+
 def test_mended_and_replayed_nothing_keeps_the_old_unit(store, tmp_path):
     write_manifest(tmp_path / "export" / "shop")
     ds = store({"courses": catalogue(), "shop/orders": orders(unit=100)})

@@ -21,7 +21,7 @@ BROKEN = '# %%\nraise ValueError("the column price is missing\\nsee the manifest
 
 @pytest.fixture
 def opened(monkeypatch, tmp_path):
-    """The door as far as the runner sees it, and a book that is quick to render; both tell what was asked of them."""
+    """The door as far as the runner sees it, a book and a report that are quick to make; they tell what was asked."""
     asked = []
     monkeypatch.setattr(runner, "LIBRARY", tmp_path / "no library")  # someone may be editing the real one
     monkeypatch.setattr(knowpay, "open", lambda data, seed=0, **company: asked.append((data, seed, *company.items())))
@@ -32,7 +32,13 @@ def opened(monkeypatch, tmp_path):
         (out / "index.html").write_text("book")
         return out / "index.html"
 
+    def report(ds, out, replace, links):
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "report.html").write_text(str(links))
+        return types.SimpleNamespace(failed={})
+
     monkeypatch.setattr("knowpay_course.book.render.build", render)
+    monkeypatch.setattr("knowpay.run.whole.run", report)
     return asked
 
 

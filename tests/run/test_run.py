@@ -122,7 +122,7 @@ AWKWARD = {
     "orders only": ({"users": None, "events": None, "courses": None, "market": None}, {}, "said said said",
                     "own_spend"),
     "events only": ({"orders": None, "market": None, "courses": None}, {}, "said nothing said", "table orders"),
-    "no catalogue": ({"courses": None}, {}, "said said said", "course page"),
+    "no catalogue": ({"courses": None}, {}, "said said said", "have a list price"),
     "one month": ({}, {"observation_start": "2025-12-01"}, "said said said", "watched for 30 days"),
     "no people": ({"users": [{"user_id": "u1", "is_staff": True}], "events": None, "orders": None}, {},
                   "said nothing nothing", "nobody in these data"),

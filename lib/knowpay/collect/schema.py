@@ -410,12 +410,14 @@ _TABLES = (
                 "refund_total > total",
                 "The refund {value} is more than the customer paid. Send the refunds of this order only.",
             ),
-            # A unit error multiplies by 100. A deep discount that the order itself explains is none.
+            # A unit error multiplies by 100, the amount before the discount too. A deep discount that the order itself
+            # explains is none.
             Rule(
                 "money_unit",
                 "total",
                 # the list makes one column of what is looked up three times otherwise
-                f"""total > 0 AND list_transform([{LISTED["orders"]}], lambda listed: total >= 20 * listed
+                f"""total > 0 AND list_transform([{LISTED["orders"]}], lambda listed:
+                    greatest(total, coalesce(subtotal, 0), total + coalesce(discount, 0)) >= 20 * listed
                     OR total <= 0.05 * listed AND NOT coalesce((total + discount) / listed BETWEEN 0.8 AND 1.25, false)
                     )[1]""",
                 _OFF,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from knowpay.collect import TooLittleData
+from knowpay.collect.dataset import Dataset
 from knowpay.collect.door import open_data
 from knowpay.collect.privacy import gate
 from knowpay.collect.privacy.permission import reasons
@@ -17,9 +17,6 @@ from knowpay.run.folder import RECORD, written
 from knowpay.run.money import money
 from knowpay.run.people import people
 from knowpay.run.section import CannotSay, Section, say
-
-if TYPE_CHECKING:
-    from knowpay.collect.dataset import Dataset
 
 SECTIONS: dict[str, Callable[[Dataset], Section]] = {"fit": fit, "money": money, "people": people}
 
@@ -34,7 +31,7 @@ class Outcome:
 
 
 def run(
-    data: str | Path,
+    data: str | Path | Dataset,
     out: str | Path,
     replace: bool = False,
     links: dict[str, str] | None = None,
@@ -42,16 +39,16 @@ def run(
 ) -> Outcome:
     """Take an export the whole way and write ``report.html``, lists, and ``run.json`` into the folder ``out``.
 
-    ``data`` is what `knowpay.open` takes. ``replace`` overwrites an earlier run there. ``links`` are addresses of
-    lessons by number, where the course is beside the report. ``progress`` is told what is being done. A section that
-    goes wrong says so in the report, and the others go on. The same files give the same bytes.
+    ``data`` is what `knowpay.open` takes, or what it returned. ``replace`` overwrites an earlier run there. ``links``
+    are addresses of lessons by number, where the course is beside the report. ``progress`` is told what is being done.
+    A section that goes wrong says so in the report, and the others go on. The same files give the same bytes.
 
     Raises TooLittleData when not a single row came, ExportError as `knowpay.open` and `folder.written` do.
     """
-    source = Path(data).expanduser().resolve() if Path(data).expanduser().is_dir() else None
-    with written(Path(out), source, replace) as folder:
+    place = data.source if isinstance(data, Dataset) else Path(data).expanduser()
+    with written(Path(out), place.resolve() if place.is_dir() else None, replace) as folder:
         progress("Reading the export")
-        ds = open_data(data)
+        ds = data if isinstance(data, Dataset) else open_data(data)
         if not ds.report.rows["rows_in"].sum():
             raise TooLittleData(f"{ds.name} has no rows: add the tables users, orders and events to the export.")
         sections = []

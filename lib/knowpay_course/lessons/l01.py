@@ -8,12 +8,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 from knowpay import estimate
+from knowpay.collect import sessions
 
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset, Truth
     from knowpay.estimate import Estimate
 
 SURE = ("duplicate", "fen", "reloaded_order")  # faults that leave a mark which a rule reads exactly
+
+
+def followed(people: pd.DataFrame, denied: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return the person of each event, as a code, and its microseconds, without the events of those who ``denied``.
+
+    ``people`` are events: ``user_id, anonymous_id, timestamp``. Who took the consent back was followed until then; half
+    a person would count as one who comes seldom, or as none at all.
+    """
+    who = sessions.people(people["user_id"], people["anonymous_id"])
+    kept = ~who.isin(set(denied)).to_numpy()
+    return pd.factorize(who[kept])[0], people["timestamp"].astype("int64").to_numpy()[kept]
 
 
 def sessions_of_all(person: np.ndarray, numbers: np.ndarray, users: int, denied: int) -> Estimate:
