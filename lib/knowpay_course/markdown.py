@@ -7,7 +7,10 @@ from pathlib import Path
 
 from knowpay_course import CourseError
 
-MARKS = "<!-- {}:begin -->", "<!-- {}:end -->"  # around the tables of README.md (lessons, bench, world), book/scale.md
+MARKS = (
+    "<!-- {}:begin -->",
+    "<!-- {}:end -->",
+)  # around the tables of README.md (lessons, bench, run, world), book/scale.md
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]], align: str) -> str:
