@@ -68,6 +68,7 @@ def test_money_by_hand(tmp_path):
     assert figure(tmp_path / "out", "money", "contribution")["value"] == pytest.approx(left)
     assert figure(tmp_path / "out", "money", "customers who paid")["value"] == pytest.approx(20 / 60)
     assert figure(tmp_path / "out", "money", "price of a registration, paid_search")["value"] == 30
+    assert figure(tmp_path / "out", "money", "day of payback, paid_search")["value"] == 101  # paid 100 days after
     assert "cannot" not in money and "paid_search" in money["do"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,7 +35,14 @@ def money(ds: Dataset) -> Section:
     left = "net" if lacks else "contribution"
     orders = orders.assign(paid=orders["total"], **{left: orders["net_revenue"] if lacks else orders["contribution"]})
     months, products = by_month(ds, orders)[["paid", left]], by_product(ds, orders)[["orders", "paid", left]]
+    horizon, bought = watched(ds)
     channels = by_channel(ds, orders, left)
+    if bought:
+        days = {
+            name: show.write(one.day) if one.day else say("money.not_within", days=horizon)
+            for name, one in bought.items()
+        }
+        channels["payback"] = channels.index.map(days).fillna("–")
     section.cannot = [say("money.undeclared", what=" ".join(lacks))] if lacks else []
     section.facts = facts(ds, orders, left, unit)
     with section.showing():
@@ -46,7 +54,7 @@ def money(ds: Dataset) -> Section:
             renamed(products, "money.columns").round(2).rename_axis(say("money.product")),
             say("money.products", unit=unit),
         )
-    _decide(section, ds, left, unit)
+    _decide(section, ds, horizon, bought, left)
     return section
 
 
@@ -120,19 +128,40 @@ def has_spend(ds: Dataset) -> bool:
     return bool(market.filter((market.method == "own_spend") & (market.metric == "spend")).count().to_pandas())
 
 
-def returned(ds: Dataset, horizon: int) -> dict[str, tuple[float, Estimate]]:
-    """Return for each bought channel: the price of a registration, and what one leaves within ``horizon`` days.
+@dataclass(frozen=True)
+class Bought:
+    """A channel that costs money: the price of a registration, what one leaves within the horizon, the day of payback.
 
-    Of people who were watched so long. A channel with fewer than `FEW` of them, or without spend, is left out.
+    The day is 0 when the price is not paid back within the horizon.
     """
-    bought = economics.acquisition(ds)
-    value = economics.cohort_value(ds, ds.manifest["teacher_share"] or 0.0, horizon)
+
+    price: float
+    value: Estimate
+    day: int
+
+
+def returned(ds: Dataset, horizon: int) -> dict[str, Bought]:
+    """Return the bought channels by name, judged by people who were watched for ``horizon`` days.
+
+    A channel with fewer than `FEW` of them, or without spend, is left out.
+    """
+    share, priced = ds.manifest["teacher_share"] or 0.0, economics.acquisition(ds)
+    value, paid = economics.cohort_value(ds, share, horizon), economics.contributions(ds, share)
     found = {}
-    for channel, price in bought.loc[bought["spend"] > 0, "per_registration"].items():
-        theirs = value.loc[value["channel"] == channel, "value"]
+    for channel, price in priced.loc[priced["spend"] > 0, "per_registration"].items():
+        theirs = value[value["channel"] == channel]
         if len(theirs) >= FEW:
-            found[str(channel)] = (float(price), estimate.mean(theirs, unit=currency(ds)))
+            day = economics.payback(economics.recovered(paid, theirs["user_id"], horizon), price)
+            found[str(channel)] = Bought(float(price), estimate.mean(theirs["value"], unit=currency(ds)), day)
     return found
+
+
+def watched(ds: Dataset) -> tuple[int, dict[str, Bought]]:
+    """Return `returned` with the longest of `HORIZONS` for which there is a channel, and that horizon."""
+    for horizon in HORIZONS if has_spend(ds) else ():
+        if found := returned(ds, horizon):
+            return horizon, found
+    return HORIZONS[-1], {}
 
 
 def facts(ds: Dataset, orders: pd.DataFrame, left: str, unit: str) -> list[Fact]:
@@ -148,33 +177,31 @@ def facts(ds: Dataset, orders: pd.DataFrame, left: str, unit: str) -> list[Fact]
     ]
 
 
-def _decide(section: Section, ds: Dataset, left: str, unit: str) -> None:
+def _decide(section: Section, ds: Dataset, horizon: int, found: dict[str, Bought], left: str) -> None:
     """Fill in the three lines: which bought channel costs more than its people leave."""
+    unit = currency(ds)
     each = next(fact.value for fact in section.facts if fact.name == f"{left} of a paying customer")
     section.sure = say("money.sure", each=show.write(each))
-    found, horizon = {}, HORIZONS[-1]
-    spend = has_spend(ds)
-    for horizon in HORIZONS if spend else ():
-        if found := returned(ds, horizon):
-            break
     if not found:
-        section.cannot.append(say("money.too_young" if spend else "money.no_spend", few=FEW, days=HORIZONS[-1]))
+        lack = "money.too_young" if has_spend(ds) else "money.no_spend"
+        section.cannot.append(say(lack, few=FEW, days=horizon))
         section.do, section.expect, section.change = (
             say(f"money.{line}_unpriced") for line in ("do", "expect", "change")
         )
         return
-    losing = {name: one for name, one in found.items() if one[1].high < one[0]}
-    worst = min(losing or found, key=lambda name: found[name][1].value - found[name][0])
-    price, value = found[worst]
-    words = {"channel": worst, "price": show.write(price, unit), "value": show.write(value), "days": horizon}
+    losing = {name: one for name, one in found.items() if one.value.high < one.price}
+    name, worst = min((losing or found).items(), key=lambda pair: pair[1].value.value - pair[1].price)
+    words = {"channel": name, "price": show.write(worst.price, unit), "value": show.write(worst.value), "days": horizon}
     months = (ds.observation_end - ds.observation_start).days / 30.4
-    monthly = economics.acquisition(ds).loc[worst, "registrations"] / months
-    saved = estimate.from_error((price - value.value) * monthly, value.error * monthly, unit)
-    kind = "losing" if losing else "clear" if all(v.low > p for p, v in found.values()) else "unclear"
+    monthly = economics.acquisition(ds).loc[name, "registrations"] / months
+    saved = estimate.from_error((worst.price - worst.value.value) * monthly, worst.value.error * monthly, unit)
+    kind = "losing" if losing else "clear" if all(one.value.low > one.price for one in found.values()) else "unclear"
     section.do = say(f"money.do_{kind}", **words)
     section.expect = say(f"money.expect_{kind}", saved=show.write(saved), **words)
-    section.change = say(f"money.change_{kind}", limit=show.write(value.high, unit), **words)
-    rule = say("money.rule_back", days=horizon)
-    for name, (price, value) in found.items():
-        section.facts += [Fact(f"price of a registration, {name}", price, unit, say("money.rule_price")),
-                          Fact(f"{left} of a registration, {name}", value, unit, rule)]  # fmt: skip
+    section.change = say(f"money.change_{kind}", limit=show.write(worst.value.high, unit), **words)
+    for name, one in found.items():
+        section.facts += [
+            Fact(f"price of a registration, {name}", one.price, unit, say("money.rule_price")),
+            Fact(f"{left} of a registration, {name}", one.value, unit, say("money.rule_back", days=horizon)),
+            Fact(f"day of payback, {name}", one.day, "days", say("money.rule_day", days=horizon)),
+        ]
