@@ -30,17 +30,32 @@ def _arrivals(events: pd.DataFrame) -> pd.DataFrame:
     return events.assign(arrived=events["timestamp"].where(~late, events["received_at"]))
 
 
-def recount(ds: Dataset, periods: pd.DataFrame) -> pd.DataFrame:
+def without_note(ds: Dataset, periods: pd.DataFrame) -> np.ndarray:
+    """Weights of months that make them months without the note against leaving, which went to half of those listed.
+
+    A month with a note counts 0, one drawn for no note counts also for those (1 / its propensity), any other 1.
+    """
+    drawn = ds.touches.filter(ds.touches.experiment_id == "note")
+    drawn = drawn.select("user_id", "assigned_at", "variation_id", "propensity").to_pandas()
+    pairs = periods[["membership_id", "user_id", "start", "end"]].merge(drawn, on="user_id")
+    pairs = pairs[(pairs["assigned_at"] >= pairs["start"]) & (pairs["assigned_at"] < pairs["end"])]
+    counts = (pairs["variation_id"] == "control") / pairs["propensity"].astype(float)
+    counts = counts.groupby(pairs["membership_id"]).first()
+    return periods["membership_id"].map(counts).astype(float).fillna(1.0).to_numpy()
+
+
+def recount(ds: Dataset, periods: pd.DataFrame, at: str = "start") -> pd.DataFrame:
     """Count facts and answers of `churn.person_periods` again, by plain pandas from the raw tables.
 
-    One row for each ``membership_id``, in the order of ``periods``: ``lessons_30``, ``silent_days``, ``left`` as there,
-    and ``first_year``: 1 when the member left in one of her first twelve months, and had not left before.
+    One row for each ``membership_id``, in the order of ``periods``: ``lessons_30``, ``silent_days`` as known at the
+    moment ``at`` of the month ("start", "end"), ``left`` as there, ``before``: months paid before, and ``first_year``:
+    1 when the member left in one of her first twelve months, and had not left before.
     """
     who, day = periods["user_id"].unique().tolist(), pd.Timedelta(days=1)
     events = ds.events.filter(ds.events.user_id.isin(who)).select("user_id", "event", "timestamp", "received_at")
     asked = periods[["membership_id", "user_id", "start", "end"]]
-    known = asked.merge(_arrivals(events.to_pandas()), on="user_id").query("arrived < start")
-    known = known.assign(ago=(known["start"] - known["timestamp"]) / day)
+    known = asked.merge(_arrivals(events.to_pandas()), on="user_id").query(f"arrived < {at}")
+    known = known.assign(ago=(known[at] - known["timestamp"]) / day)
     recent = known[(known["event"] == "lesson_completed") & (known["ago"] <= 30)]
     paid = ds.memberships.filter(ds.memberships.interval == "month", ds.memberships.period_no >= 1)
     begun = paid.select("user_id", begun="current_period_start").to_pandas()
@@ -48,7 +63,7 @@ def recount(ds: Dataset, periods: pd.DataFrame) -> pd.DataFrame:
     renewed = pairs[(pairs["begun"] > pairs["start"]) & (pairs["begun"] <= pairs["end"] + 7 * day)]
     rows = periods.set_index("membership_id")
     created = ds.users.select("user_id", "created_at").to_pandas().drop_duplicates("user_id").set_index("user_id")
-    since = (rows["start"] - rows["user_id"].map(created["created_at"])) / day  # for somebody without an event
+    since = (rows[at] - rows["user_id"].map(created["created_at"])) / day  # for somebody without an event
     silent = known.groupby("membership_id")["ago"].min().reindex(rows.index).fillna(since)
     gone = pd.Series(~rows.index.isin(renewed["membership_id"]), rows.index).astype(float)
     gone = gone.where(rows["end"] + 7 * day <= ds.observation_end)
@@ -58,6 +73,7 @@ def recount(ds: Dataset, periods: pd.DataFrame) -> pd.DataFrame:
             "lessons_30": recent.groupby("membership_id").size().reindex(rows.index, fill_value=0),
             "silent_days": silent.clip(upper=180),
             "left": gone,
+            "before": before,
             "first_year": gone.where(before < 12, 0.0),
         }
     )
