@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from knowpay import estimate
 
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
+    from knowpay.estimate import Estimate
     from sklearn.pipeline import Pipeline
 
 NUMBERS = (
@@ -44,12 +46,50 @@ def without_note(ds: Dataset, periods: pd.DataFrame) -> np.ndarray:
     return periods["membership_id"].map(counts).astype(float).fillna(1.0).to_numpy()
 
 
-def recount(ds: Dataset, periods: pd.DataFrame, at: str = "start") -> pd.DataFrame:
+def mean_forecast(draws: np.ndarray, spread: np.ndarray, rows: pd.DataFrame) -> Estimate:
+    """Mean over ``rows`` of a forecast of each: that itself and then draws of it, (1 + draws, rows). Of no row nan.
+
+    Its error joins that of the draws and of the members themselves, whose own rates or stakes lie ``spread``, (rows,),
+    apart; the rows of one ``user_id`` share hers.
+    """
+    if not len(rows):
+        return estimate.from_error(np.nan, np.nan)
+    means, hers = draws.mean(axis=1), pd.Series(spread).groupby(rows["user_id"].to_numpy()).sum()
+    members = np.sqrt((hers**2).sum()) / len(rows)
+    return estimate.from_error(means[0], float(np.hypot(means[1:].std(), members)))
+
+
+def break_even(cost: float, stake: Estimate) -> Estimate:
+    """Return the save rate at which calls bring what they cost, when each has this ``stake`` (delta method)."""
+    rate = cost / stake.value
+    return estimate.from_error(rate, rate * stake.error / stake.value)
+
+
+def own_rates(truth: object | None) -> pd.Series:
+    """Return the members' own rates by ``membership_id``; empty where there is no truth."""
+    if truth is None:
+        return pd.Series(dtype=float)
+    return truth.memberships.set_index("membership_id")["hazard"].astype(float)
+
+
+def of_best(worth: pd.Series, called: pd.Series) -> float:
+    """Return what calls to those ``called`` are worth, per cent of what calls to all with a positive worth are."""
+    return float(100 * worth[called].sum() / worth.clip(lower=0).sum())
+
+
+def apart(parts: list[pd.DataFrame], recounted: pd.DataFrame, name: str) -> int:
+    """Return in how many rows of ``parts`` a column differs from what `recount` says of the same ``membership_id``."""
+    rows = pd.concat(parts)
+    again = recounted.loc[rows["membership_id"], name].to_numpy(dtype=float)
+    return int((~np.isclose(rows[name].to_numpy(dtype=float), again)).sum())
+
+
+def recount(ds: Dataset, periods: pd.DataFrame, at: str) -> pd.DataFrame:
     """Count facts and answers of `churn.person_periods` again, by plain pandas from the raw tables.
 
     One row for each ``membership_id``, in the order of ``periods``: ``lessons_30``, ``silent_days`` as known at the
-    moment ``at`` of the month ("start", "end"), ``left`` as there, ``before``: months paid before, and ``first_year``:
-    1 when the member left in one of her first twelve months, and had not left before.
+    moment ``at`` of the month ("start", "end"), ``left`` as there, and ``first_year``: 1 when the member left in one of
+    her first twelve months, and had not left before; ``from_4``: in the fourth to the twelfth.
     """
     who, day = periods["user_id"].unique().tolist(), pd.Timedelta(days=1)
     events = ds.events.filter(ds.events.user_id.isin(who)).select("user_id", "event", "timestamp", "received_at")
@@ -73,8 +113,8 @@ def recount(ds: Dataset, periods: pd.DataFrame, at: str = "start") -> pd.DataFra
             "lessons_30": recent.groupby("membership_id").size().reindex(rows.index, fill_value=0),
             "silent_days": silent.clip(upper=180),
             "left": gone,
-            "before": before,
             "first_year": gone.where(before < 12, 0.0),
+            "from_4": gone.where((before < 12) & (before >= 3), 0.0),
         }
     )
 
