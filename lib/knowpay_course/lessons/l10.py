@@ -65,6 +65,11 @@ def break_even(cost: float, stake: Estimate) -> Estimate:
     return estimate.from_error(rate, rate * stake.error / stake.value)
 
 
+def totals(a_call: Estimate, called: np.ndarray) -> tuple[Estimate, Estimate]:
+    """Return what calls to those ``called``, (members,) of True and False, bring: in all, and per 1,000 members."""
+    return a_call * int(called.sum()), a_call * (1000 * called.mean() if len(called) else 0.0)
+
+
 def own_rates(truth: object | None) -> pd.Series:
     """Return the members' own rates by ``membership_id``; empty where there is no truth."""
     if truth is None:

@@ -115,6 +115,12 @@ def test_the_break_even_by_hand():
     assert (found.value, found.error) == pytest.approx((0.15, 0.015))
 
 
+def test_the_worth_of_a_list_is_that_of_its_calls_and_told_per_member():
+    expected, per_thousand = l10.totals(from_error(2.0, 1.0, "yuan"), np.array([True, True, False, False, False]))
+    assert (expected.value, expected.error, per_thousand.value, per_thousand.error) == (4, 2, 800, 400)
+    assert per_thousand.unit == "yuan" and l10.totals(expected, np.zeros(0, dtype=bool))[1].value == 0
+
+
 def test_the_best_list_is_worth_100_per_cent():
     worth = pd.Series([3.0, -1.0, 1.0])
     assert l10.of_best(worth, worth > 0) == 100 and l10.of_best(worth, worth.notna()) == 75

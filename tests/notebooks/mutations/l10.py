@@ -17,7 +17,7 @@ MUTATIONS = [
         MODELS,
         "np.asarray(period, dtype=float) - 1)\n\n\ndef sbg_survival",
         "0 * np.asarray(period, dtype=float))\n\n\ndef sbg_survival",
-        "12 months",
+        "a year",
         MEMBERS,
     ),
     Mutation(
@@ -81,11 +81,10 @@ MUTATIONS = [
     ),
     Mutation(  # per 1,000 called, said to be per 1,000 members
         "baseline",
-        "lesson",
-        "a_call * (1000 * called.mean())",
-        "a_call * 1000",
-        "worth of the list",
-        FEW_LEAVE,
+        "lib/knowpay_course/lessons/l10.py",
+        "a_call * (1000 * called.mean() if",
+        "a_call * (1000 if",
+        "tests/course/lessons/test_l10.py::test_the_worth_of_a_list_is_that_of_its_calls_and_told_per_member",
     ),
     Mutation(  # the cost of a call held against the stake of all
         "baseline",
