@@ -70,7 +70,7 @@ show.dots(
 # %% tags=["nbval-check-output"]
 over = periods[periods["over"]]
 shown = ["user_id", "period_no", "start", "lessons_30", "silent_days", "left"]
-show.table(over[shown].head(5).round(1), "Five rows: what was known, and who left")
+show.table(over[shown].head(5).round({"silent_days": 1}), "Five rows, and who left")
 
 # %% [markdown]
 # Count one fact yourself. Take the member who finished most lessons before a month. Which of them did we know of
@@ -210,7 +210,7 @@ show.say(
     f"**So the forecast “{decides}” decides** whom to call. Behaviour changes the AUC by "
     f"{show.write(gain.value, 'points', 1, sign=True)} (interval {show.write(gain.low, 'points', 1, sign=True)} to "
     f"{show.write(gain.high, 'points', 1, sign=True)}). This is one company with {show.write(int(came.sum()))} leavers in its "
-    "later months; other seeds give other verdicts. Set `seed = 3` above and look."
+    "later months. Companies differ: with `seed = 3` the simulated one gives another verdict."
 )
 
 # %% [markdown]
@@ -293,6 +293,9 @@ show.curve(
     "calls among 1,000 members in a month",
     "gain in the later months, yuan",
     unit="yuan",
+    alt="Curves of the gain by the number of calls. By the month alone it rises to "
+    f"{show.write(total['month alone'].max(), 'yuan')} at most, with behaviour to {show.write(total['with behaviour'].max(), 'yuan')}; "
+    f"all end at {show.write(everybody.value, 'yuan')}, where everybody is called.",
 )
 
 # %% [markdown]
