@@ -46,7 +46,7 @@ def without_note(ds: Dataset, periods: pd.DataFrame) -> np.ndarray:
     return periods["membership_id"].map(counts).astype(float).fillna(1.0).to_numpy()
 
 
-def mean_forecast(draws: np.ndarray, spread: np.ndarray, rows: pd.DataFrame) -> Estimate:
+def mean_over(draws: np.ndarray, spread: np.ndarray, rows: pd.DataFrame) -> Estimate:
     """Mean over ``rows`` of a forecast of each: that itself and then draws of it, (1 + draws, rows). Of no row nan.
 
     Its error joins that of the draws and of the members themselves, whose own rates or stakes lie ``spread``, (rows,),
@@ -70,11 +70,10 @@ def totals(a_call: Estimate, called: np.ndarray) -> tuple[Estimate, Estimate]:
     return a_call * int(called.sum()), a_call * (1000 * called.mean() if len(called) else 0.0)
 
 
-def own_rates(truth: object | None) -> pd.Series:
-    """Return the members' own rates by ``membership_id``; empty where there is no truth."""
-    if truth is None:
-        return pd.Series(dtype=float)
-    return truth.memberships.set_index("membership_id")["hazard"].astype(float)
+def own_rates(truth: object | None, rows: pd.DataFrame) -> pd.Series:
+    """Return the own rate of the member of each row, by ``membership_id``; nan where there is no truth."""
+    rates = {} if truth is None else truth.memberships.set_index("membership_id")["hazard"]
+    return rows["membership_id"].map(rates).astype(float)
 
 
 def of_best(worth: pd.Series, called: pd.Series) -> float:

@@ -101,13 +101,13 @@ def test_a_recount_agrees_at_both_ends_of_a_month(company, periods):
     assert 0 < start["from_4"].sum() < start["first_year"].sum()
 
 
-def test_a_mean_forecast_joins_the_draws_and_the_members():
+def test_a_mean_over_joins_the_draws_and_the_members():
     draws, rows = np.array([[1.0, 3.0], [1.0, 2.0], [3.0, 4.0]]), pd.DataFrame({"user_id": ["a", "b"]})
-    found = l10.mean_forecast(draws, np.array([3.0, 4.0]), rows)
+    found = l10.mean_over(draws, np.array([3.0, 4.0]), rows)
     assert found.value == 2 and found.error == pytest.approx(np.hypot(1.0, 2.5))  # draws 1.5 and 3.5; 5 / 2
-    hers = l10.mean_forecast(draws, np.array([3.0, 4.0]), rows.assign(user_id="a"))
+    hers = l10.mean_over(draws, np.array([3.0, 4.0]), rows.assign(user_id="a"))
     assert hers.error == pytest.approx(np.hypot(1.0, 3.5))
-    assert np.isnan(l10.mean_forecast(draws[:, :0], np.zeros(0), rows.head(0)).value)
+    assert np.isnan(l10.mean_over(draws[:, :0], np.zeros(0), rows.head(0)).value)
 
 
 def test_the_break_even_by_hand():
@@ -124,4 +124,10 @@ def test_the_worth_of_a_list_is_that_of_its_calls_and_told_per_member():
 def test_the_best_list_is_worth_100_per_cent():
     worth = pd.Series([3.0, -1.0, 1.0])
     assert l10.of_best(worth, worth > 0) == 100 and l10.of_best(worth, worth.notna()) == 75
-    assert l10.own_rates(None).empty
+
+
+def test_own_rates_are_those_of_the_rows(company, periods):
+    rows = periods.tail(5)
+    own = company.truth.memberships.set_index("membership_id").loc[rows["membership_id"], "hazard"]
+    assert l10.own_rates(company.truth, rows).tolist() == own.tolist()
+    assert l10.own_rates(None, rows).isna().all()

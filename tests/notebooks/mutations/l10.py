@@ -74,8 +74,8 @@ MUTATIONS = [
     Mutation(  # what calls to the others would bring
         "swapped",
         "lesson",
-        "l10.mean_forecast(stakes[:, called]",
-        "l10.mean_forecast(stakes[:, ~called]",
+        "l10.mean_over(stakes[:, called]",
+        "l10.mean_over(stakes[:, ~called]",
         "worth of the list",
         FEW_LEAVE,
     ),
@@ -101,6 +101,14 @@ MUTATIONS = [
         'gain(came, test["month alone"], test["with behaviour"], who)',
         "gain of behaviour",
         MANY_LEAVE,
+    ),
+    Mutation(  # behaviour decides though it has not shown that it adds
+        "baseline",
+        "lesson",
+        "decides = ways[gain.low > 0]",
+        "decides = ways[gain.high > 0]",
+        "decided against the rule",
+        MEMBERS,
     ),
     Mutation(  # the leak that is none
         "trap",
