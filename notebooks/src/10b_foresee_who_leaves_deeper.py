@@ -13,9 +13,9 @@
 # %% [markdown]
 # # Foresee who leaves, deeper: which model, and which question?
 #
-# Wu Hao, who answers for Lamplight's members, read of boosted trees and of an AUC of 0.91 on day 28 of a course. His own forecast ([lesson
+# Wu Hao, who answers for Lamplight's members, read of boosted trees and of an AUC of 91 % on day 28 of a course. His own forecast ([lesson
 # 10](10_foresee_who_leaves.ipynb)) is a plain logistic regression with a much lower score. He asks two things. Does a stronger
-# model help? And where does 0.91 come from? The picture is the answer of the company's own later months.
+# model help? And where does the 91 % come from? The picture is the answer of the company's own later months.
 
 # %% tags=["parameters", "remove-input"]
 data: str = "world:standard"
@@ -34,7 +34,7 @@ ds.needs("10b")  # stops here, with a sentence, when the data cannot carry this 
 # **You decide at the end:** which model to keep, and which published score to compare it with.
 #
 # > **Before you start**
-# > - **You will do:** race two models fairly, meet a column that knows the answer, and climb from a fair score to 0.91.
+# > - **You will do:** race two models fairly, meet a column that knows the answer, and climb from a fair score to 91 %.
 # > - **You need:** [lesson 10](10_foresee_who_leaves.ipynb).
 # > - **Minutes:** 20 to read, 2 to run. **Memory:** 1.5 GB.
 # > - **Data:** the simulated company; OULAD, real learners, where you have it.
@@ -248,8 +248,8 @@ beside = {"withdraws next week; clicks; folds by student [1]": (0.844, next_week
 beside["fails or withdraws, day 14; clicks [2]"] = 0.789, at_14
 beside["the same on day 28, those gone included; clicks [3]"] = 0.910, climb.iloc[3]
 beside["withdraws after day 28, still there"] = float("nan"), climb.iloc[0]
-beside = pd.DataFrame(beside, ["published AUC", "ours, without clicks"]).T
-show.table(beside.rename_axis("definition").round(2), "Published figures beside ours")
+beside = 100 * pd.DataFrame(beside, ["published AUC, %", "ours, without clicks, %"]).T
+show.table(beside.rename_axis("definition").round(1), "Published figures beside ours")
 
 # %% [markdown]
 # The published models also read clicks, which our copy of the set has for three presentations only. The rest of a

@@ -7,6 +7,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from knowpay.analyse import churn
 from knowpay.analyse import churn_models as models
 from knowpay.estimate import Estimate
 from sklearn.base import clone
@@ -167,9 +168,12 @@ def months(n: int, seed: int) -> pd.DataFrame:
 
 def test_refits_resample_members():
     train, target = models.split_by_time(months(300, seed=1))
-    again = models.refits(models.logistic(["visits_30"]), train, target, draws=30)
-    curve = models.RenewalCurve().fit(models.lifetimes(train))
-    assert again.hazard.shape == again.months.shape == (30, len(target))
+    again = models.refits(models.logistic(["visits_30"]), train, target, np.ones(len(train)), draws=30)
+    curve = models.RenewalCurve().fit(churn.lifetimes(train))
+    assert again.hazard.shape == again.alone.shape == again.months.shape == (31, len(target))
+    fitted = models.logistic(["visits_30"]).fit(train, train["left"])
+    np.testing.assert_allclose(again.hazard[0], models.risks(fitted, target))
+    np.testing.assert_allclose(again.alone[0], curve.hazard(target["period_no"]), rtol=1e-3)
     assert 0.001 < again.hazard.std(axis=0).mean() < 0.1
     middle = curve.months_if_kept(target["period_no"])
     assert again.months.mean(axis=0) == pytest.approx(middle, rel=0.15) and again.months.std(axis=0).min() > 0.02
@@ -186,12 +190,16 @@ def test_the_forecast_in_one_step_is_the_lessons_in_many():
     assert len(models.risks(model, test.head(0))) == 0
 
 
-def test_a_member_counts_as_often_as_she_is_drawn():
-    lives = cohort(400, seed=3)
-    counts = np.random.default_rng(3).integers(0, 4, len(lives))
-    twice = models.RenewalCurve().fit(lives.loc[np.repeat(lives.index, counts)])
-    weighed = models.RenewalCurve().fit(lives, counts.astype(float))
+def test_a_month_counts_as_often_as_its_weight_says():
+    rows = months(400, seed=3)
+    counts = np.random.default_rng(3).integers(0, 4, len(rows))
+    twice = rows.loc[np.repeat(rows.index, counts)]
+    twice = models.RenewalCurve().fit_months(twice, np.ones(len(twice)))
+    weighed = models.RenewalCurve().fit_months(rows, counts.astype(float))
     assert (weighed.alpha_, weighed.beta_) == pytest.approx((twice.alpha_, twice.beta_), rel=1e-3)
+    lives = models.RenewalCurve().fit(churn.lifetimes(rows))
+    alike = models.RenewalCurve().fit_months(rows, np.ones(len(rows)))
+    assert (alike.alpha_, alike.beta_) == pytest.approx((lives.alpha_, lives.beta_), rel=1e-3)
 
 
 def test_whoever_is_kept_was_about_to_leave():
@@ -203,6 +211,9 @@ def test_whoever_is_kept_was_about_to_leave():
         assert curve.months_if_kept(period) == pytest.approx(models.months_kept(leaving.clip(1e-9)).mean(), rel=0.02)
         assert curve.months_if_kept(period) < 0.8 * models.months_kept(there.clip(1e-9)).mean()
         assert curve.spread(period) == pytest.approx(there.std(), rel=0.02)
+        stake = there * models.months_kept(there.clip(1e-9))
+        assert curve.stake_spread(period) == pytest.approx(stake.std(), rel=0.02)
+        assert curve.hazard(period) * curve.months_if_kept(period) == pytest.approx(stake.mean(), rel=0.02)
 
 
 def test_members_who_differ_make_a_mean_uncertain():

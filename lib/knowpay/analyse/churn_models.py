@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 
 from knowpay import estimate
 from knowpay.analyse import learners
-from knowpay.analyse.churn import FEATURES, lifetimes, split_by_time
+from knowpay.analyse.churn import FEATURES, split_by_time
 from knowpay.collect import TooLittleData
 from knowpay.estimate import Estimate
 
@@ -46,18 +46,26 @@ class RenewalCurve(BaseEstimator):
     Learned: ``alpha_, beta_``; ``covariance_`` of (log alpha, log beta), (2, 2).
     """
 
-    def fit(self, lives: pd.DataFrame, counts: np.ndarray | None = None) -> Self:
-        """Learn from `churn.lifetimes`; members still there are censored. ``counts`` says how often each member counts.
+    def fit(self, lives: pd.DataFrame) -> Self:
+        """Learn from `churn.lifetimes`; members still there are censored. Raises TooLittleData as `fit_months`."""
+        periods, left = lives["periods"].to_numpy(dtype=int), lives["left"].to_numpy(dtype=float)
+        n = np.arange(1, periods.max(initial=0) + 1)
+        at_risk = (periods[:, None] >= n).sum(axis=0)
+        return self._fit(n, at_risk, ((periods[:, None] == n) & (left[:, None] == 1)).sum(axis=0))
+
+    def fit_months(self, rows: pd.DataFrame, weight: np.ndarray) -> Self:
+        """Learn from months that are over (`churn.person_periods`), each as often as ``weight``, (rows,), says.
 
         Raises TooLittleData unless somebody left and somebody renewed.
         """
+        number = rows["period_no"].to_numpy(dtype=int)
+        n = np.arange(1, number.max(initial=0) + 1)
+        at_risk, lost = (np.bincount(number, w, len(n) + 1)[1:] for w in (weight, weight * rows["left"].to_numpy()))
+        return self._fit(n, at_risk, lost)
+
+    def _fit(self, n: np.ndarray, at_risk: np.ndarray, lost: np.ndarray) -> Self:
         from scipy.optimize import minimize
 
-        periods, left = lives["periods"].to_numpy(dtype=int), lives["left"].to_numpy(dtype=float)
-        n = np.arange(1, periods.max(initial=0) + 1)
-        counts = np.ones(len(lives)) if counts is None else counts
-        at_risk = counts @ (periods[:, None] >= n)  # (periods,)
-        lost = counts @ ((periods[:, None] == n) & (left[:, None] == 1))  # (periods,)
         if not 0 < lost.sum() < at_risk.sum():
             raise TooLittleData("A renewal curve needs at least one member who left and one who renewed.")
 
@@ -93,6 +101,14 @@ class RenewalCurve(BaseEstimator):
         """Standard deviation of the members' own rates among those in paid ``period``."""
         a, b = self.alpha_, self.beta_ + np.asarray(period, dtype=float) - 1
         return np.sqrt(a * b / (a + b + 1)) / (a + b)
+
+    def stake_spread(self, period: np.ndarray, months: int = 12) -> np.ndarray:
+        """Standard deviation of the members' own risk × `months_kept` among those in paid ``period``, in months.
+
+        With a rate r that product is 1 - (1 - r)^months, and the curve gives the mean of any power of 1 - r.
+        """
+        stay = np.cumprod(1 - self.hazard(np.asarray(period)[..., None] + np.arange(2 * months)), axis=-1)
+        return np.sqrt(stay[..., -1] - stay[..., months - 1] ** 2)
 
     def error(self, quantity: Callable[[float, float], float]) -> float:
         """Standard error of a quantity of (alpha, beta), by the delta method."""
@@ -203,10 +219,11 @@ def risks(model: Pipeline, rows: pd.DataFrame) -> np.ndarray:
 
 
 class Refits(NamedTuple):
-    """What models of resampled members say of the same rows."""
+    """What models say of the same rows: first those of all members, then of members drawn again, (1 + draws, rows)."""
 
-    hazard: np.ndarray  # (draws, rows)
-    months: np.ndarray  # months paid if kept, (draws, rows)
+    hazard: np.ndarray  # by the model
+    alone: np.ndarray  # hazard by the renewal curve: the month alone
+    months: np.ndarray  # months paid if kept
 
 
 def forecast(periods: pd.DataFrame) -> pd.DataFrame:
@@ -219,27 +236,26 @@ def forecast(periods: pd.DataFrame) -> pd.DataFrame:
     return test.assign(risk=model.predict_proba(test)[:, 1])
 
 
-def refits(model: Pipeline, train: pd.DataFrame, rows: pd.DataFrame, draws: int = 200, seed: int = 0) -> Refits:
-    """Fit ``model`` and the renewal curve again to resampled members of ``train``; return their word on ``rows``.
+def refits(
+    model: Pipeline, train: pd.DataFrame, rows: pd.DataFrame, weight: np.ndarray, draws: int = 200, seed: int = 0
+) -> Refits:
+    """Fit ``model`` and the renewal curve to ``train``, and again to resampled members; return their word on ``rows``.
 
-    In each draw a member's count is the weight of all her months; the spread of the draws shows what chance in the
-    members does to the forecasts.
+    ``weight``, (train,), says how often a month counts; in each draw that is multiplied by her count in it. The spread
+    of the draws shows what chance in the members does to the forecasts.
     """
     from sklearn.base import clone
 
-    lives = lifetimes(train)
-    where = train.drop_duplicates("user_id").reset_index().set_index("user_id")["index"].loc[lives["user_id"]]
+    columns, weight = clone(model[:-1]).fit(train), np.asarray(weight, dtype=float)  # takes no weights
+    known, asked, number = columns.transform(train), columns.transform(rows), rows["period_no"]
 
-    columns = clone(model[:-1]).fit(train)  # takes no weights: the same in every draw
-    known, asked = columns.transform(train), columns.transform(rows)
-
-    def again(count: np.ndarray) -> np.ndarray:  # (2, rows)
-        refitted = clone(model[-1]).fit(known, train["left"], sample_weight=count.astype(float))
-        curve = RenewalCurve().fit(lives, count[where].astype(float))
-        return np.array([refitted.predict_proba(asked)[:, 1], curve.months_if_kept(rows["period_no"])])
+    def again(count: np.ndarray) -> np.ndarray:  # (3, rows)
+        refitted = clone(model[-1]).fit(known, train["left"], sample_weight=count * weight)
+        curve = RenewalCurve().fit_months(train, count * weight)
+        return np.array([refitted.predict_proba(asked)[:, 1], curve.hazard(number), curve.months_if_kept(number)])
 
     drawn = estimate.bootstrap(again, train["user_id"], draws, seed)
-    return Refits(drawn[:, 0], drawn[:, 1])
+    return Refits(*np.concatenate([again(np.ones(len(train)))[None], drawn]).swapaxes(0, 1))
 
 
 def months_kept(hazard: np.ndarray, months: int = 12) -> np.ndarray:

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from knowpay import estimate
 
 if TYPE_CHECKING:
     from knowpay.collect.dataset import Dataset
+    from knowpay.estimate import Estimate
     from sklearn.pipeline import Pipeline
 
 NUMBERS = (
@@ -30,17 +32,74 @@ def _arrivals(events: pd.DataFrame) -> pd.DataFrame:
     return events.assign(arrived=events["timestamp"].where(~late, events["received_at"]))
 
 
-def recount(ds: Dataset, periods: pd.DataFrame) -> pd.DataFrame:
+def without_note(ds: Dataset, periods: pd.DataFrame) -> np.ndarray:
+    """Weights of months that make them months without the note against leaving, which went to half of those listed.
+
+    A month with a note counts 0, one drawn for no note counts also for those (1 / its propensity), any other 1.
+    """
+    drawn = ds.touches.filter(ds.touches.experiment_id == "note")
+    drawn = drawn.select("user_id", "assigned_at", "variation_id", "propensity").to_pandas()
+    pairs = periods[["membership_id", "user_id", "start", "end"]].merge(drawn, on="user_id")
+    pairs = pairs[(pairs["assigned_at"] >= pairs["start"]) & (pairs["assigned_at"] < pairs["end"])]
+    counts = (pairs["variation_id"] == "control") / pairs["propensity"].astype(float)
+    counts = counts.groupby(pairs["membership_id"]).first()
+    return periods["membership_id"].map(counts).astype(float).fillna(1.0).to_numpy()
+
+
+def mean_over(draws: np.ndarray, spread: np.ndarray, rows: pd.DataFrame) -> Estimate:
+    """Mean over ``rows`` of a forecast of each: that itself and then draws of it, (1 + draws, rows). Of no row nan.
+
+    Its error joins that of the draws and of the members themselves, whose own rates or stakes lie ``spread``, (rows,),
+    apart; the rows of one ``user_id`` share hers.
+    """
+    if not len(rows):
+        return estimate.from_error(np.nan, np.nan)
+    means, hers = draws.mean(axis=1), pd.Series(spread).groupby(rows["user_id"].to_numpy()).sum()
+    members = np.sqrt((hers**2).sum()) / len(rows)
+    return estimate.from_error(means[0], float(np.hypot(means[1:].std(), members)))
+
+
+def break_even(cost: float, stake: Estimate) -> Estimate:
+    """Return the save rate at which calls bring what they cost, when each has this ``stake`` (delta method)."""
+    rate = cost / stake.value
+    return estimate.from_error(rate, rate * stake.error / stake.value)
+
+
+def totals(a_call: Estimate, called: np.ndarray) -> tuple[Estimate, Estimate]:
+    """Return what calls to those ``called``, (members,) of True and False, bring: in all, and per 1,000 members."""
+    return a_call * int(called.sum()), a_call * (1000 * called.mean() if len(called) else 0.0)
+
+
+def own_rates(truth: object | None, rows: pd.DataFrame) -> pd.Series:
+    """Return the own rate of the member of each row, by ``membership_id``; nan where there is no truth."""
+    rates = {} if truth is None else truth.memberships.set_index("membership_id")["hazard"]
+    return rows["membership_id"].map(rates).astype(float)
+
+
+def of_best(worth: pd.Series, called: pd.Series) -> float:
+    """Return what calls to those ``called`` are worth, per cent of what calls to all with a positive worth are."""
+    return float(100 * worth[called].sum() / worth.clip(lower=0).sum())
+
+
+def apart(parts: list[pd.DataFrame], recounted: pd.DataFrame, name: str) -> int:
+    """Return in how many rows of ``parts`` a column differs from what `recount` says of the same ``membership_id``."""
+    rows = pd.concat(parts)
+    again = recounted.loc[rows["membership_id"], name].to_numpy(dtype=float)
+    return int((~np.isclose(rows[name].to_numpy(dtype=float), again)).sum())
+
+
+def recount(ds: Dataset, periods: pd.DataFrame, at: str) -> pd.DataFrame:
     """Count facts and answers of `churn.person_periods` again, by plain pandas from the raw tables.
 
-    One row for each ``membership_id``, in the order of ``periods``: ``lessons_30``, ``silent_days``, ``left`` as there,
-    and ``first_year``: 1 when the member left in one of her first twelve months, and had not left before.
+    One row for each ``membership_id``, in the order of ``periods``: ``lessons_30``, ``silent_days`` as known at the
+    moment ``at`` of the month ("start", "end"), ``left`` as there, and ``first_year``: 1 when the member left in one of
+    her first twelve months, and had not left before; ``from_4``: in the fourth to the twelfth.
     """
     who, day = periods["user_id"].unique().tolist(), pd.Timedelta(days=1)
     events = ds.events.filter(ds.events.user_id.isin(who)).select("user_id", "event", "timestamp", "received_at")
     asked = periods[["membership_id", "user_id", "start", "end"]]
-    known = asked.merge(_arrivals(events.to_pandas()), on="user_id").query("arrived < start")
-    known = known.assign(ago=(known["start"] - known["timestamp"]) / day)
+    known = asked.merge(_arrivals(events.to_pandas()), on="user_id").query(f"arrived < {at}")
+    known = known.assign(ago=(known[at] - known["timestamp"]) / day)
     recent = known[(known["event"] == "lesson_completed") & (known["ago"] <= 30)]
     paid = ds.memberships.filter(ds.memberships.interval == "month", ds.memberships.period_no >= 1)
     begun = paid.select("user_id", begun="current_period_start").to_pandas()
@@ -48,7 +107,7 @@ def recount(ds: Dataset, periods: pd.DataFrame) -> pd.DataFrame:
     renewed = pairs[(pairs["begun"] > pairs["start"]) & (pairs["begun"] <= pairs["end"] + 7 * day)]
     rows = periods.set_index("membership_id")
     created = ds.users.select("user_id", "created_at").to_pandas().drop_duplicates("user_id").set_index("user_id")
-    since = (rows["start"] - rows["user_id"].map(created["created_at"])) / day  # for somebody without an event
+    since = (rows[at] - rows["user_id"].map(created["created_at"])) / day  # for somebody without an event
     silent = known.groupby("membership_id")["ago"].min().reindex(rows.index).fillna(since)
     gone = pd.Series(~rows.index.isin(renewed["membership_id"]), rows.index).astype(float)
     gone = gone.where(rows["end"] + 7 * day <= ds.observation_end)
@@ -59,6 +118,7 @@ def recount(ds: Dataset, periods: pd.DataFrame) -> pd.DataFrame:
             "silent_days": silent.clip(upper=180),
             "left": gone,
             "first_year": gone.where(before < 12, 0.0),
+            "from_4": gone.where((before < 12) & (before >= 3), 0.0),
         }
     )
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import knowpay
+import numpy as np
 import pandas as pd
 import pytest
-from knowpay.analyse import churn_models
+from knowpay.analyse import churn, churn_models
+from knowpay.estimate import from_error
 from knowpay_course.lessons import l10
 
 needs_oulad = pytest.mark.real_data("oulad")
@@ -70,3 +72,62 @@ def test_the_easier_label_counts_who_failed():
 def test_another_data_set_is_refused():
     with pytest.raises(ValueError, match="not OULAD"):
         l10.at_day(knowpay.open("world:small"), 28)
+
+
+@pytest.fixture(scope="module")
+def company():
+    return knowpay.open("world:small")
+
+
+@pytest.fixture(scope="module")
+def periods(company):
+    return churn.person_periods(company)
+
+
+def test_months_are_weighed_as_if_no_note_had_been_sent(company, periods):
+    weight = pd.Series(l10.without_note(company, periods), periods["membership_id"])
+    touches = company.touches.to_pandas().query("experiment_id == 'note'")
+    month = touches.merge(periods, on="user_id").query("start <= assigned_at < end").set_index("membership_id")
+    sent = month["variation_id"] == "note"
+    assert sent.sum() > 10 and (weight[month.index[sent]] == 0).all() and (weight[month.index[~sent]] == 2).all()
+    assert (weight.drop(month.index) == 1).all()
+
+
+def test_a_recount_agrees_at_both_ends_of_a_month(company, periods):
+    start, end = (l10.recount(company, periods, at) for at in ("start", "end"))
+    late = churn.facts(company, periods, at=periods["end"])
+    assert l10.apart([periods], start, "lessons_30") == l10.apart([late], end, "lessons_30") == 0
+    assert l10.apart([late], start, "lessons_30") > 100
+    assert 0 < start["from_4"].sum() < start["first_year"].sum()
+
+
+def test_a_mean_over_joins_the_draws_and_the_members():
+    draws, rows = np.array([[1.0, 3.0], [1.0, 2.0], [3.0, 4.0]]), pd.DataFrame({"user_id": ["a", "b"]})
+    found = l10.mean_over(draws, np.array([3.0, 4.0]), rows)
+    assert found.value == 2 and found.error == pytest.approx(np.hypot(1.0, 2.5))  # draws 1.5 and 3.5; 5 / 2
+    hers = l10.mean_over(draws, np.array([3.0, 4.0]), rows.assign(user_id="a"))
+    assert hers.error == pytest.approx(np.hypot(1.0, 3.5))
+    assert np.isnan(l10.mean_over(draws[:, :0], np.zeros(0), rows.head(0)).value)
+
+
+def test_the_break_even_by_hand():
+    found = l10.break_even(3.0, from_error(20.0, 2.0))
+    assert (found.value, found.error) == pytest.approx((0.15, 0.015))
+
+
+def test_the_worth_of_a_list_is_that_of_its_calls_and_told_per_member():
+    expected, per_thousand = l10.totals(from_error(2.0, 1.0, "yuan"), np.array([True, True, False, False, False]))
+    assert (expected.value, expected.error, per_thousand.value, per_thousand.error) == (4, 2, 800, 400)
+    assert per_thousand.unit == "yuan" and l10.totals(expected, np.zeros(0, dtype=bool))[1].value == 0
+
+
+def test_the_best_list_is_worth_100_per_cent():
+    worth = pd.Series([3.0, -1.0, 1.0])
+    assert l10.of_best(worth, worth > 0) == 100 and l10.of_best(worth, worth.notna()) == 75
+
+
+def test_own_rates_are_those_of_the_rows(company, periods):
+    rows = periods.tail(5)
+    own = company.truth.memberships.set_index("membership_id").loc[rows["membership_id"], "hazard"]
+    assert l10.own_rates(company.truth, rows).tolist() == own.tolist()
+    assert l10.own_rates(None, rows).isna().all()
