@@ -33,8 +33,8 @@ MUTATIONS = [
         "lesson",
         'test["with behaviour"] = model.predict_proba(test)[:, 1]',
         'test["with behaviour"] = train["left"].mean()',
-        "lowest fifth",
-        MEMBERS,
+        "highest fifth",
+        Company(size="standard"),  # with fewer members the fifths cannot be told from it
     ),
     Mutation("swapped", "lesson", '(lives["left"] == 1)', '(lives["left"] == 0)', "leavers in the life table", MEMBERS),
     Mutation(
