@@ -337,17 +337,21 @@ print("the same bytes when the folder is read from scratch:", again[0] == again[
 import time
 
 from knowpay.collect import compact, sessions
-from knowpay_course.lessons import l01
 
 arrived = faults.arrivals(ds)
 bot_devices = set(arrived.loc[faults.bots(arrived).index, "anonymous_id"])
 people = compact.frame([ds.events.select("user_id", "anonymous_id", "timestamp")])  # a text that repeats is held once
+people = people[~people["anonymous_id"].isin(bot_devices)]
 once = ~people["anonymous_id"].duplicated(keep=False) & people["user_id"].isna()
-people = people[~once & ~people["anonymous_id"].isin(bot_devices)]
-denied = ds.users.filter(ds.users.consent_analytics == "denied").user_id.to_pandas()
+people = people[~once]
 
 # %%
+from knowpay_course.lessons import l01
+
+denied = ds.users.filter(ds.users.consent_analytics == "denied").user_id.to_pandas()
 person, moments = l01.followed(people, denied)  # codes of people, microseconds
+
+# %%
 clock = time.perf_counter()
 numbers = sessions.session_numbers(person, moments)
 ours = time.perf_counter() - clock
