@@ -264,6 +264,15 @@ def test_an_earlier_run_is_overwritten_only_when_told(tmp_path):
     assert (out / "mine.txt").exists()
 
 
+def test_a_run_removes_nothing_that_stands_beside_it(tmp_path):
+    source = tmp_path / "export"
+    (tmp_path / ".out-of-the-house").mkdir()
+    with folder.written(tmp_path / "out-b", source, False), folder.written(tmp_path / "out", source, False) as made:
+        (made / "run.json").write_text("{}")
+    assert (tmp_path / ".out-of-the-house").is_dir() and (tmp_path / "out-b").is_dir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".out-of-the-house", "out", "out-b"]
+
+
 def test_one_run_at_a_time(tmp_path):
     source, out = shop(tmp_path), tmp_path / "out"
     with folder.written(out, source, False), pytest.raises(ExportError, match="Another run is writing"):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from knowpay.collect import ExportError
@@ -28,9 +29,10 @@ def written(out: Path, source: Path | None, replace: bool) -> Iterator[Path]:
     _refuse(out, replace)
     out.parent.mkdir(parents=True, exist_ok=True)
     with _alone(out):
-        for left in out.parent.glob(f".{out.name}-*"):  # by a run that was killed: we hold the lock
+        ours = f".{out.name}.knowpay-run-"  # nobody else's folder begins so: neither another run's nor the reader's own
+        for left in out.parent.glob(f"{glob.escape(ours)}*"):  # by a run that was killed: we hold the lock
             shutil.rmtree(left, ignore_errors=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
+        made = Path(tempfile.mkdtemp(prefix=ours, dir=out.parent))
         try:
             yield made
             _refuse(out, replace)  # what came while we worked is nobody's to remove
@@ -74,6 +76,6 @@ def _alone(out: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        with suppress(OSError):  # while we hold it: afterwards it may be another run's; Windows keeps an open file
+            Path(lock.lock_file).unlink()
         lock.release()
-        lock_file = Path(lock.lock_file)
-        lock_file.unlink(missing_ok=True)
