@@ -210,7 +210,7 @@ show.say(
     f"**So the forecast “{decides}” decides** whom to call. Behaviour changes the AUC by "
     f"{show.write(gain.value, 'points', 1, sign=True)} (interval {show.write(gain.low, 'points', 1, sign=True)} to "
     f"{show.write(gain.high, 'points', 1, sign=True)}). This is one company with {show.write(int(came.sum()))} leavers in its "
-    "later months. Companies differ: with `seed = 3` the simulated one gives another verdict."
+    "later months. Companies differ: try another `seed`."
 )
 
 # %% [markdown]
